@@ -1,0 +1,70 @@
+"""What can go wrong on a host, by layer. The layer above decides what a caller of XenAPI is told."""
+
+from collections.abc import Sequence
+
+
+class HostError(Exception):
+    """Base of every failure of a host operation."""
+
+
+class RunError(HostError):
+    """A program failed; carries the command, its exit status and the end of its output."""
+
+    def __init__(self, command: Sequence[str], status: int, output: str) -> None:
+        super().__init__(f"{' '.join(command)} exited with status {status}: {output.strip()[-2000:]}")
+        self.command = tuple(command)
+        self.status = status
+        self.output = output
+
+
+class RunTimeout(RunError):
+    """A program did not end in time and was killed."""
+
+
+class GuestError(HostError):
+    """libvirt or QEMU refused or failed; the message is theirs."""
+
+
+class GuestNotFound(GuestError):
+    """No such guest runs here."""
+
+
+class GuestBadState(GuestError):
+    """The guest is not in the state the operation needs."""
+
+
+class DeviceRefused(GuestError):
+    """The guest did not give up a device, or took too long to."""
+
+
+class StorageError(HostError):
+    """A storage operation failed."""
+
+
+class VolumeNotFound(StorageError):
+    """The file or extent behind a VDI is gone."""
+
+
+class StorageFull(StorageError):
+    """No space left in the repository."""
+
+    def __init__(self, message: str, needed_bytes: int = 0, free_bytes: int = 0) -> None:
+        super().__init__(message)
+        self.needed_bytes = needed_bytes
+        self.free_bytes = free_bytes
+
+
+class StorageUnreachable(StorageError):
+    """The server or device behind the repository does not answer."""
+
+
+class StorageConfigError(StorageError):
+    """A device_config is incomplete or wrong; names the key."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class NetworkError(HostError):
+    """A bridge or interface operation failed."""

@@ -1,0 +1,83 @@
+"""What can be done with guests on one host: the interface that libvirt's adapter and the in-memory one implement."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from cardume.hostops.guests.guest import AgentFacts, Disk, DiskSource, GuestEvent, GuestSpec, Nic, RunningGuest
+
+EventSink = Callable[[GuestEvent], None]
+
+
+class Guests(Protocol):
+    """Guests of this host. Every call that waits takes a timeout in seconds and raises a `GuestError` when it passes.
+
+    A guest exists here only while it has a QEMU process: domains are transient, the pool database holds the rest.
+    """
+
+    async def start(self, spec: GuestSpec, *, paused: bool = False, timeout_s: float = 60) -> RunningGuest:
+        """Start a guest; with `paused` its processors do not run yet. GuestBadState when it runs here already."""
+        ...
+
+    async def pause(self, uuid: str) -> None: ...
+
+    async def unpause(self, uuid: str) -> None: ...
+
+    async def request_shutdown(self, uuid: str) -> None:
+        """Ask the guest to power off, by its agent, else by ACPI. The end is told by a STOPPED event."""
+        ...
+
+    async def request_reboot(self, uuid: str) -> None:
+        """Ask the guest to reboot, by its agent, else by ACPI where the guest honours it."""
+        ...
+
+    async def reset(self, uuid: str) -> None:
+        """Restart the guest's machine at once, as its reset button does."""
+        ...
+
+    async def destroy(self, uuid: str, *, timeout_s: float = 30) -> None:
+        """End the guest's QEMU process; returns when the process is gone. A guest that is not here is no error."""
+        ...
+
+    async def save(self, uuid: str, path: str, *, timeout_s: float = 600) -> None:
+        """Write the guest's memory and devices to a file and end it. A failure leaves it running."""
+        ...
+
+    async def restore(
+        self, spec: GuestSpec, path: str, *, paused: bool = False, timeout_s: float = 600
+    ) -> RunningGuest:
+        """Resume a guest from a file written by `save`, with the disks and cards of `spec`. The file stays."""
+        ...
+
+    async def set_vcpus(self, uuid: str, vcpus: int) -> None: ...
+
+    async def attach_disk(self, uuid: str, disk: Disk) -> None: ...
+
+    async def detach_disk(self, uuid: str, device: str, *, timeout_s: float = 20) -> None:
+        """Unplug a disk; DeviceRefused when the guest does not let go in time."""
+        ...
+
+    async def change_media(self, uuid: str, device: str, source: DiskSource | None) -> None:
+        """Put a disc in the CD drive, or take it out."""
+        ...
+
+    async def attach_nic(self, uuid: str, nic: Nic) -> None: ...
+
+    async def detach_nic(self, uuid: str, device: str, *, timeout_s: float = 20) -> None: ...
+
+    async def list(self) -> tuple[RunningGuest, ...]:
+        """Every guest of ours with a QEMU process here, also those that an earlier cardumed started."""
+        ...
+
+    async def find(self, uuid: str) -> RunningGuest | None: ...
+
+    async def agent_facts(self, uuid: str, *, timeout_s: float = 5) -> AgentFacts | None:
+        """What the guest's agent says; None when there is no agent or it does not answer."""
+        ...
+
+    def subscribe(self, sink: EventSink) -> Callable[[], None]:
+        """Call `sink` in the event loop for every event from now on; returns how to stop that."""
+        ...
+
+    def on_reconnect(self, resync: Callable[[], Awaitable[None]]) -> None:
+        """Await `resync` each time the connection to libvirtd was lost and is there again: events may be missing."""
+        ...

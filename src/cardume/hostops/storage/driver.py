@@ -1,0 +1,124 @@
+"""The interface of every SR type: what a repository and a volume are, what can be done with them on one host."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cardume.hostops.guests.guest import DiskSource
+
+Progress = Callable[[float], None]
+"""Called in the event loop with a fraction from 0.0 to 1.0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository as its driver needs it: which one, and how this host reaches it."""
+
+    uuid: str
+    type: str  # ext, iso, nfs, lvmoiscsi
+    content_type: str  # user, iso
+    device_config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume found in, or made in, a repository. Sizes in bytes."""
+
+    uuid: str
+    location: str  # unique in the repository; a file name for folders
+    virtual_size: int
+    physical_utilisation: int
+    name_label: str = ""
+    name_description: str = ""
+    format: str = "qcow2"  # qcow2, raw, iso
+    read_only: bool = False
+    sm_config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A repository's space in bytes."""
+
+    physical_size: int
+    physical_utilisation: int
+    virtual_allocation: int
+
+
+class StorageDriver(Protocol):
+    """One SR type on one host.
+
+    A change is made so that a crash at any moment leaves the old or the new state; leftovers are removed by `scan`.
+    Cancelling a call (asyncio cancellation) ends its programs and removes what it had made.
+    """
+
+    type: str
+    name_label: str
+    name_description: str
+    configuration: Mapping[str, str]  # device_config key → what it means
+    capabilities: frozenset[str]  # SM.capabilities: VDI_CREATE, VDI_RESIZE …
+    default_content_type: str
+
+    def check_config(self, device_config: Mapping[str, str]) -> None:
+        """Raise StorageConfigError when a key is missing or wrong."""
+        ...
+
+    async def create(self, repo: Repository, *, physical_size: int = 0) -> None:
+        """Make an empty repository; never over one that holds something."""
+        ...
+
+    async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
+        """Make the repository usable on this host; StorageUnreachable when it cannot be. Attaching twice is no error."""
+        ...
+
+    async def detach(self, repo: Repository) -> None: ...
+
+    async def destroy(self, repo: Repository) -> None:
+        """Remove the repository itself; StorageError when it still holds volumes."""
+        ...
+
+    async def scan(self, repo: Repository, *, known: frozenset[str] = frozenset()) -> tuple[Volume, ...]:
+        """Every whole volume there; half-made ones are removed, unless another call is making them now.
+
+        `known` are the uuids the pool knows: what a crash left that nobody was ever told about may go.
+        """
+        ...
+
+    async def space(self, repo: Repository) -> Space: ...
+
+    async def create_volume(
+        self, repo: Repository, uuid: str, virtual_size: int, *, name_label: str = "", format: str | None = None
+    ) -> Volume:
+        """Make a volume; the size may be rounded up. StorageFull when it does not fit."""
+        ...
+
+    async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
+        """Remove a volume; one that is gone already is no error."""
+        ...
+
+    async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:
+        """Grow a volume that nobody has open."""
+        ...
+
+    async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:
+        """An independent copy inside the repository, as cheap as the type allows."""
+        ...
+
+    async def stat_volume(self, repo: Repository, volume: Volume) -> Volume:
+        """The volume with its sizes as they are now; VolumeNotFound when it is gone."""
+        ...
+
+    async def open(self, repo: Repository, volume: Volume, *, writable: bool) -> DiskSource:
+        """Make the volume usable by a guest or a copy on this host; VolumeNotFound when it is gone."""
+        ...
+
+    async def close(self, repo: Repository, volume: Volume) -> None:
+        """Undo `open`; closing what is not open is no error."""
+        ...
+
+
+class Copier(Protocol):
+    """Copies between opened volumes of any two drivers."""
+
+    async def copy(self, source: DiskSource, target: DiskSource, progress: Progress) -> None:
+        """Copy the whole of `source` into `target`, which exists and is at least as large; sparse stays sparse."""
+        ...
