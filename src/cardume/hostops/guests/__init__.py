@@ -1,1 +1,1 @@
-"""Guests on this host: what a guest is (`guest.py`), what can be done with it (`interface.py`), and libvirt doing it."""
+"""Guests on this host: what a guest is (`guest.py`), what can be done with it (`interface.py`), libvirt doing it."""
