@@ -12,3 +12,55 @@ def _later(name: str) -> Callable[[type], type]:
         return python
 
     return mark
+
+
+@_later("blob")
+class Blob: ...
+
+
+@_later("crashdump")
+class Crashdump: ...
+
+
+@_later("data_source")
+class DataSource: ...
+
+
+@_later("GPU_group")
+class GPUGroup: ...
+
+
+@_later("PCI")
+class PCI: ...
+
+
+@_later("user")
+class User: ...
+
+
+@_later("VGPU")
+class VGPU: ...
+
+
+@_later("VM_appliance")
+class VMAppliance: ...
+
+
+@_later("VM_group")
+class VMGroup: ...
+
+
+@_later("VMPP")
+class VMPP: ...
+
+
+@_later("VMSS")
+class VMSS: ...
+
+
+@_later("VTPM")
+class VTPM: ...
+
+
+@_later("VUSB")
+class VUSB: ...
