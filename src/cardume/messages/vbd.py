@@ -9,7 +9,8 @@ from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.vbd import VBD, VBDMode, VBDOperation, VBDType
 from cardume.datamodel.vdi import VDI
-from cardume.datamodel.vm import VM, VMPowerState
+from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import VMPowerState
 from cardume.messages.call import Call
 from cardume.messages.failures import guest_failures
 from cardume.messages.guest_spec import disk

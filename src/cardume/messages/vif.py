@@ -7,7 +7,7 @@ from cardume.datamodel import errors
 from cardume.datamodel.network import Network
 from cardume.datamodel.refs import Ref, new_uuid
 from cardume.datamodel.vif import VIF, VIFLockingMode, VIFOperation
-from cardume.datamodel.vm import VMPowerState
+from cardume.datamodel.vm_enums import VMPowerState
 from cardume.messages.call import Call
 from cardume.messages.failures import guest_failures
 from cardume.messages.guest_spec import nic

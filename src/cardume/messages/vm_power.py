@@ -9,7 +9,8 @@ from cardume.datamodel import errors
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.vbd import VBD
-from cardume.datamodel.vm import VM, VMOperation, VMPowerState
+from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import VMOperation, VMPowerState
 from cardume.hostops.errors import GuestError
 from cardume.hostops.guests.guest import DiskSource, GuestEvent, GuestEventKind
 from cardume.hostops.guests.interface import Guests

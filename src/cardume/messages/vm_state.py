@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from cardume.datamodel.console import Console, ConsoleProtocol
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
-from cardume.datamodel.vm import VM, DomainType, VMPowerState
+from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import DomainType, VMPowerState
 from cardume.datamodel.vm_metrics import VMMetrics
 from cardume.hostops.guests.guest import GuestPower, RunningGuest
 from cardume.pooldb.db import Transaction
