@@ -12,3 +12,79 @@ def _later(name: str) -> Callable[[type], type]:
         return python
 
     return mark
+
+
+@_later("blob")
+class Blob: ...
+
+
+@_later("Bond")
+class Bond: ...
+
+
+@_later("Certificate")
+class Certificate: ...
+
+
+@_later("crashdump")
+class Crashdump: ...
+
+
+@_later("data_source")
+class DataSource: ...
+
+
+@_later("DR_task")
+class DRTask: ...
+
+
+@_later("Feature")
+class Feature: ...
+
+
+@_later("host_crashdump")
+class HostCrashdump: ...
+
+
+@_later("host_patch")
+class HostPatch: ...
+
+
+@_later("network_sriov")
+class NetworkSriov: ...
+
+
+@_later("PCI")
+class PCI: ...
+
+
+@_later("PGPU")
+class PGPU: ...
+
+
+@_later("pool_update")
+class PoolUpdate: ...
+
+
+@_later("probe_result")
+class ProbeResult: ...
+
+
+@_later("PUSB")
+class PUSB: ...
+
+
+@_later("Repository")
+class Repository: ...
+
+
+@_later("tunnel")
+class Tunnel: ...
+
+
+@_later("vdi_nbd_server_info")
+class VdiNbdServerInfo: ...
+
+
+@_later("VLAN")
+class VLAN: ...
