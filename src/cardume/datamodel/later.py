@@ -18,6 +18,14 @@ def _later(name: str) -> Callable[[type], type]:
 class Blob: ...
 
 
+@_later("Bond")
+class Bond: ...
+
+
+@_later("Certificate")
+class Certificate: ...
+
+
 @_later("crashdump")
 class Crashdump: ...
 
@@ -26,20 +34,72 @@ class Crashdump: ...
 class DataSource: ...
 
 
+@_later("DR_task")
+class DRTask: ...
+
+
+@_later("Feature")
+class Feature: ...
+
+
 @_later("GPU_group")
 class GPUGroup: ...
+
+
+@_later("host_crashdump")
+class HostCrashdump: ...
+
+
+@_later("host_patch")
+class HostPatch: ...
+
+
+@_later("network_sriov")
+class NetworkSriov: ...
 
 
 @_later("PCI")
 class PCI: ...
 
 
+@_later("PGPU")
+class PGPU: ...
+
+
+@_later("pool_update")
+class PoolUpdate: ...
+
+
+@_later("probe_result")
+class ProbeResult: ...
+
+
+@_later("PUSB")
+class PUSB: ...
+
+
+@_later("Repository")
+class Repository: ...
+
+
+@_later("tunnel")
+class Tunnel: ...
+
+
 @_later("user")
 class User: ...
 
 
+@_later("vdi_nbd_server_info")
+class VdiNbdServerInfo: ...
+
+
 @_later("VGPU")
 class VGPU: ...
+
+
+@_later("VLAN")
+class VLAN: ...
 
 
 @_later("VM_appliance")
