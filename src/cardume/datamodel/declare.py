@@ -48,6 +48,8 @@ class FieldOptions:
     effect: bool
     backref: str | None
     role: Role | None
+    read_role: Role | None
+    client_cert: bool
     key_roles: Mapping[str, Role]
     getter: bool
 
@@ -61,6 +63,8 @@ def field(
     effect: bool = False,
     backref: str | None = None,
     role: Role | None = None,
+    read_role: Role | None = None,
+    client_cert: bool = False,
     key_roles: Mapping[str, Role] = NO_MAP,
     getter: bool = True,
 ) -> Any:
@@ -70,12 +74,15 @@ def field(
     volatile: lives in memory only; after a restart it has its default until somebody says otherwise.
     effect: setting it does something, so `set_…` needs an implementation of its own.
     backref: "VBD.VM": the set of objects of that class whose field names this object; kept by the database.
-    role: least role for its setters, when it differs from the class's.
+    role: least role for its setters, when it differs from the class's; read_role: likewise for its getter.
+    client_cert: the pool's own certificate may call its setters too.
     key_roles: least role for single keys of a map (`XenCenter.CustomFields.*`).
     getter: False where XenAPI declares no implied getter.
     Sets are given as tuples.
     """
-    options = FieldOptions(qualifier, doc, default, volatile, effect, backref, role, dict(key_roles), getter)
+    options = FieldOptions(
+        qualifier, doc, default, volatile, effect, backref, role, read_role, client_cert, dict(key_roles), getter
+    )
     required = default is REQUIRED and qualifier is not RO and backref is None
     metadata = {"xenapi": options}
     if required:
@@ -147,7 +154,9 @@ class ClassOptions:
     has_async: bool
     constructor: bool
     constructor_role: Role | None
+    read_role: Role
     get_all: bool
+    by_name_label: bool
 
 
 REGISTRY: dict[str, ClassOptions] = {}
@@ -165,12 +174,15 @@ def xenclass(
     has_async: bool = True,
     constructor: bool = False,
     constructor_role: Role | None = None,
+    read_role: Role = Role.READ_ONLY,
     get_all: bool = True,
+    by_name_label: bool = True,
 ) -> Callable[[type[T]], type[T]]:
     """Declare a XenAPI class.
 
     role: least role of its messages where they name none. events: appears in `event.from`. stored: has objects in the
     database. volatile: its objects live in memory only. constructor: has implied `create` and `destroy`.
+    read_role: least role of its implied readers. by_name_label: False where a class has names and no look-up by them.
     """
 
     def declare(python: type[T]) -> type[T]:
@@ -183,7 +195,18 @@ def xenclass(
         record = dataclass(frozen=True, kw_only=True, slots=True)(python)
         assert wire_name not in REGISTRY, f"{wire_name} is declared twice"
         REGISTRY[wire_name] = ClassOptions(
-            record, wire_name, role, events, stored, volatile, has_async, constructor, constructor_role, get_all
+            python=record,
+            name=wire_name,
+            role=role,
+            events=events,
+            stored=stored,
+            volatile=volatile,
+            has_async=has_async,
+            constructor=constructor,
+            constructor_role=constructor_role,
+            read_role=read_role,
+            get_all=get_all,
+            by_name_label=by_name_label,
         )
         return record
 

@@ -6,6 +6,7 @@
 import dataclasses
 import importlib
 import inspect
+import keyword
 import pkgutil
 import typing
 from collections.abc import Iterator, Mapping
@@ -66,8 +67,15 @@ class Field:
     effect: bool
     backref: tuple[str, str] | None  # (class, field) that names this object
     role: Role
+    read_role: Role
+    client_cert: bool
     key_roles: Mapping[str, Role]
     getter: bool
+
+    @property
+    def attribute(self) -> str:
+        """Name of the record's attribute: the field's, with an underscore where Python keeps the word (`class_`)."""
+        return f"{self.name}_" if keyword.iskeyword(self.name) else self.name
 
     @property
     def is_map(self) -> bool:
@@ -206,6 +214,8 @@ def _fields(options: ClassOptions, names: dict[str, Any]) -> dict[str, Field]:
             effect=said.effect,
             backref=typing.cast("tuple[str, str] | None", backref),
             role=options.role if said.role is None else said.role,
+            read_role=options.read_role if said.read_role is None else said.read_role,
+            client_cert=said.client_cert,
             key_roles=said.key_roles,
             getter=said.getter,
         )
@@ -270,7 +280,7 @@ def _implied_by_class(options: ClassOptions, fields: Mapping[str, Field]) -> Ite
     self_ = Param("self", ref)
 
     def read(kind: Kind, params: tuple[Param, ...], result: WireType, doc: str) -> Message:
-        return Message(cls, kind.value, params, result, Role.READ_ONLY, kind, doc, has_async=False)
+        return Message(cls, kind.value, params, result, options.read_role, kind, doc, has_async=False)
 
     yield read(Kind.GET_RECORD, (self_,), record, f"The whole {cls} record.")
     yield read(Kind.GET_BY_UUID, (Param("uuid", Prim.STRING),), ref, f"The {cls} with this uuid.")
@@ -279,7 +289,7 @@ def _implied_by_class(options: ClassOptions, fields: Mapping[str, Field]) -> Ite
         yield read(Kind.GET_ALL, (), SetType(ref), f"Every {cls}.")
         yield read(Kind.GET_ALL_RECORDS, (), records, f"Every {cls} with its record.")
         yield read(Kind.GET_ALL_RECORDS_WHERE, (expression,), records, f"Every {cls} that satisfies the expression.")
-    if options.get_all and "name_label" in fields:
+    if options.get_all and options.by_name_label and "name_label" in fields:
         yield read(Kind.GET_BY_NAME_LABEL, (Param("label", Prim.STRING),), SetType(ref), f"Every {cls} of this name.")
     if options.constructor:
         role = options.role if options.constructor_role is None else options.constructor_role
@@ -297,11 +307,12 @@ def _implied_by_field(cls: str, field: Field) -> Iterator[Message]:
             f"{verb}_{field.name}",
             (self_, *params),
             result,
-            Role.READ_ONLY if is_read else field.role,
+            field.read_role if is_read else field.role,
             kind,
             doc,
             field.name,
             has_async=False,
+            client_cert=field.client_cert and not is_read,
             key_roles=field.key_roles if kind in (Kind.ADD_TO_MAP, Kind.REMOVE_FROM_MAP) else NO_MAP,
         )
 

@@ -91,7 +91,7 @@ def record_to_plain(record: Any, *, stored_only: bool = False) -> dict[str, Any]
 
     fields = schema().of(record).fields.values()
     return {
-        field.name: to_plain(getattr(record, field.name), field.type)
+        field.name: to_plain(getattr(record, field.attribute), field.type)
         for field in fields
         if field.stored or not stored_only
     }
@@ -110,7 +110,7 @@ def record_from_plain(plain: Any, cls: str, path: str = "record") -> Any:
     values = {}
     for field in declared.fields.values():
         if field.name in plain:
-            values[field.name] = from_plain(plain[field.name], field.type, f"{path}.{field.name}")
+            values[field.attribute] = from_plain(plain[field.name], field.type, f"{path}.{field.name}")
         elif field.default is REQUIRED:
             raise ValueFault(f"{path}.{field.name}", field.type, "nothing")
     return declared.python(**values)
