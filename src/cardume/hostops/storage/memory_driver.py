@@ -1,4 +1,4 @@
-"""A repository in memory for tests of what stands above: the rules of the real drivers, and controls to make it fail."""
+"""A repository in memory for tests of what stands above: the rules of the real drivers, and failures on demand."""
 
 import asyncio
 from collections import defaultdict
@@ -11,6 +11,7 @@ from cardume.hostops.storage.driver import Progress, Repository, Space, Volume
 from cardume.hostops.storage.opened import OpenCounts
 
 UNIT = 4096
+EMPTY_IMAGE = 196 << 10  # what an empty qcow2 image takes
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ class MemoryDriver:
             raise StorageError(f"a volume of {virtual_size} bytes cannot be")
         format = format or "qcow2"
         size = -(-virtual_size // UNIT) * UNIT
-        volume = Volume(uuid, f"{uuid}.{format}", size, 0, name_label=name_label, format=format)
+        volume = Volume(uuid, f"{uuid}.{format}", size, EMPTY_IMAGE, name_label=name_label, format=format)
         self._place(repo, volume, b"")
         return volume
 
