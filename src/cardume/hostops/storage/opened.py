@@ -28,6 +28,10 @@ class OpenCounts:
     def count(self, repo: Repository, volume: Volume) -> int:
         return self._counts.get((repo.uuid, volume.location), 0)
 
+    def list_open(self, repo: Repository) -> tuple[str, ...]:
+        """The locations of the repository's volumes that have users."""
+        return tuple(sorted(location for uuid, location in self._counts if uuid == repo.uuid))
+
     def assert_not_open(self, repo: Repository, volume: Volume) -> None:
         """Raise StorageError while the volume has users."""
         if self.count(repo, volume):
@@ -35,6 +39,5 @@ class OpenCounts:
 
     def assert_none(self, repo: Repository) -> None:
         """Raise StorageError while any volume of the repository has users."""
-        names = sorted(location for uuid, location in self._counts if uuid == repo.uuid)
-        if names:
+        if names := self.list_open(repo):
             raise StorageError(f"{', '.join(names)} of repository {repo.uuid} open on this host")
