@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -51,6 +51,7 @@ class IsoExports:
                 await asyncio.to_thread(self._make_folder)
                 await self._start_unit(key, str(socket), folder, name, timeout_s)
             await _assert_answers(str(socket))
+            socket.chmod(0o666)  # made 0750; QEMU's user has to write to it, and the folder keeps others out
             return NBDSource(str(socket), EXPORT)
 
     async def stop_unused(self, key: str) -> bool:
@@ -124,13 +125,17 @@ def start_command(unit: str, socket: str, folder: NfsFolder, name: str, timeout_
     server = {"addr": {"type": "unix", "path": socket}}
     export = {"type": "nbd", "id": "export", "node-name": "image", "name": EXPORT, "writable": False}
     return (
-        *("systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--description=Cardume: {name}"),
+        *("systemd-run", "--quiet", "--collect", f"--unit={unit}", "--description=Cardume: an ISO file"),
         *("--property=Type=forking", f"--property=TimeoutStartSec={timeout_s:g}", "--property=TimeoutStopSec=5"),
-        # The folder keeps others out; QEMU's user needs to write to the socket itself.
-        *("--property=UMask=0000", "--property=NoNewPrivileges=yes", "--property=ProtectHome=yes"),
+        *("--property=NoNewPrivileges=yes", "--property=ProtectHome=yes"),
         *("qemu-storage-daemon", "--daemonize"),
-        *("--blockdev", json.dumps(image), "--nbd-server", json.dumps(server), "--export", json.dumps(export)),
+        *("--blockdev", _option(image), "--nbd-server", _option(server), "--export", _option(export)),
     )
+
+
+def _option(value: Mapping[str, object]) -> str:
+    """A value as JSON, without the letters that systemd would expand in a unit's command line."""
+    return json.dumps(value).replace("$", "\\u0024").replace("%", "\\u0025")
 
 
 def count_connections(table: str, path: str) -> int:
