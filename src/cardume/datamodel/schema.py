@@ -74,7 +74,7 @@ class Field:
 
     @property
     def attribute(self) -> str:
-        """The name of the record's attribute: the field's, with an underscore where Python keeps the word (`class_`)."""
+        """Name of the record's attribute: the field's, with an underscore where Python keeps the word (`class_`)."""
         return f"{self.name}_" if keyword.iskeyword(self.name) else self.name
 
     @property
