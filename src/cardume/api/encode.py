@@ -117,7 +117,6 @@ class Encoder:
             only, attribute = encoders[0], operator.attrgetter(attributes[0])
             return lambda record: template % only(attribute(record))
         values = operator.attrgetter(*attributes)
-        return lambda record: template % tuple(
-            [one(value) for one, value in zip(encoders, values(record), strict=True)]
+        return lambda record: (
+            template % tuple([one(value) for one, value in zip(encoders, values(record), strict=True)])
         )
-

@@ -163,7 +163,8 @@ REGISTRY: dict[str, ClassOptions] = {}
 """Every declared class by its XenAPI name; filled by importing the class modules (`schema.py` does)."""
 
 
-@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
+# No field_specifiers: a type checker cannot see our positional defaults, and would call every field required.
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 def xenclass(
     *,
     name: str | None = None,
