@@ -22,6 +22,8 @@ class ValueFault(ValueError):
     def __init__(self, path: str, wanted: object, got: object) -> None:
         super().__init__(f"{path}: expected {wanted}, got {str(got)[:80]!r}")
         self.path = path
+        self.wanted = wanted
+        self.got = got
 
 
 def to_plain(value: Any, of: WireType) -> Any:
