@@ -17,7 +17,6 @@ from cardume.datamodel.vm_enums import (
     SecurebootCertificatesState,
     SecurebootReadiness,
     UefiMode,
-    UpdateGuidance,
     VMOperation,
     VMPowerState,
 )
@@ -25,7 +24,7 @@ from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
     from cardume.datamodel.console import Console
-    from cardume.datamodel.host import Host
+    from cardume.datamodel.host import Host, UpdateGuidances
     from cardume.datamodel.later import (
         PCI,
         VGPU,
@@ -104,13 +103,13 @@ class VM:
     last_boot_CPU_flags: Mapping[str, str] = field(
         STATIC_RO, "the CPU features that it saw at its last start; a host it moves to must have them", {}
     )
-    pending_guidances: Set[UpdateGuidance] = field(
+    pending_guidances: Set[UpdateGuidances] = field(
         RO, "what must be restarted for the installed updates to take effect"
     )
-    pending_guidances_recommended: Set[UpdateGuidance] = field(
+    pending_guidances_recommended: Set[UpdateGuidances] = field(
         RO, "what should be restarted for the installed updates to take effect"
     )
-    pending_guidances_full: Set[UpdateGuidance] = field(
+    pending_guidances_full: Set[UpdateGuidances] = field(
         RO, "what would have to be restarted for every part of the updates to take effect"
     )
     allowed_operations: Set[VMOperation] = field(RO, "what may be done with the VM now", volatile=True)
