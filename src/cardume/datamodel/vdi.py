@@ -29,7 +29,7 @@ class OnBoot(StrEnum):
 
 
 @named("vdi_operations")
-class VDIOperations(StrEnum):
+class VDIOperation(StrEnum):
     """Operations on a disk that exclude others while they run."""
 
     CLONE = "clone"
@@ -112,8 +112,8 @@ class VDI:
         "more facts, for clients to keep",
         key_roles={"folder": Role.VM_OPERATOR, "XenCenter.CustomFields.*": Role.VM_OPERATOR},
     )
-    allowed_operations: Set[VDIOperations] = field(RO, "operations that the disk could begin now", volatile=True)
-    current_operations: Mapping[str, VDIOperations] = field(
+    allowed_operations: Set[VDIOperation] = field(RO, "operations that the disk could begin now", volatile=True)
+    current_operations: Mapping[str, VDIOperation] = field(
         RO, "operations that run on the disk now, by task", volatile=True
     )
 
