@@ -101,7 +101,7 @@ async def bench(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[B
 
 
 async def _bridge() -> None:
-    if BRIDGE not in os.listdir("/sys/class/net"):  # noqa: ASYNC240
+    if BRIDGE not in os.listdir("/sys/class/net"):
         await run("ip", "link", "add", BRIDGE, "type", "bridge", timeout_s=10)
         await run("ip", "link", "set", BRIDGE, "up", timeout_s=10)
 
