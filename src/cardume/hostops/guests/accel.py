@@ -30,10 +30,9 @@ _EXIT_STATUS = SUCCESS << 1 | 1  # what QEMU's isa-debug-exit device makes of it
 
 async def probe(device: Path = DEVICE, *, qemu: str = _QEMU, limit_s: float = _LIMIT_S) -> Acceleration:
     """Try KVM; it never raises: what does not run guests here is a reason for emulation."""
-    if not device.exists():
-        return Acceleration(Accelerator.TCG, f"there is no {device}: no KVM in this kernel or on this processor")
-    if not os.access(device, os.R_OK | os.W_OK):
-        return Acceleration(Accelerator.TCG, f"{device} cannot be opened")
+    obstacle = _obstacle(device)
+    if obstacle is not None:
+        return Acceleration(Accelerator.TCG, obstacle)
     with tempfile.NamedTemporaryFile(prefix="cardume-kvm-probe-", suffix=".rom") as rom:
         rom.write(probe_rom())
         rom.flush()
@@ -42,7 +41,7 @@ async def probe(device: Path = DEVICE, *, qemu: str = _QEMU, limit_s: float = _L
 
 async def acceleration(cache: Path = CACHE) -> Acceleration:
     """What guests of this host run on: probed once a boot, remembered in a file that a boot forgets."""
-    boot_id = BOOT_ID.read_text().strip()
+    boot_id = _boot_id()
     known = read_cache(cache, boot_id)
     if known is not None:
         return known
@@ -61,6 +60,16 @@ def read_cache(cache: Path, boot_id: str) -> Acceleration | None:
         return Acceleration(Accelerator(record["accelerator"]), str(record["reason"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _boot_id() -> str:
+    return BOOT_ID.read_text().strip()
+
+
+def _obstacle(device: Path) -> str | None:
+    if not device.exists():
+        return f"there is no {device}: no KVM in this kernel or on this processor"
+    return None if os.access(device, os.R_OK | os.W_OK) else f"{device} cannot be opened"
 
 
 async def _run_rom(qemu: str, rom: str, limit_s: float) -> Acceleration:
