@@ -44,14 +44,18 @@ CAPABILITIES: Mapping[Op, str | None] = {
 IMPLEMENTED_SR_OPERATIONS = frozenset(CAPABILITIES)
 
 _LINKS = frozenset({Op.PLUG, Op.UNPLUG, Op.PBD_CREATE, Op.PBD_DESTROY})
-_DISKS = frozenset({Op.VDI_CREATE, Op.VDI_DESTROY, Op.VDI_RESIZE, Op.VDI_CLONE, Op.VDI_COPY, Op.VDI_UPDATE})
-_COMPANY = _DISKS | {Op.VDI_FORGET, Op.SCAN, Op.UPDATE, Op.PLUG, Op.PBD_CREATE}
+_DISKS = frozenset(
+    {Op.VDI_CREATE, Op.VDI_DESTROY, Op.VDI_RESIZE, Op.VDI_CLONE, Op.VDI_COPY, Op.VDI_FORGET, Op.VDI_UPDATE}
+)
+_JOINING = frozenset({Op.UPDATE, Op.PLUG, Op.PBD_CREATE})
 BESIDE: Mapping[Op, frozenset[Op]] = {
-    # Each has a disk or a host of its own, and a scan leaves alone what others are making: none keeps others waiting.
-    **dict.fromkeys(_DISKS | {Op.VDI_FORGET, Op.UPDATE}, _COMPANY),
-    Op.SCAN: _COMPANY - {Op.SCAN},
-    Op.PLUG: _COMPANY | _LINKS,
-    Op.PBD_CREATE: _COMPANY | _LINKS,
+    # Each has a disk of its own. No scan beside them: it removes what a crash left half made, and could take what
+    # another host is just making for such.
+    **dict.fromkeys(_DISKS, _DISKS | _JOINING),
+    Op.SCAN: _JOINING,
+    Op.UPDATE: _DISKS | _JOINING | {Op.SCAN},
+    Op.PLUG: _DISKS | _JOINING | _LINKS | {Op.SCAN},
+    Op.PBD_CREATE: _DISKS | _JOINING | _LINKS | {Op.SCAN},
     Op.UNPLUG: _LINKS,
     Op.PBD_DESTROY: _LINKS,
 }
