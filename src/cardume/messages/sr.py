@@ -48,9 +48,7 @@ async def create(
             of.check_config(device_config)
             await of.create(repo, physical_size=physical_size)
         undo.push_async_callback(of.destroy, repo)
-        sr = await call.db.create(
-            _sr_record(repo, name_label, name_description, shared=shared, sm_config=sm_config)
-        )
+        sr = await call.db.create(_sr_record(repo, name_label, name_description, shared=shared, sm_config=sm_config))
         undo.push_async_callback(_forget_records, call, sr)
         for member in call.db.all(Host) if shared else (host,):
             pbd = await call.db.create(PBD(host=member, SR=sr, device_config=dict(device_config)))

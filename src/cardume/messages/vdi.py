@@ -178,7 +178,9 @@ async def update(call: Call, vdi: Ref[VDI]) -> None:
     host = reachable_host(call.db, record.SR)
     repo = repository(call.db, record.SR, host)
     with storage_failures(call.db, sr=record.SR, vdi=vdi):
-        await _record_sizes(call, vdi, await driver(call.hosts.hands(host), repo.type).stat_volume(repo, volume(record)))
+        await _record_sizes(
+            call, vdi, await driver(call.hosts.hands(host), repo.type).stat_volume(repo, volume(record))
+        )
 
 
 @implements(VDI.set_name_label)
@@ -219,5 +221,3 @@ async def _record_sizes(call: Call, vdi: Ref[VDI], now: Volume) -> None:
 def _assert_writable_sr(call: Call, sr: Ref[SR]) -> None:
     if call.db.get(sr).content_type == "iso":
         raise errors.SR_OPERATION_NOT_SUPPORTED(sr)
-
-

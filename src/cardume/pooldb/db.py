@@ -3,13 +3,15 @@
 Reads are synchronous, from memory, and see what is durable. Writes go through a transaction.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 from cardume.datamodel.refs import Ref
+from cardume.pooldb.feed import Feed
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Reader(Protocol):
@@ -40,7 +42,7 @@ class Transaction(Reader, Protocol):
     """Changes that happen all or not at all; its reads see them before anybody else does."""
 
     def create(self, record: T, ref: Ref[T] | None = None) -> Ref[T]:
-        """Add an object; a missing uuid is made."""
+        """Add an object; a missing uuid is made, the fields that the database keeps (back-references) start empty."""
         ...
 
     def update(self, ref: Ref[Any], **changes: Any) -> None: ...
@@ -53,6 +55,11 @@ class Transaction(Reader, Protocol):
 class Database(Reader, Protocol):
     """The pool's objects. `pooldb/objects.py` is the implementation."""
 
+    @property
+    def feed(self) -> Feed:
+        """What changed since a token, and waiting for the next change."""
+        ...
+
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """One writer at a time; the body must not wait for anything. Leaving it well makes it durable, then visible."""
         ...
@@ -64,3 +71,15 @@ class Database(Reader, Protocol):
     async def delete(self, ref: Ref[Any]) -> None: ...
 
     def iter_classes(self) -> Iterator[str]: ...
+
+    def counts(self) -> Mapping[str, int]:
+        """The number of live objects of each class."""
+        ...
+
+    def cached(self, ref: Ref[T], key: str, build: Callable[[T], V]) -> V:
+        """What `build` makes of the record, kept under the key until the object changes."""
+        ...
+
+    def touch(self, ref: Ref[Any]) -> int:
+        """Make the object appear modified to clients of events; the token from just before."""
+        ...

@@ -37,6 +37,26 @@ class OutcomeUnknown(StoreError):
     """The transaction was sent; whether it took effect is not known."""
 
 
+class StoreClosed(StoreError):
+    """The store was closed, here or while this call waited."""
+
+
+class StoreDamaged(StoreError):
+    """What is stored cannot be read as this version's data."""
+
+
+class StoreTooNew(StoreError):
+    """A newer version of Cardume wrote it; this one would misread it."""
+
+
+class Deposed(StoreError):
+    """Another process has become the writer; nothing was written, and nothing will be from here."""
+
+
+class LeaseLost(StoreError):
+    """The lease has ended; its keys are gone."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyValue:
     key: str
@@ -95,6 +115,22 @@ MAX_OPERATIONS = 1024
 MAX_BYTES = 1_400_000
 
 
+def check_transaction(operations: Sequence[Operation], compares: Sequence[Compare]) -> None:
+    """Refuse what etcd would refuse, so that every store takes the same transactions.
+
+    Raises TooLarge; ValueError when a key is written twice.
+    """
+    if max(len(operations), len(compares)) > MAX_OPERATIONS:
+        raise TooLarge(f"{len(operations)} operations in one transaction; {MAX_OPERATIONS} is the most")
+    keys = {operation.key for operation in operations}
+    if len(keys) != len(operations):
+        raise ValueError("a transaction writes each key once")
+    values = sum(len(operation.value) for operation in operations if isinstance(operation, Put))
+    size = values + sum(len(key.encode()) for key in keys)
+    if size > MAX_BYTES:
+        raise TooLarge(f"{size} bytes in one transaction; {MAX_BYTES} is the most")
+
+
 class Store(Protocol):
     """A small consistent key-value store. What `txn` acknowledged is durable."""
 
@@ -107,6 +143,7 @@ class Store(Protocol):
     async def txn(self, operations: Sequence[Operation], *, compares: Sequence[Compare] = ()) -> int:
         """Write all or nothing, as one revision, which is returned.
 
+        A transaction that changes nothing (no operation, or deletes of absent keys) makes no revision.
         Raises Conflict, TooLarge, NoQuorum or OutcomeUnknown.
         """
         ...
