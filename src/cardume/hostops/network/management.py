@@ -11,7 +11,7 @@ import structlog
 
 from cardume.hostops.durable import sync_folder, write_text
 from cardume.hostops.errors import NetworkError, RunError
-from cardume.hostops.network.links import DefaultRoute, Link, ip, list_default_routes, list_links
+from cardume.hostops.network.links import Link, Route, ip, list_links, list_routes
 from cardume.hostops.network.networkd import BridgePlan, Dhcp, NoAddress, Static, plan_bridges, render
 from cardume.hostops.run import run
 
@@ -37,10 +37,10 @@ class NotOurNetwork(NetworkError):
 
 async def find_management_nic() -> str:
     """The interface with the best default route, or the bridge's card when there is a bridge already."""
-    routes = await list_default_routes()
-    if not routes:
+    devices = [route.device for route in await list_routes() if route.destination == "default"]
+    if not devices:
         raise NetworkError("this host has no default route: name its management interface")
-    device = routes[0].device
+    device = devices[0]
     cards = [link.name for link in await list_links() if link.master == device]
     return cards[0] if cards else device
 
@@ -50,7 +50,7 @@ async def plan_host_bridges(management: str) -> tuple[BridgePlan, ...]:
     links = await list_links()
     states = await _networkd_states()
     dns = {name: _name_servers(state) for name, state in states.items()}
-    plans = plan_bridges(links, await list_default_routes(), management=management, dns=dns)
+    plans = plan_bridges(links, await list_routes(), management=management, dns=dns)
     for plan in plans:
         # A card without addresses may be unmanaged: networkd takes it when it gets a file for it.
         managed = states.get(plan.nic, {}).get("AdministrativeState", "unmanaged") != "unmanaged"
@@ -79,7 +79,7 @@ async def apply(plans: Sequence[BridgePlan], *, folder: Path = FOLDER, timeout_s
     log.info("network_bridged", bridges=[plan.bridge for plan in plans])
 
 
-def list_missing(plans: Sequence[BridgePlan], links: Sequence[Link], routes: Sequence[DefaultRoute]) -> tuple[str, ...]:
+def list_missing(plans: Sequence[BridgePlan], links: Sequence[Link], routes: Sequence[Route]) -> tuple[str, ...]:
     """What the plans ask for and the host does not have, in words; empty when all is there."""
     found = {link.name: link for link in links}
     missing = []
@@ -93,16 +93,18 @@ def list_missing(plans: Sequence[BridgePlan], links: Sequence[Link], routes: Seq
         if card is not None and any("." in address.text for address in card.addresses):
             missing.append(f"{plan.nic} still has an address")
         has = {address.text for address in bridge.addresses}
-        gateways = {route.gateway for route in routes if route.device == plan.bridge}
+        has_gateways = {
+            route.gateway for route in routes if route.device == plan.bridge and route.destination == "default"
+        }
         match plan.addressing:
-            case Static(addresses, gateway, _):
+            case Static(addresses, gateways, _):
                 missing += [f"{plan.bridge} lacks {each}" for each in map(str, addresses) if each not in has]
-                if gateway and str(gateway) not in gateways:
-                    missing.append(f"no default route by {gateway} on {plan.bridge}")
+                lost = [each for each in map(str, gateways) if each not in has_gateways]
+                missing += [f"no default route by {each} on {plan.bridge}" for each in lost]
             case Dhcp(has_default_route):
                 if not any("." in text for text in has):
                     missing.append(f"{plan.bridge} got no address by DHCP")
-                if has_default_route and not gateways:
+                if has_default_route and not has_gateways:
                     missing.append(f"no default route on {plan.bridge}")
             case NoAddress():
                 pass
@@ -114,7 +116,7 @@ async def _wait_until_there(plans: Sequence[BridgePlan], timeout_s: float) -> No
     try:
         async with asyncio.timeout(timeout_s):
             while True:
-                missing = list_missing(plans, await list_links(), await list_default_routes())
+                missing = list_missing(plans, await list_links(), await list_routes())
                 if not missing:
                     return
                 await asyncio.sleep(_POLL_S)
