@@ -17,7 +17,7 @@ from storage_cases import needs_qemu_img, repository
 from cardume.hostops.errors import RunError, StorageError, StorageUnreachable, VolumeNotFound
 from cardume.hostops.guests.guest import FileSource, NBDSource
 from cardume.hostops.run import process, run
-from cardume.hostops.storage.driver import Repository, Volume
+from cardume.hostops.storage.driver import Repository, StorageDriver, Volume
 from cardume.hostops.storage.iso import IsoDriver
 from cardume.hostops.storage.iso_exports import IsoExports
 from cardume.hostops.storage.nfs import parse_location
@@ -39,7 +39,7 @@ def local_library(tmp_path: Path) -> Repository:
 
 async def test_a_local_library_lists_its_images_and_nothing_else(tmp_path: Path) -> None:
     repo = local_library(tmp_path)
-    driver = IsoDriver()
+    driver: StorageDriver = IsoDriver()
     await driver.attach(repo)
     volumes = await driver.scan(repo)
     assert [(volume.name_label, volume.virtual_size, volume.read_only) for volume in volumes] == [

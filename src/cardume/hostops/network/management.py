@@ -18,6 +18,7 @@ from cardume.hostops.run import run
 FOLDER = Path("/etc/systemd/network")
 _NETWORKCTL_S = 20.0
 _POLL_S = 0.2
+_NETWORK_MANAGER = "NetworkManager"
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +29,8 @@ class NotOurNetwork(NetworkError):
     def __init__(self, nic: str, owner: str) -> None:
         super().__init__(
             f"{nic} is configured by {owner}, and Cardume changes systemd-networkd's files only. Nothing was changed. "
-            f"With {owner}, make a bridge xenbr0 (STP off, forward delay 0) with {nic} as its port and with {nic}'s "
-            f"MAC address, move {nic}'s addresses, gateway and name servers to it, and run this again"
+            f"Make a bridge xenbr0 yourself (STP off, forward delay 0) with {nic} as its port and {nic}'s MAC "
+            f"address, move {nic}'s addresses, gateway and name servers to it, and run this again"
         )
         self.nic = nic
         self.owner = owner
@@ -52,10 +53,12 @@ async def plan_host_bridges(management: str) -> tuple[BridgePlan, ...]:
     dns = {name: _name_servers(state) for name, state in states.items()}
     plans = plan_bridges(links, await list_routes(), management=management, dns=dns)
     for plan in plans:
-        # A card without addresses may be unmanaged: networkd takes it when it gets a file for it.
-        managed = states.get(plan.nic, {}).get("AdministrativeState", "unmanaged") != "unmanaged"
-        if not states or not (managed or isinstance(plan.addressing, NoAddress)):
-            raise NotOurNetwork(plan.nic, await _find_owner(plan.nic))
+        if states.get(plan.nic, {}).get("AdministrativeState", "unmanaged") != "unmanaged":
+            continue
+        owner = await _find_owner(plan.nic)
+        # A card that nobody configures is free: networkd takes it when it gets a file for it.
+        if not states or owner == _NETWORK_MANAGER or not isinstance(plan.addressing, NoAddress):
+            raise NotOurNetwork(plan.nic, owner)
     return plans
 
 
@@ -101,9 +104,10 @@ def list_missing(plans: Sequence[BridgePlan], links: Sequence[Link], routes: Seq
                 missing += [f"{plan.bridge} lacks {each}" for each in map(str, addresses) if each not in has]
                 lost = [each for each in map(str, gateways) if each not in has_gateways]
                 missing += [f"no default route by {each} on {plan.bridge}" for each in lost]
-            case Dhcp(has_default_route):
-                if not any("." in text for text in has):
-                    missing.append(f"{plan.bridge} got no address by DHCP")
+            case Dhcp(address, has_default_route):
+                # Another address would cut off whoever set the host up, and be a stranger to its pool.
+                if address is not None and str(address) not in has:
+                    missing.append(f"{plan.bridge} did not get {address} by DHCP (reserve it for {plan.mac})")
                 if has_default_route and not has_gateways:
                     missing.append(f"no default route on {plan.bridge}")
             case NoAddress():
@@ -182,13 +186,13 @@ def _name_servers(state: dict[str, Any]) -> tuple[IPv4Address | IPv6Address, ...
 
 async def _find_owner(nic: str) -> str:
     """Who configures the card, for a sentence."""
-    for unit, name in (("NetworkManager.service", "NetworkManager"), ("networking.service", "ifupdown")):
+    for unit, name in (("NetworkManager.service", _NETWORK_MANAGER), ("networking.service", "ifupdown")):
         try:
             await run("systemctl", "--quiet", "is-active", unit, timeout_s=_NETWORKCTL_S)
         except RunError:
             continue
         return name
-    return "something that is not systemd-networkd"
+    return "another program than systemd-networkd"
 
 
 def _read(path: Path) -> str | None:

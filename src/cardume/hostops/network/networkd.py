@@ -23,8 +23,9 @@ class Static:
 
 @dataclass(frozen=True, slots=True)
 class Dhcp:
-    """Whatever the network's DHCP server gives."""
+    """Whatever the network's DHCP server gives; `address` is what it has given, to be kept."""
 
+    address: IPv4Interface | None = None
     has_default_route: bool = True
 
 
@@ -112,7 +113,7 @@ def _bridge_network(plan: BridgePlan) -> str:
             # Up without a cable: guests on this host reach each other through it all the same.
             network = ["LinkLocalAddressing=no", "IPv6AcceptRA=no", "ConfigureWithoutCarrier=yes"]
             return _sections(match, ("Link", ["RequiredForOnline=no"]), ("Network", network))
-        case Dhcp(has_default_route):
+        case Dhcp(_, has_default_route):
             # The card's address served as the name of the lease's holder; the bridge has the same one.
             dhcp = ["ClientIdentifier=mac", f"UseGateway={'yes' if has_default_route else 'no'}"]
             return _sections(match, ("Network", ["DHCP=ipv4", "IgnoreCarrierLoss=yes"]), ("DHCPv4", dhcp))
@@ -128,10 +129,11 @@ def _addressing(card: Link, routes: Sequence[Route], dns: tuple[IPv4Address | IP
     """How the card has its addresses now; NetworkError when a bridge with the same could not be written."""
     mine = [route for route in routes if route.device == card.name]
     static = [address.text for address in card.addresses if not address.dynamic]
-    if any(address.dynamic and "." in address.text for address in card.addresses):
+    leased = [address.text for address in card.addresses if address.dynamic and "." in address.text]
+    if leased:
         if static:
             raise NetworkError(f"{card.name} has an address by DHCP and {', '.join(static)}: keep one of the two ways")
-        return Dhcp(has_default_route=any(route.destination == "default" for route in mine))
+        return Dhcp(IPv4Interface(leased[0]), any(route.destination == "default" for route in mine))
     if others := [route.destination for route in mine if route.destination != "default"]:
         raise NetworkError(f"{card.name} has routes of its own ({', '.join(others)}): move it under a bridge by hand")
     if not static:

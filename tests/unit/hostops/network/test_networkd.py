@@ -1,7 +1,7 @@
 """Which bridges a host gets, and the files systemd-networkd is given for them (whole in tests/golden/networkd)."""
 
 from dataclasses import replace
-from ipaddress import ip_address, ip_interface
+from ipaddress import IPv4Interface, ip_address, ip_interface
 from pathlib import Path
 
 import pytest
@@ -76,7 +76,7 @@ def test_the_management_card_comes_first_and_each_card_keeps_its_way_of_addressi
         ("xenbr0", "enp2s0", MANAGEMENT.addressing),
         ("xenbr1", "enp1s0", Static((ip_interface("10.147.1.11/24"),))),
         ("xenbr2", "enp3s0", NoAddress()),
-        ("xenbr3", "enp4s0", Dhcp(has_default_route=False)),
+        ("xenbr3", "enp4s0", Dhcp(IPv4Interface("198.51.100.7/24"), has_default_route=False)),
     ]
 
 
@@ -146,11 +146,11 @@ def test_what_is_not_there_yet_is_told(
     assert list_missing((MANAGEMENT,), links, routes) == missing
 
 
-def test_with_dhcp_any_address_and_route_will_do() -> None:
-    plan = replace(MANAGEMENT, addressing=Dhcp())
+def test_with_dhcp_the_address_and_a_route_must_come_back() -> None:
+    plan = replace(MANAGEMENT, addressing=Dhcp(IPv4Interface("10.147.0.11/24")))
     assert list_missing((plan,), BRIDGED, ROUTES) == ()
-    assert list_missing((plan,), (BRIDGED[0], replace(BRIDGED[1], addresses=())), ()) == (
-        "xenbr0 got no address by DHCP",
+    assert list_missing((plan,), (BRIDGED[0], card("xenbr0", "10.147.0.99/24", kind="bridge")), ()) == (
+        "xenbr0 did not get 10.147.0.11/24 by DHCP (reserve it for 52:54:00:00:00:01)",
         "no default route on xenbr0",
     )
 
