@@ -164,7 +164,9 @@ REGISTRY: dict[str, ClassOptions] = {}
 """Every declared class by its XenAPI name; filled by importing the class modules (`schema.py` does)."""
 
 
-@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
+# `field` is no field specifier on purpose: type checkers see defaults in keywords only and would then demand every
+# field of every record. Whether a field without a default was given is checked when the record is made.
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 def xenclass(
     *,
     name: str | None = None,
