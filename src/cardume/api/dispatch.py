@@ -88,7 +88,7 @@ class Result:
 
     value: Any
     of: WireType
-    object_ref: Ref[Any] = NULL  # whose record the value is, when it is one
+    object_ref: Ref[Any] | None = None  # whose record the value is, when it is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class Dispatcher:
         implementation = IMPLEMENTATIONS.get(message.full_name)
         if implementation is None and accessors.is_read(message):
             value = accessors.read(self._db, message, values)
-            return Result(value, message.result, values[0] if message.kind is Kind.GET_RECORD else NULL)
+            return Result(value, message.result, values[0] if message.kind is Kind.GET_RECORD else None)
         if implementation is None and message.kind.is_accessor:
             return await self._write(message, caller, values)
         if implementation is None:

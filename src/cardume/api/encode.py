@@ -23,7 +23,7 @@ class Notation:
 
     name: str
     text: Callable[[str], str]
-    int: Callable[[int], str]
+    integer: Callable[[int], str]
     small_int: Callable[[int], str]  # the counts of event.from alone are real integers
     float: Callable[[float], str]
     bool: Callable[[bool], str]
@@ -93,7 +93,7 @@ class Encoder:
             case Prim.STRING:
                 return write.text
             case Prim.INT:
-                return write.int
+                return write.integer
             case Prim.FLOAT:
                 return write.float
             case Prim.BOOL:
@@ -113,7 +113,6 @@ class Encoder:
             only, attribute = encoders[0], operator.attrgetter(attributes[0])
             return lambda record: template % only(attribute(record))
         values = operator.attrgetter(*attributes)
-        return lambda record: template % tuple(
-            [one(value) for one, value in zip(encoders, values(record), strict=True)]
+        return lambda record: (
+            template % tuple([one(value) for one, value in zip(encoders, values(record), strict=True)])
         )
-

@@ -47,9 +47,7 @@ class Events:
 
     # event.from
 
-    async def wait_from(
-        self, session: Ref[Any], classes: tuple[str, ...], token: str, timeout_s: float
-    ) -> EventBatch:
+    async def wait_from(self, session: Ref[Any], classes: tuple[str, ...], token: str, timeout_s: float) -> EventBatch:
         """The changes after a token, as soon as there is one; none, with a fresh token, when the time is over."""
         wanted = self._filter(classes)
         since = parse_token(token)

@@ -49,9 +49,7 @@ class Sessions:
     async def open(self, identity: Identity, originator: str, address: str, *, is_local: bool = False) -> Ref[Any]:
         """A new session. A local one has no record: it is good on this host alone, where the database may not be."""
         ref = new_ref()
-        caller = Caller(
-            ref, identity.user, identity.role, identity.is_local_superuser, originator[:256], address
-        )
+        caller = Caller(ref, identity.user, identity.role, identity.is_local_superuser, originator[:256], address)
         if not is_local:
             await self._db.create(self._record(identity, caller), ref)
         now = self._clock()

@@ -83,7 +83,9 @@ class Tasks:
 
     # Running work
 
-    async def start(self, label: str, owner: Caller, work: Work, of: WireType, hidden: tuple[str, ...] = ()) -> Ref[Any]:
+    async def start(
+        self, label: str, owner: Caller, work: Work, of: WireType, hidden: tuple[str, ...] = ()
+    ) -> Ref[Any]:
         """Begin work and answer with its task at once."""
         running = await self._begin(label, "", owner)
         running.worker = self.spawn(self._to_its_end(running, label, work, of, hidden))
@@ -130,7 +132,7 @@ class Tasks:
 
     def spawn(self, work: Awaitable[T]) -> asyncio.Task[T]:
         """Run something as a child of the server: it is stopped and awaited when the server ends."""
-        child: asyncio.Task[T] = asyncio.ensure_future(work)  # type: ignore[assignment]  # coroutines only
+        child: asyncio.Task[T] = asyncio.ensure_future(work)
         self._children.add(child)
         child.add_done_callback(self._children.discard)
         if self._is_closing:
@@ -300,5 +302,3 @@ def expired(records: Any, pending: frozenset[Ref[Any]], now: datetime) -> list[R
 
 def _is_over(record: Task) -> bool:
     return record.status in (TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED)
-
-

@@ -15,7 +15,10 @@ from cardume.pooldb.db import Database
 
 # The references that every pool in the world uses for these roles; subjects of other pools name them.
 _KNOWN: Mapping[Role, tuple[str, str]] = {
-    Role.POOL_ADMIN: ("0165f154-ba3e-034e-6b27-5d271af109ba", "May do everything, including changing other people's roles"),
+    Role.POOL_ADMIN: (
+        "0165f154-ba3e-034e-6b27-5d271af109ba",
+        "May do everything, including changing other people's roles",
+    ),
     Role.POOL_OPERATOR: ("b9ce9791-0604-50cd-0649-09b3284c7dfd", "May manage hosts, storage and networks, and VMs"),
     Role.VM_POWER_ADMIN: ("7955168d-7bec-10ed-105f-c6a7e6e63249", "May make and move VMs, and choose where they run"),
     Role.VM_ADMIN: ("aaa00ab5-7340-bfbc-0d1b-7cf342639a6e", "May make, change and remove VMs"),
@@ -74,9 +77,7 @@ def _records() -> Iterable[tuple[Ref[RoleRecord], RoleRecord]]:
         subroles = tuple(refs[name] for name in permission_names(role))
         yield (
             role_ref(role),
-            RoleRecord(
-                uuid=identifier, name_label=role.wire_name, name_description=description, subroles=subroles
-            ),
+            RoleRecord(uuid=identifier, name_label=role.wire_name, name_description=description, subroles=subroles),
         )
 
 
