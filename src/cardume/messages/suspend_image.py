@@ -7,7 +7,7 @@ from cardume.datamodel.host import Host
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.sr import SR
-from cardume.datamodel.vdi import VDI, VdiType
+from cardume.datamodel.vdi import VDI, VDIType
 from cardume.datamodel.vm import VM
 from cardume.hostops.guests.guest import FileSource
 from cardume.messages.call import Call
@@ -39,7 +39,7 @@ async def create_suspend_vdi(call: Call, vm_ref: Ref[VM], host: Ref[Host]) -> Re
     vm = call.db.get(vm_ref)
     sr = choose_suspend_sr(call.db, vm_ref, host)
     size = vm.memory_static_max + DEVICES_BYTES
-    draft = vdi_draft(sr, f"Suspend image of {vm.name_label}", size, type=VdiType.SUSPEND)
+    draft = vdi_draft(sr, f"Suspend image of {vm.name_label}", size, type=VDIType.SUSPEND)
     async with AsyncExitStack() as undo:
         vdi, made = await make_vdi(
             call, host, draft, lambda of, repo, uuid: of.create_volume(repo, uuid, size, format="raw"), undo

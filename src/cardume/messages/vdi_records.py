@@ -4,11 +4,11 @@ from typing import Any
 
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.sr import SR
-from cardume.datamodel.vdi import VDI, VdiType
+from cardume.datamodel.vdi import VDI, VDIType
 from cardume.hostops.storage.driver import Volume
 
 
-def vdi_record(sr: Ref[SR], made: Volume, *, type: VdiType = VdiType.USER, **more: Any) -> VDI:
+def vdi_record(sr: Ref[SR], made: Volume, *, type: VDIType = VDIType.USER, **more: Any) -> VDI:
     """The record of a volume that was found or made in an SR; `more` are further fields."""
     fields: dict[str, Any] = {
         "uuid": made.uuid,

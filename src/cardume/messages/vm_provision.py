@@ -13,7 +13,7 @@ from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import NULL, Ref, new_uuid
 from cardume.datamodel.sr import SR
 from cardume.datamodel.vbd import VBD, VBDMode, VBDType
-from cardume.datamodel.vdi import VDI, VdiType
+from cardume.datamodel.vdi import VDI, VDIType
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMOperation, VMPowerState
 from cardume.hostops.storage.driver import Volume
@@ -146,7 +146,7 @@ class WantedDisk:
     size: int
     sr: Ref[SR]
     bootable: bool
-    type: VdiType
+    type: VDIType
 
 
 def wanted_disks(db: Reader, vm: VM) -> tuple[WantedDisk, ...]:
@@ -168,7 +168,7 @@ def _wanted_disk(db: Reader, element: ET.Element) -> WantedDisk:
         size=int(attributes["size"]),
         sr=db.by_uuid(SR, sr_uuid) if sr_uuid else default_sr(db),
         bootable=attributes.get("bootable", "false") == "true",
-        type=VdiType(attributes.get("type", "user")),
+        type=VDIType(attributes.get("type", "user")),
     )
 
 
