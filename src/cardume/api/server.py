@@ -15,6 +15,13 @@ import structlog
 from aiohttp import web
 
 import cardume.messages
+import cardume.messages.event
+import cardume.messages.message
+import cardume.messages.role
+import cardume.messages.secret
+import cardume.messages.session
+import cardume.messages.subject
+import cardume.messages.task
 from cardume.api import xmlrpc
 from cardume.api.app import Handler, make_app, make_redirect_app
 from cardume.api.dispatch import AlwaysMaster, Dispatcher, Standing
@@ -33,7 +40,6 @@ from cardume.pooldb.db import Database
 log = structlog.get_logger(__name__)
 
 HOUSEKEEPING_S = 60.0
-HEARTBEAT_S = 60.0
 SHUTDOWN_S = 5.0
 
 
@@ -77,8 +83,10 @@ class Parts:
 
 @asynccontextmanager
 async def serve(parts: Parts, listen: Listen) -> AsyncIterator[Server]:
-    """Serve the API as long as the block lasts; its end stops the listeners, then the work, which may undo itself."""
-    load_messages()
+    """Serve the API as long as the block lasts; its end stops the listeners, then the work, which may undo itself.
+
+    The daemon calls `load_messages` before; without it, only the messages of the API's own classes do something.
+    """
     server = _compose(parts)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(server.tasks.close)
@@ -133,14 +141,18 @@ async def _run(stack: AsyncExitStack, app: web.Application) -> web.AppRunner:
 
 async def _listen_locally(stack: AsyncExitStack, server: Server, parts: Parts, path: Path) -> None:
     """Only root may open the socket, from its first moment on: it is made in a directory of root's own."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
+    _make_room_for_socket(path)
     runner = await _run(stack, make_app(server.responder, is_local_root=True, handlers=parts.handlers))
     before = os.umask(0o177)
     try:
         await web.UnixSite(runner, str(path)).start()
     finally:
         os.umask(before)
+
+
+def _make_room_for_socket(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # of a process that is no more: one daemon runs on a host
 
 
 async def _housekeep(server: Server) -> None:
