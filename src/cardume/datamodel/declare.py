@@ -163,8 +163,8 @@ REGISTRY: dict[str, ClassOptions] = {}
 """Every declared class by its XenAPI name; filled by importing the class modules (`schema.py` does)."""
 
 
-# `field` is left out of the field specifiers on purpose: mypy would see neither its positional default nor the zero that
-# read-only fields have, and ask for every argument. A missing one that is required is told at run time.
+# `field` is no field specifier on purpose: type checkers see defaults in keywords only and would then demand every
+# field of every record. Whether a field without a default was given is checked when the record is made.
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def xenclass(
     *,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @named("host_allowed_operations")
-class HostAllowedOperations(StrEnum):
+class HostOperation(StrEnum):
     """Operations on a host that exclude others while they run."""
 
     PROVISION = "provision"
@@ -218,10 +218,8 @@ class Host:
         "more facts, for clients to keep; some keys steer Cardume",
         key_roles={"folder": Role.VM_OPERATOR, "XenCenter.CustomFields.*": Role.VM_OPERATOR},
     )
-    allowed_operations: Set[HostAllowedOperations] = field(RO, "operations that it could begin now", volatile=True)
-    current_operations: Mapping[str, HostAllowedOperations] = field(
-        RO, "operations that run on it now, by task", volatile=True
-    )
+    allowed_operations: Set[HostOperation] = field(RO, "operations that it could begin now", volatile=True)
+    current_operations: Mapping[str, HostOperation] = field(RO, "operations that run on it now, by task", volatile=True)
 
     @message(client_cert=True)
     def enable(host) -> None:

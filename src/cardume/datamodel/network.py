@@ -26,7 +26,7 @@ class NetworkDefaultLockingMode(StrEnum):
 
 
 @named("network_operations")
-class NetworkOperations(StrEnum):
+class NetworkOperation(StrEnum):
     """Operations on a network."""
 
     ATTACHING = "attaching"
@@ -74,8 +74,8 @@ class Network:
             "XenCenterCreateInProgress": Role.VM_OPERATOR,
         },
     )
-    allowed_operations: Set[NetworkOperations] = field(RO, "operations that the network could begin now", volatile=True)
-    current_operations: Mapping[str, NetworkOperations] = field(
+    allowed_operations: Set[NetworkOperation] = field(RO, "operations that the network could begin now", volatile=True)
+    current_operations: Mapping[str, NetworkOperation] = field(
         RO, "operations that run on the network now, by task", volatile=True
     )
 

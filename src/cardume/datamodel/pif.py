@@ -39,7 +39,7 @@ class Ipv6ConfigurationMode(StrEnum):
 
 
 @named("pif_igmp_status")
-class PifIgmpStatus(StrEnum):
+class PIFIgmpStatus(StrEnum):
     """Whether multicast goes only to the ports that asked for it."""
 
     ENABLED = "enabled"
@@ -95,8 +95,8 @@ class PIF:
     tunnel_transport_PIF_of: Set[Ref[Tunnel]] = field(RO, "tunnels that it carries")
     sriov_physical_PIF_of: Set[Ref[NetworkSriov]] = field(RO, "SR-IOV networks that use it")
     sriov_logical_PIF_of: Set[Ref[NetworkSriov]] = field(RO, "SR-IOV networks that it is the top of")
-    igmp_snooping_status: PifIgmpStatus = field(
-        RO, "whether multicast goes only to the ports that asked for it", PifIgmpStatus.UNKNOWN
+    igmp_snooping_status: PIFIgmpStatus = field(
+        RO, "whether multicast goes only to the ports that asked for it", PIFIgmpStatus.UNKNOWN
     )
     PCI: Ref[later.PCI] = field(RO, "the PCI device behind it")
     capabilities: Set[str] = field(RO, "what it can do beyond the usual, such as sriov")

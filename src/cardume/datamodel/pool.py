@@ -33,7 +33,7 @@ class CertificatePurpose(StrEnum):
 
 
 @named("pool_allowed_operations")
-class PoolAllowedOperations(StrEnum):
+class PoolOperation(StrEnum):
     """Operations on a pool that exclude others while they run."""
 
     HA_ENABLE = "ha_enable"
@@ -174,10 +174,8 @@ class Pool:
             "EMPTY_FOLDERS": Role.VM_OPERATOR,
         },
     )
-    allowed_operations: Set[PoolAllowedOperations] = field(
-        RO, "operations that the pool could begin now", volatile=True
-    )
-    current_operations: Mapping[str, PoolAllowedOperations] = field(
+    allowed_operations: Set[PoolOperation] = field(RO, "operations that the pool could begin now", volatile=True)
+    current_operations: Mapping[str, PoolOperation] = field(
         RO, "operations that run on the pool now, by task", volatile=True
     )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @named("storage_operations")
-class StorageOperations(StrEnum):
+class StorageOperation(StrEnum):
     """Operations on an SR that exclude others while they run."""
 
     SCAN = "scan"
@@ -79,8 +79,8 @@ class SR:
         "more facts, for clients to keep; auto-scan asks for regular scans",
         key_roles={"folder": Role.VM_OPERATOR, "XenCenter.CustomFields.*": Role.VM_OPERATOR},
     )
-    allowed_operations: Set[StorageOperations] = field(RO, "operations that the SR could begin now", volatile=True)
-    current_operations: Mapping[str, StorageOperations] = field(
+    allowed_operations: Set[StorageOperation] = field(RO, "operations that the SR could begin now", volatile=True)
+    current_operations: Mapping[str, StorageOperation] = field(
         RO, "operations that run on the SR now, by task", volatile=True
     )
 

@@ -27,11 +27,11 @@ class Subject:
 
     @message(has_async=False)
     def add_to_roles(self, role: Ref[RoleRecord]) -> None:
-        """Give the account a role; its present sessions keep their rights."""
+        """Give the account a role."""
 
     @message(has_async=False)
     def remove_from_roles(self, role: Ref[RoleRecord]) -> None:
-        """Take a role from the account; its present sessions keep their rights."""
+        """Take a role from the account."""
 
     @message(role=Role.READ_ONLY, has_async=False)
     def get_permissions_name_label(self) -> Set[str]:

@@ -22,6 +22,8 @@ class ValueFault(ValueError):
     def __init__(self, path: str, wanted: object, got: object) -> None:
         super().__init__(f"{path}: expected {wanted}, got {str(got)[:80]!r}")
         self.path = path
+        self.wanted = wanted
+        self.got = got
 
 
 def to_plain(value: Any, of: WireType) -> Any:
@@ -118,7 +120,8 @@ def record_from_plain(plain: Any, cls: str, path: str = "record") -> Any:
 
 def format_datetime(value: datetime) -> str:
     """`YYYYMMDDTHH:MM:SSZ`, the one form that XenAPI answers with."""
-    return value.astimezone(UTC).strftime("%Y%m%dT%H:%M:%SZ")
+    moment = value.astimezone(UTC)
+    return f"{moment.year:04}{moment:%m%dT%H:%M:%S}Z"  # strftime's %Y does not fill up to four digits everywhere
 
 
 _DATETIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d):?(\d\d):?(\d\d)(?:\.\d+)?(?:Z|\+00:?00)?")

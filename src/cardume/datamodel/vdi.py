@@ -14,7 +14,7 @@ from cardume.datamodel.wiretypes import EPOCH, Set
 
 if TYPE_CHECKING:
     from cardume.datamodel import sr
-    from cardume.datamodel.later import Crashdump, VdiNbdServerInfo
+    from cardume.datamodel.later import Crashdump, VDINbdServerInfo
     from cardume.datamodel.pool import Pool
     from cardume.datamodel.session import Session
     from cardume.datamodel.vbd import VBD
@@ -29,7 +29,7 @@ class OnBoot(StrEnum):
 
 
 @named("vdi_operations")
-class VdiOperations(StrEnum):
+class VDIOperation(StrEnum):
     """Operations on a disk that exclude others while they run."""
 
     CLONE = "clone"
@@ -54,7 +54,7 @@ class VdiOperations(StrEnum):
 
 
 @named("vdi_type")
-class VdiType(StrEnum):
+class VDIType(StrEnum):
     """What a disk is for."""
 
     SYSTEM = "system"
@@ -79,7 +79,7 @@ class VDI:
     name_description: str = field(STATIC_RO, "notes about the disk", "")
     SR: Ref[sr.SR] = field(STATIC_RO, "the SR it is kept in")
     VBDs: Set[Ref[VBD]] = field(RO, "the devices through which VMs use it", backref="VBD.VDI")
-    type: VdiType = field(STATIC_RO, "what it is for; disks of VMs are user or system")
+    type: VDIType = field(STATIC_RO, "what it is for; disks of VMs are user or system")
     virtual_size: int = field(STATIC_RO, "bytes that a guest sees")
     physical_utilisation: int = field(RO, "bytes that it takes in the SR")
     sharable: bool = field(STATIC_RO, "true when several VMs may write to it at a time")
@@ -112,8 +112,8 @@ class VDI:
         "more facts, for clients to keep",
         key_roles={"folder": Role.VM_OPERATOR, "XenCenter.CustomFields.*": Role.VM_OPERATOR},
     )
-    allowed_operations: Set[VdiOperations] = field(RO, "operations that the disk could begin now", volatile=True)
-    current_operations: Mapping[str, VdiOperations] = field(
+    allowed_operations: Set[VDIOperation] = field(RO, "operations that the disk could begin now", volatile=True)
+    current_operations: Mapping[str, VDIOperation] = field(
         RO, "operations that run on the disk now, by task", volatile=True
     )
 
@@ -148,7 +148,7 @@ class VDI:
         name_label: str,
         name_description: str,
         SR: Ref[sr.SR],
-        type: VdiType,
+        type: VDIType,
         sharable: bool,
         read_only: bool,
         other_config: Mapping[str, str],
@@ -253,7 +253,7 @@ class VDI:
         """Which blocks differ between two disks, as a bitmap in base64; a bit stands for 64 KiB."""
 
     @message(errors=("VDI_INCOMPATIBLE_TYPE",), has_async=False)
-    def get_nbd_info(self) -> Set[VdiNbdServerInfo]:
+    def get_nbd_info(self) -> Set[VDINbdServerInfo]:
         """Where the disk can be read over NBD."""
 
     @message(role=Role.POOL_OPERATOR)

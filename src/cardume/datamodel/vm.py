@@ -17,7 +17,6 @@ from cardume.datamodel.vm_enums import (
     SecurebootCertificatesState,
     SecurebootReadiness,
     UefiMode,
-    UpdateGuidance,
     VMOperation,
     VMPowerState,
 )
@@ -25,7 +24,7 @@ from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
     from cardume.datamodel.console import Console
-    from cardume.datamodel.host import Host
+    from cardume.datamodel.host import Host, UpdateGuidances
     from cardume.datamodel.later import (
         PCI,
         VGPU,
@@ -70,7 +69,7 @@ class VM:
     name_description: str = field(RW, "what the VM is for, in people's words", "")
     tags: Set[str] = field(RW, "words that people group VMs by", (), role=Role.VM_OPERATOR)
     user_version: int = field(RW, "a number that its creator gave to this version of the VM")
-    version: int = field(STATIC_RO, "how often the VM's definition was changed in a way that a recovery must see", 0)
+    version: int = field(STATIC_RO, "how often the VM was recovered from a replicated disk", 0)
     is_a_template: bool = field(
         RW, "true for a template, which cannot start and which new VMs are made from", effect=True
     )
@@ -94,7 +93,7 @@ class VM:
         RO, "the host that keeps memory for it while it is being started or moved there"
     )
     affinity: Ref[Host] = field(RW, "the host where it prefers to start; null for any", role=Role.VM_POWER_ADMIN)
-    domid: int = field(RO, "the number of its domain on its host; -1 while it has none")
+    domid: int = field(RO, "the number of its domain on its host; -1 while it has none", -1)
     domarch: str = field(RO, "the architecture of its domain; empty while it is halted")
     domain_type: DomainType = field(
         STATIC_RO, "the kind of virtual machine; Cardume starts hvm alone", DomainType.UNSPECIFIED
@@ -104,13 +103,13 @@ class VM:
     last_boot_CPU_flags: Mapping[str, str] = field(
         STATIC_RO, "the CPU features that it saw at its last start; a host it moves to must have them", {}
     )
-    pending_guidances: Set[UpdateGuidance] = field(
+    pending_guidances: Set[UpdateGuidances] = field(
         RO, "what must be restarted for the installed updates to take effect"
     )
-    pending_guidances_recommended: Set[UpdateGuidance] = field(
+    pending_guidances_recommended: Set[UpdateGuidances] = field(
         RO, "what should be restarted for the installed updates to take effect"
     )
-    pending_guidances_full: Set[UpdateGuidance] = field(
+    pending_guidances_full: Set[UpdateGuidances] = field(
         RO, "what would have to be restarted for every part of the updates to take effect"
     )
     allowed_operations: Set[VMOperation] = field(RO, "what may be done with the VM now", volatile=True)
@@ -220,7 +219,6 @@ class VM:
     protection_policy: Ref[VMPP] = field(STATIC_RO, "a removed way of backing up; always null", NULL)
 
     # Power
-
     @message(
         role=Role.VM_OPERATOR,
         errors=(
@@ -405,7 +403,6 @@ class VM:
         """Give the running VM a fresh device model by moving it to its own host."""
 
     # Copies, templates, snapshots
-
     @message(role=Role.VM_POWER_ADMIN, errors=("VM_BAD_POWER_STATE", "SR_FULL", "OPERATION_NOT_ALLOWED"))
     def snapshot(vm, new_name: str, ignore_vdis: Set[Ref[VDI]] = ()) -> Ref[VM]:
         """Keep the state of the VM's disks as a snapshot, without those named in ignore_vdis."""
@@ -456,10 +453,9 @@ class VM:
         """Choose the schedule that makes snapshots of the VM."""
 
     # Memory and CPUs, changed
-
     @message(role=Role.VM_POWER_ADMIN)
     def set_memory(self, value: int) -> None:
-        """Give the VM this much memory: all four limits but the least become this."""
+        """Give the VM this much memory: the dynamic limits and static_max become this."""
 
     @message(role=Role.VM_POWER_ADMIN)
     def set_memory_limits(self, static_min: int, static_max: int, dynamic_min: int, dynamic_max: int) -> None:
@@ -534,7 +530,6 @@ class VM:
         """Set a running VM's spare room for shadow page tables; kept for clients."""
 
     # Devices
-
     @message(role=Role.READ_ONLY, has_async=False)
     def get_allowed_VBD_devices(vm) -> Set[str]:
         """The positions where a new drive may go."""
@@ -548,7 +543,6 @@ class VM:
         """Attach a new, empty piece of data to the VM under this name."""
 
     # Settings that are checked or act at once
-
     @message()
     def set_actions_after_crash(self, value: OnCrash) -> None:
         """Choose what happens when the guest crashes; a running guest follows."""
@@ -646,7 +640,6 @@ class VM:
         """Choose the group that the VM starts and stops with."""
 
     # High availability and order, set
-
     @message(role=Role.POOL_OPERATOR, has_async=False)
     def set_ha_restart_priority(self, value: str) -> None:
         """Choose what happens when the VM's host is lost: restart, best-effort or empty."""
@@ -668,7 +661,6 @@ class VM:
         """Choose the seconds to wait after its shutdown, before VMs of the turn before stop."""
 
     # Recovery from replicated disks
-
     @message(role=Role.READ_ONLY)
     def recover(self, session_to: Ref[Session], force: bool) -> None:
         """Make this VM, found on a replicated disk, in the pool of the other session."""
@@ -682,7 +674,6 @@ class VM:
         """The SRs that the other session's pool must reach for the VM's recovery."""
 
     # What is measured
-
     @message(role=Role.READ_ONLY, has_async=False)
     def get_data_sources(self) -> Set[DataSource]:
         """The measurements of the running VM, with what each one means."""
@@ -700,7 +691,6 @@ class VM:
         """Throw away the history of this measurement."""
 
     # The rest
-
     @message(role=Role.READ_ONLY, has_async=False)
     def get_boot_record(self) -> VM:
         """The VM's record as it was at its last start; kept for older clients."""

@@ -112,19 +112,6 @@ class OnSoftReboot(StrEnum):
     PRESERVE = "preserve"
 
 
-@named("update_guidances")
-class UpdateGuidance(StrEnum):
-    """What must be restarted for an update to take effect."""
-
-    REBOOT_HOST = "reboot_host"
-    REBOOT_HOST_ON_LIVEPATCH_FAILURE = "reboot_host_on_livepatch_failure"
-    REBOOT_HOST_ON_KERNEL_LIVEPATCH_FAILURE = "reboot_host_on_kernel_livepatch_failure"
-    REBOOT_HOST_ON_XEN_LIVEPATCH_FAILURE = "reboot_host_on_xen_livepatch_failure"
-    RESTART_TOOLSTACK = "restart_toolstack"
-    RESTART_DEVICE_MODEL = "restart_device_model"
-    RESTART_VM = "restart_vm"
-
-
 @named("vm_secureboot_certificates_state")
 class SecurebootCertificatesState(StrEnum):
     """Whether the certificates in a VM's firmware are current."""

@@ -22,7 +22,7 @@ class VMMetrics:
     VCPUs_flags: Mapping[int, Set[str]] = field(RO, "the state of each virtual CPU, for instance running or blocked")
     VCPUs_params: Mapping[str, str] = field(RO, "the scheduling settings in force now")
     state: Set[str] = field(RO, "the state of the guest's machine, for instance running or paused")
-    start_time: datetime = field(RO, "when the VM was started, or moved here from another pool")
+    start_time: datetime = field(RO, "when the VM last started")
     install_time: datetime = field(RO, "when the VM was made")
     last_updated: datetime = field(RO, "when these facts were last written")
     hvm: bool = field(

@@ -20,9 +20,7 @@ async def create(call: Call, args: PBD) -> Ref[PBD]:
         raise errors.PBD_EXISTS(args.SR, args.host, existing)
     with storage_failures(call.db, sr=args.SR):
         driver(call.hosts.hands(args.host), sr.type).check_config(args.device_config)
-    link = PBD(
-        host=args.host, SR=args.SR, device_config=dict(args.device_config), other_config=dict(args.other_config)
-    )
+    link = PBD(host=args.host, SR=args.SR, device_config=dict(args.device_config), other_config=dict(args.other_config))
     return await call.db.create(link)
 
 

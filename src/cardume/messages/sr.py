@@ -8,7 +8,7 @@ from cardume.datamodel.host import Host
 from cardume.datamodel.pbd import PBD
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import NULL, Ref, new_uuid
-from cardume.datamodel.sr import SR, StorageOperation
+from cardume.datamodel.sr import SR, StorageOperations
 from cardume.datamodel.vdi import VDI
 from cardume.hostops.storage.driver import Repository, Volume
 from cardume.messages.call import Call
@@ -48,9 +48,7 @@ async def create(
             of.check_config(device_config)
             await of.create(repo, physical_size=physical_size)
         undo.push_async_callback(of.destroy, repo)
-        sr = await call.db.create(
-            _sr_record(repo, name_label, name_description, shared=shared, sm_config=sm_config)
-        )
+        sr = await call.db.create(_sr_record(repo, name_label, name_description, shared=shared, sm_config=sm_config))
         undo.push_async_callback(_forget_records, call, sr)
         for member in call.db.all(Host) if shared else (host,):
             pbd = await call.db.create(PBD(host=member, SR=sr, device_config=dict(device_config)))
@@ -83,7 +81,7 @@ async def introduce(
 
 @implements(SR.scan, as_task=True)
 async def scan(call: Call, sr: Ref[SR]) -> None:
-    async with operation(call, sr, StorageOperation.SCAN):
+    async with operation(call, sr, StorageOperations.SCAN):
         await _scan(call, sr)
 
 
@@ -94,14 +92,14 @@ async def update(call: Call, sr: Ref[SR]) -> None:
 
 @implements(SR.forget)
 async def forget(call: Call, sr: Ref[SR]) -> None:
-    async with operation(call, sr, StorageOperation.FORGET):
+    async with operation(call, sr, StorageOperations.FORGET):
         _assert_detached(call, sr)
         await _forget_records(call, sr)
 
 
 @implements(SR.destroy, as_task=True)
 async def destroy(call: Call, sr: Ref[SR]) -> None:
-    async with operation(call, sr, StorageOperation.DESTROY):
+    async with operation(call, sr, StorageOperations.DESTROY):
         _assert_detached(call, sr)
         record = call.db.get(sr)
         if not record.PBDs:

@@ -54,7 +54,7 @@ async def _plug(call: Call, self: Ref[VIF]) -> None:
     hands = call.hosts.hands(vm.resident_on)
     network = call.db.get(vif.network)
     with guest_failures(vif.VM, device=self, device_class="VIF"):
-        await hands.bridges.ensure_bridge(network.bridge, mtu=network.MTU)
+        await hands.bridges.ensure_bridge(network.bridge, network.MTU)
         await hands.guests.attach_nic(vm.uuid, nic(call.db, vm, self))
     await call.db.update(self, currently_attached=True)
 

@@ -70,7 +70,7 @@ async def _prepare(call: Call, vm: Ref[VM], host: Ref[Host], undo: AsyncExitStac
     for vif in call.db.get(vm).VIFs:
         network = call.db.get(call.db.get(vif).network)
         with guest_failures(vm):
-            await hands.bridges.ensure_bridge(network.bridge, mtu=network.MTU)
+            await hands.bridges.ensure_bridge(network.bridge, network.MTU)
     vbds = call.db.get(vm).VBDs
     undo.push_async_callback(release, call.db, vbds)
     async with call.db.transaction() as txn:

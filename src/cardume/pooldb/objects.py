@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 V = TypeVar("V")
 
+Derive = Callable[[Overlay, frozenset[Ref[Any]]], None]
+"""Given a transaction that is about to end and the objects it changed: changes the fields that follow from others."""
+
 
 class Objects:
     """The `Database` of db.py. Made by `Objects.open(store)`."""
@@ -41,6 +44,7 @@ class Objects:
         self._tables = tables
         self._extra: dict[Ref[Any], Mapping[str, Any]] = {}  # fields that another version stored
         self._cache: dict[Ref[Any], dict[str, Any]] = {}
+        self._derive: Derive | None = None
         self._lock = asyncio.Lock()
         self._body: asyncio.Task[Any] | None = None  # the task that is inside a transaction
         self._commit_task: asyncio.Task[None] | None = None
@@ -136,6 +140,8 @@ class Objects:
                 yield overlay
             finally:
                 self._body = None
+            if self._derive is not None:
+                self._derive(overlay, overlay.changed_refs)
             changed = overlay.finish()
             operations = list(self._operations(changed))
         except BaseException:
@@ -147,6 +153,10 @@ class Objects:
         else:
             self._publish(changed)
             self._lock.release()
+
+    def derive_with(self, derive: Derive) -> None:
+        """Call `derive` at the end of every transaction: fields that follow from others are never out of step."""
+        self._derive = derive
 
     async def create(self, record: T, ref: Ref[T] | None = None) -> Ref[T]:
         async with self.transaction() as txn:

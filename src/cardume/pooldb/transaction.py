@@ -97,6 +97,11 @@ class Overlay:
         for attribute in layout.backref_attributes:
             self._missing.setdefault(ref, []).extend(layout.targets(record, attribute))
 
+    @property
+    def changed_refs(self) -> frozenset[Ref[Any]]:
+        """The objects touched so far."""
+        return frozenset(self._changed)
+
     def finish(self) -> dict[Ref[Any], Any | None]:
         """End the transaction: what it really changed, in the order it did."""
         self._is_over = True
