@@ -58,10 +58,12 @@ class Layout:
         return {self.attributes[field.name]: zero(field.type) for field in kept}
 
     @cached_property
-    def stored_values(self) -> Callable[[Any], Any]:
-        """A function from a record to what the store keeps of it, for comparing."""
+    def stored_values(self) -> Callable[[Any], tuple[Any, ...]]:
+        """A function from a record to the tuple of what the store keeps of it."""
         names = [self.attributes[field.name] for field in self.stored_fields]
-        return operator.attrgetter(*names) if names else lambda record: None
+        if len(names) > 1:
+            return operator.attrgetter(*names)
+        return lambda record: tuple(getattr(record, name) for name in names)
 
     def targets(self, record: Any, attribute: str) -> tuple[Ref[Any], ...]:
         """The objects that a reference attribute names."""

@@ -15,7 +15,7 @@ import structlog
 from cardume.datamodel import errors
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.schema import Schema, schema
-from cardume.pooldb.codec import NO_EXTRA, encode
+from cardume.pooldb.codec import NO_EXTRA, Encoder
 from cardume.pooldb.commit import Writer
 from cardume.pooldb.feed import Feed
 from cardume.pooldb.layout import layouts
@@ -42,6 +42,7 @@ class Objects:
         self._store = store
         self._writer = writer
         self._tables = tables
+        self._encoders = {python: Encoder(layout) for python, layout in tables.layouts.items()}
         self._extra: dict[Ref[Any], Mapping[str, Any]] = {}  # fields that another version stored
         self._cache: dict[Ref[Any], dict[str, Any]] = {}
         self._derive: Derive | None = None
@@ -188,7 +189,7 @@ class Objects:
             if record is None:
                 yield Delete(key)
             elif old is None or layout.stored_values(old) != layout.stored_values(record):
-                yield Put(key, encode(layout, record, self._extra.get(ref, NO_EXTRA)))
+                yield Put(key, self._encoders[type(record)].encode(record, self._extra.get(ref, NO_EXTRA)))
 
     async def _commit(self, operations: list[Operation], changed: Changed) -> None:
         try:
