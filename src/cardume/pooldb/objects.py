@@ -20,7 +20,7 @@ from cardume.pooldb.commit import Writer
 from cardume.pooldb.feed import Feed
 from cardume.pooldb.layout import layouts
 from cardume.pooldb.load import load_objects
-from cardume.pooldb.store import Compare, Delete, Operation, OutcomeUnknown, Put, Store
+from cardume.pooldb.store import Compare, Delete, Operation, Put, Store
 from cardume.pooldb.tables import Changed, Tables
 from cardume.pooldb.transaction import Overlay
 from cardume.pooldb.upgrade import OBJECTS, stored_version, upgrade
@@ -195,10 +195,9 @@ class Objects:
         try:
             await self._writer.commit(operations)
             self._publish(changed)
-        except OutcomeUnknown:
-            self._unsettled = changed
-            raise
         finally:
+            if self._writer.is_unsettled:
+                self._unsettled = changed
             self._lock.release()
 
     async def _settle(self) -> None:
