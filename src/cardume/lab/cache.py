@@ -27,7 +27,9 @@ def key_of(*parts: object) -> str:
 
 def key_of_files(root: Path, paths: Collection[Path]) -> str:
     """A short name of the names and contents of files."""
-    return key_of([(str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(paths)])
+    return key_of(
+        [(str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(paths)]
+    )
 
 
 @contextmanager

@@ -37,9 +37,13 @@ def up(
     name: Name = DEFAULT_NAME,
     subnet: Annotated[
         str | None,
-        typer.Option(metavar="A.B.C.0/23", envvar="CARDUME_LAB_SUBNET", help=f"Its networks. [default: {DEFAULT_SUBNET}]"),
+        typer.Option(
+            metavar="A.B.C.0/23", envvar="CARDUME_LAB_SUBNET", help=f"Its networks. [default: {DEFAULT_SUBNET}]"
+        ),
     ] = None,
-    bare: Annotated[bool, typer.Option("--bare", help="Hosts and storage only, nothing of the product set up.")] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Hosts and storage only, nothing of the product set up.")
+    ] = False,
 ) -> None:
     """Bring the lab up, or complete what is missing of it: power, cables, the starting point. Disks stay."""
     with refusals(), shown() as progress:
@@ -79,7 +83,7 @@ def _table(lab: Lab, facts: dict[str, Any]) -> Table:
     return table
 
 
-@app.command("exec", context_settings={"allow_interspersed_args": False})
+@app.command("exec")
 def execute(
     host: HostName,
     command: Annotated[list[str], typer.Argument(metavar="-- CMD…", help="What to run there.")],
@@ -149,7 +153,12 @@ def shown() -> Iterator[Progress]:
     if not console.is_terminal:
         yield lambda part, step: print(f"{part}: {step}", flush=True)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.fields[part]:<14}"), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.fields[part]:<14}"),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
     with Bars(*columns, console=console, transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 

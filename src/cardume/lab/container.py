@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardume.lab.errors import LabError
-from cardume.lab.layout import Box, Lab, Network
+from cardume.lab.layout import ISO_EXPORT, Box, Lab, Network, Role
 from cardume.lab.programs import run, wait_until
 from cardume.lab.volume import Volume
 
@@ -32,7 +32,7 @@ class Running:
     """A container that runs: the pids are the machine's."""
 
     wrapper: int
-    nspawn: int  # it stays in the supervisor's mount namespace
+    nspawn: int  # it sees the box's disk
     leader: int
 
 
@@ -41,45 +41,57 @@ def has_systemd() -> bool:
     return Path("/run/systemd/system").is_dir()
 
 
-def as_service(unit: str, command: Sequence[str], env: Sequence[str]) -> list[str]:
-    """The command line that starts a long-running program so that it outlives the caller's login."""
-    if not has_systemd():
-        return ["env", *env, *command]
-    settings = [f"--setenv={pair}" for pair in env]
-    properties = ["--property=Delegate=yes", "--property=KillMode=mixed", "--property=TasksMax=infinity"]
-    return ["systemd-run", "--quiet", "--collect", f"--unit={unit}", *properties, *settings, *command]
+def begin_service(unit: str, command: Sequence[str], env: Sequence[str], output: Path) -> "subprocess.Popen[bytes]":
+    """Start a long-running program so that it outlives the caller, and the login of the person who called."""
+    if has_systemd():
+        properties = ["Delegate=yes", "KillMode=mixed", "TasksMax=infinity"]
+        properties += [f"StandardOutput=append:{output}", f"StandardError=append:{output}"]
+        settings = [f"--property={one}" for one in properties] + [f"--setenv={one}" for one in env]
+        command = ["systemd-run", "--quiet", "--collect", f"--unit={unit}", *settings, *command]
+    else:
+        command = ["env", *env, *command]
+    with output.open("ab") as sink:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True)
 
 
-def start(lab: Lab, box: Box, volume: Volume, root: Path) -> Running:
-    """Start the container of a box whose root is mounted, and put its cables in."""
+def start(lab: Lab, box: Box, layers: Sequence[Path]) -> Running:
+    """Start the container of a box; its disk is there and its layers are given."""
     directory = lab.box_directory(box)
-    pid_file, exit_file = directory / "pid", directory / "exit"
+    pid_file, exit_file, console = directory / "pid", directory / "exit", directory / "console.log"
     for path in (pid_file, exit_file):
         path.unlink(missing_ok=True)
     wrapped = ["sh", "-c", _WRAPPER, "sh", str(pid_file), str(exit_file), _make_cgroup(lab, box)]
-    enter = ["nsenter", f"--mount=/proc/{os.getpid()}/ns/mnt", f"--net=/run/netns/{lab.netns}"]
-    env = ("SYSTEMD_SECCOMP=0", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1", "LC_ALL=C.UTF-8")
-    command = as_service(_unit(lab, box), [*wrapped, *enter, *_nspawn(lab, box, volume, root)], env)
-    with (directory / "console.log").open("ab") as console:
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True)
-    wait_until(f"the start of {box.name}", lambda: pid_file.exists() and pid_file.read_text().strip() != "", timeout_s=30)
+    own_mounts = ["unshare", "--mount", "--propagation=private"]
+    python, path_env = python_command("cardume.lab.boot", lab.name, box.name, *(str(layer) for layer in layers))
+    env = (*path_env, "SYSTEMD_SECCOMP=0", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1", "LC_ALL=C.UTF-8")
+    begin_service(_unit(lab, box), [*wrapped, *own_mounts, *python], env, console)
+    wait_until(
+        f"the start of {box.name}", lambda: pid_file.exists() and pid_file.read_text().strip() != "", timeout_s=30
+    )
     wrapper = int(pid_file.read_text())
 
     def up() -> bool:
         if not is_alive(wrapper):
-            raise LabError(f"{box.name} did not start: see {directory / 'console.log'}")
+            raise LabError(f"{box.name} did not start: {_tail(console)} (see {console})")
         return _find_running(wrapper) is not None
 
-    wait_until(f"the first process of {box.name}", up, timeout_s=30, every_s=0.02)
+    wait_until(f"the first process of {box.name}", up, timeout_s=60, every_s=0.02)
     running = _find_running(wrapper)
     if running is None:
-        raise LabError(f"{box.name} ended at once: see {directory / 'console.log'}")
+        raise LabError(f"{box.name} ended at once: {_tail(console)} (see {console})")
     return running
 
 
-def _nspawn(lab: Lab, box: Box, volume: Volume, root: Path) -> list[str]:
+def _tail(console: Path) -> str:
+    lines = console.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
+def nspawn(lab: Lab, box: Box, volume: Volume, root: Path) -> list[str]:
+    """The command line that boots a root file system as a box of the lab."""
     cables = [f"--network-veth-extra={box.cable(network)}:{network.interface}" for network in Network]
     devices = [f"--bind={device}" for device in DEVICES if Path(device).exists()]
+    isos = [f"--bind={volume.iso}:{ISO_EXPORT}"] if box.role is Role.FREENAS else []
     return [
         "systemd-nspawn",
         "--quiet",
@@ -98,6 +110,7 @@ def _nspawn(lab: Lab, box: Box, volume: Volume, root: Path) -> list[str]:
         *cables,
         "--capability=all",
         f"--bind={volume.var}:/var",
+        *isos,
         *devices,
     ]
 

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -24,7 +23,9 @@ class NoSupervisor(LabError):
     """Nobody answers for the lab."""
 
     def __init__(self, lab: Lab) -> None:
-        super().__init__(f"the supervisor of the lab {lab.name} is not running; `cardume lab up --name {lab.name}` restores it")
+        super().__init__(
+            f"the supervisor of the lab {lab.name} is not running; `cardume lab up --name {lab.name}` restores it"
+        )
 
 
 def ask(lab: Lab, do: str, **details: Any) -> Any:
@@ -87,9 +88,7 @@ def ensure_supervisor(lab: Lab) -> None:
             return
         stop_supervisor(lab)
     python, env = container.python_command("cardume.lab.supervisor", lab.name)
-    command = container.as_service(f"cardume-{lab.name}-supervisor", [*_mounts(lab), *python], env)
-    with (lab.directory / "supervisor.log").open("ab") as log:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    child = container.begin_service(f"cardume-{lab.name}-supervisor", python, env, lab.directory / "supervisor.log")
 
     def answers() -> bool:
         if child.poll() not in (None, 0):
@@ -106,15 +105,6 @@ def code_version() -> str:
     """A name of the lab's code as it is on disk now."""
     here = Path(__file__).parent
     return key_of_files(here, list(here.glob("*.py")))
-
-
-def _mounts(lab: Lab) -> list[str]:
-    """How the supervisor gets its mount namespace: the one of a box that still runs, or else a new one."""
-    for box in lab.boxes:
-        running = container.find(lab, box)
-        if running is not None:
-            return ["nsenter", f"--target={running.nspawn}", "--mount"]
-    return ["unshare", "--mount", "--propagation=private"]
 
 
 def stop_supervisor(lab: Lab) -> None:

@@ -82,7 +82,6 @@ def _freenas_files(lab: Lab, box: Box) -> Mapping[str, str]:
             f"ListenStream={storage}:111\nListenDatagram={storage}:111\nListenStream=127.0.0.1:111\nListenDatagram=127.0.0.1:111\n"
         ),
         "etc/dnsmasq.d/lab.conf": _leases(lab, str(management)),
-        f"{ISO_EXPORT.removeprefix('/')}/.cardume": "",
     }
 
 
@@ -114,6 +113,9 @@ NFS_CORE_PARAM {{
     Enable_NLM = false;
     Enable_RQUOTA = false;
     Enable_UDP = false;
+}}
+NFS_KRB5 {{
+    Active_krb5 = false;
 }}
 NFSv4 {{
     Graceless = true;

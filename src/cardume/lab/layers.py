@@ -60,7 +60,15 @@ def downloads(cache: Path, project: Project, progress: Progress) -> Path:
     def build(fresh: Path) -> None:
         progress("wheels", "downloading the pinned dependencies")
         platforms = [f"--platform={platform}" for platform in PLATFORMS]
-        _pip("download", "--only-binary=:all:", f"--python-version={PYTHON}", *platforms, "-d", str(fresh), *project.downloaded)
+        _pip(
+            "download",
+            "--only-binary=:all:",
+            f"--python-version={PYTHON}",
+            *platforms,
+            "-d",
+            str(fresh),
+            *project.downloaded,
+        )
 
     return built(cache, "wheels", key_of(1, PYTHON, PLATFORMS, project.downloaded), build, progress)
 
@@ -95,7 +103,9 @@ def _compile(root: Path, requirements: tuple[str, ...], wheels: Path, progress: 
     run("cp", *(str(path) for path in (root / "tmp/wheels").iterdir()), str(wheels), timeout_s=60)
 
 
-def dependencies_layer(cache: Path, base: Path, wheels: Path, built_wheels: Path, project: Project, progress: Progress) -> Path:
+def dependencies_layer(
+    cache: Path, base: Path, wheels: Path, built_wheels: Path, project: Project, progress: Progress
+) -> Path:
     """The layer over the host's root file system that holds a virtual environment with the dependencies."""
 
     def build(fresh: Path) -> None:
@@ -103,7 +113,12 @@ def dependencies_layer(cache: Path, base: Path, wheels: Path, built_wheels: Path
         with _over((base,), fresh) as root:
             in_root(root, "python3", "-m", "venv", VENV, timeout_s=120)
             (root / "tmp/wheels").mkdir()
-            run("cp", *(str(p) for d in (wheels, built_wheels) for p in d.iterdir()), str(root / "tmp/wheels"), timeout_s=60)
+            run(
+                "cp",
+                *(str(p) for d in (wheels, built_wheels) for p in d.iterdir()),
+                str(root / "tmp/wheels"),
+                timeout_s=60,
+            )
             pip = (f"{VENV}/bin/pip", "install", "--no-index", "--find-links=/tmp/wheels", "--no-cache-dir")
             in_root(root, *pip, *project.dependencies, *project.host_dependencies, timeout_s=300)
             run("rm", "-rf", str(root / "tmp/wheels"), timeout_s=60)
@@ -121,7 +136,9 @@ def product_layer(cache: Path, base: Path, dependencies: Path, project: Project,
             target.mkdir()
             _pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(target), str(project.root))
             wheels = [f"/tmp/product/{path.name}" for path in target.iterdir()]
-            in_root(root, f"{VENV}/bin/pip", "install", "--no-index", "--no-deps", "--no-cache-dir", *wheels, timeout_s=120)
+            in_root(
+                root, f"{VENV}/bin/pip", "install", "--no-index", "--no-deps", "--no-cache-dir", *wheels, timeout_s=120
+            )
             run("rm", "-rf", str(target), timeout_s=60)
 
     return built(cache, "product", key_of(1, dependencies.name, project.source_key), build, progress)
@@ -131,7 +148,17 @@ def _pip(*arguments: str, path: Path | None = None) -> None:
     """The machine's own pip, with its indexes, certificates and proxies."""
     env = {"PATH": f"{path}:/usr/sbin:/usr/bin:/sbin:/bin"} if path else None
     command, *rest = arguments
-    run(sys.executable, "-m", "pip", command, "--disable-pip-version-check", "-q", *rest, timeout_s=DOWNLOAD_TIMEOUT_S, env=env)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        command,
+        "--disable-pip-version-check",
+        "-q",
+        *rest,
+        timeout_s=DOWNLOAD_TIMEOUT_S,
+        env=env,
+    )
 
 
 @contextmanager
@@ -142,7 +169,16 @@ def _over(lower: tuple[Path, ...], fresh: Path) -> Iterator[Path]:
         root.mkdir()
         work.mkdir()
         stack = ":".join(str(path) for path in reversed(lower))
-        run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={stack},upperdir={fresh},workdir={work}", str(root), timeout_s=60)
+        run(
+            "mount",
+            "-t",
+            "overlay",
+            "overlay",
+            "-o",
+            f"lowerdir={stack},upperdir={fresh},workdir={work}",
+            str(root),
+            timeout_s=60,
+        )
         try:
             yield root
         finally:

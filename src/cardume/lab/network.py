@@ -35,7 +35,11 @@ def taken_by_routes(routes: Sequence[Mapping[str, Any]], own: Collection[str]) -
     """The networks that `ip -json route` shows, with how to name them, but the lab's own and default routes."""
     taken = []
     for route in routes:
-        if route["dst"] == "default" or route.get("dev") in own or route.get("type", "unicast") in ("broadcast", "local"):
+        if (
+            route["dst"] == "default"
+            or route.get("dev") in own
+            or route.get("type", "unicast") in ("broadcast", "local")
+        ):
             continue
         network = IPv4Network(route["dst"])
         if network.prefixlen > 1:  # VPNs write their default route as two halves

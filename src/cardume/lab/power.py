@@ -8,11 +8,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cardume.lab import container, furniture, network, volume
+from cardume.lab import container, network, volume
 from cardume.lab.container import Running
 from cardume.lab.errors import LabError
 from cardume.lab.layout import Box, Lab, Network, Role, write_whole
 from cardume.lab.programs import wait_until
+from cardume.lab.volume import HeldDisk
 
 DISK_BYTES = {Role.HOST: 64 << 30, Role.FREENAS: 100 << 30}
 END_TIMEOUT_S = 40.0
@@ -33,10 +34,10 @@ class PoweredBox:
         self.lab, self.box, self._log = lab, box, log
         self._directory = lab.box_directory(box)
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._volume = volume.Volume(self._directory / "disk.img", self._directory / "volume")
-        self._root = self._directory / "root"
+        self._volume = volume.volume_of(self._directory)
         self._lock = threading.RLock()
         self._running: Running | None = None
+        self._disk: HeldDisk | None = None
         self._cut = False
         self._facts = self._read_facts()
 
@@ -83,7 +84,7 @@ class PoweredBox:
             if running is not None:
                 self._watch(running)
             elif self._volume.image.exists():
-                self._tidy()
+                volume.detach(self._volume)
 
     def power_on(self, layers: Sequence[str]) -> None:
         """Give it power: the journal is replayed and the box boots, the first time on a new disk.
@@ -104,31 +105,23 @@ class PoweredBox:
             try:
                 self._start()
             except BaseException:
-                self._tidy()
+                self._abandon()
                 raise
 
     def _start(self) -> None:
-        volume.mount(self._volume)
-        furnished = self._volume.mounted / "furnished"
-        if not furnished.exists():
-            self._furnish()
-            furnished.touch()
-        volume.mount_root(self._volume, self.layers, self._root)
-        hosts = self._root / "etc/hosts"
-        hosts.write_text(furniture.with_neighbours(self.lab, hosts.read_text()))
-        running = container.start(self.lab, self.box, self._volume, self._root)
+        running = container.start(self.lab, self.box, self.layers)
         for one in Network:
             network.connect(self.lab, self.box, one, plugged=one.value not in self._facts["pulled"])
         self._watch(running)
         self._log(f"{self.box.name} has power, leader {running.leader}")
 
-    def _furnish(self) -> None:
-        for directory in (self._volume.upper, self._volume.var):
-            directory.mkdir(exist_ok=True)
-        volume.copy_tree(self.layers[0] / "var", self._volume.var)
-        furniture.write(self._volume.upper, furniture.first_files(self.lab, self.box))
-        if self.box.role is Role.FREENAS:
-            furniture.create_lun(self._volume.var)
+    def _abandon(self) -> None:
+        """Undo a start that failed half-way."""
+        running = container.find(self.lab, self.box)
+        if running is not None:
+            container.kill(running)
+            container.wait_gone(self.lab, self.box, running)
+        volume.detach(self._volume)
 
     def power_off(self) -> float:
         """Cut its power; the time (seconds since the epoch) when it was gone. Cables, disk, processes, in this order:
@@ -139,7 +132,8 @@ class PoweredBox:
                 return time.time()
             self._cut = True
             network.set_cables(self.lab, self.box, tuple(Network), plugged=False)
-            volume.cut(self._volume)
+            assert self._disk is not None, "a running box's disk is held"
+            self._disk.cut()
             container.kill(running)
             when = time.time()
             self._log(f"{self.box.name} lost power at {when:.3f}")
@@ -167,22 +161,24 @@ class PoweredBox:
                 network.set_cables(self.lab, self.box, networks, plugged)
 
     def _watch(self, running: Running) -> None:
+        self._disk = HeldDisk(self._volume, self._directory / "root", running.nspawn)
         self._running, self._cut = running, False
-        threading.Thread(target=self._attend, args=(running,), name=f"attend-{self.box.name}", daemon=True).start()
+        threading.Thread(target=self._attend, args=(running, self._disk), name=self.box.name, daemon=True).start()
 
-    def _attend(self, running: Running) -> None:
+    def _attend(self, running: Running, disk: HeldDisk) -> None:
         """Wait for the container's end, whatever ended it, and leave its disk as a power cut would."""
         while container.is_alive(running.leader):
             time.sleep(0.1)
         with self._lock:
             cut = self._cut
             self._cut = True
-            if not cut and volume.is_mounted(self._volume.mounted):
+            if not cut:
                 # A shutdown in order has synced (see the image); after anything else what is unwritten must go.
-                volume.cut(self._volume)
+                disk.cut()
+            disk.release()
             try:
                 container.wait_gone(self.lab, self.box, running)
-                self._tidy()
+                volume.detach(self._volume, disk.devices)
             except LabError as error:
                 self._log(f"{self.box.name}: {error}")
                 return  # stays `ending`: a second start beside what is left would destroy the disk
@@ -194,7 +190,3 @@ class PoweredBox:
                 self.power_on(())
             except LabError as error:
                 self._log(f"{self.box.name} did not start again: {error}")
-
-    def _tidy(self) -> None:
-        volume.unmount_root(self._root)
-        volume.unmount(self._volume)

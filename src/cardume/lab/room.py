@@ -14,7 +14,18 @@ from cardume.lab.cache import CACHE, Progress
 from cardume.lab.errors import LabError, ProgramError
 from cardume.lab.images import Images, build_images, prune
 from cardume.lab.layers import get_project
-from cardume.lab.layout import DEFAULT_SUBNET, MAX_HOSTS, STATE, Box, Lab, Network, check_name, find_lab, plan_lab, remember
+from cardume.lab.layout import (
+    DEFAULT_SUBNET,
+    MAX_HOSTS,
+    STATE,
+    Box,
+    Lab,
+    Network,
+    check_name,
+    find_lab,
+    plan_lab,
+    remember,
+)
 from cardume.lab.programs import run, wait_until
 
 BOOT_TIMEOUT_S = 180.0
@@ -58,7 +69,8 @@ def plan_up(name: str, subnet: str | None, host_count: int | None) -> Lab:
         return plan_lab(name, subnet or DEFAULT_SUBNET, host_count or 2)
     if subnet is not None and present.subnet != IPv4Network(plan_lab(name, subnet, 1).subnet):
         raise LabError(
-            f"the lab {name} is on {present.subnet}; to have it on {subnet}: cardume lab down --name {name}, then up again"
+            f"the lab {name} is on {present.subnet}; to move it to {subnet}, forget it first: "
+            f"cardume lab down --name {name}"
         )
     if host_count is not None and host_count < present.host_count:
         raise LabError(f"the lab {name} has {present.host_count} hosts and does not shrink; `lab down` forgets it")
@@ -153,7 +165,7 @@ def _end_boxes(lab: Lab, progress: Progress) -> None:
         if left is not None:
             container.kill(left)
             container.wait_gone(lab, box, left)
-        volume.forget(lab.box_directory(box) / "disk.img")
+        volume.detach(volume.volume_of(lab.box_directory(box)))
 
 
 def _all_off(lab: Lab) -> bool:
@@ -163,7 +175,7 @@ def _all_off(lab: Lab) -> bool:
 def list_used_layers(cache: Path) -> list[Path]:
     """The images that the boxes of any lab of this machine run on."""
     texts = [path.read_text() for path in STATE.glob("*/boxes/*/box.json")]
-    return [path for path in cache.glob("*-*") if any(f"{path}\"" in text for text in texts)]
+    return [path for path in cache.glob("*-*") if any(f'{path}"' in text for text in texts)]
 
 
 @contextmanager

@@ -86,7 +86,8 @@ FREENAS = Recipe(
     name="freenas",
     packages=(*_SYSTEM, "tgt", "nfs-ganesha", "nfs-ganesha-vfs", "rpcbind", "dnsmasq"),
     enabled=("systemd-networkd.service", "systemd-networkd-wait-online.service"),
-    masked=_NOISE,
+    # Kerberos and lock services of the kernel's NFS: nothing here uses them, and the kernel may have none.
+    masked=(*_NOISE, "run-rpc_pipefs.mount", "rpc-gssd.service", "nfs-ganesha-lock.service", "rpc-statd.service"),
     files=_FILES,
     removed=("etc/tgt/conf.d", "etc/exports"),
 )

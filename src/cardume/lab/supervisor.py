@@ -1,7 +1,6 @@
 """The lab's supervisor: one process that owns the boxes' power and cables, asked over a Unix socket.
 
-It has a mount namespace of its own, where the boxes' disks are mounted: no other program of the machine can hold them
-busy, and nothing stays mounted when the lab is gone. The boxes outlive it; the next one adopts them.
+The boxes outlive it; the next one adopts them.
 """
 
 import json
@@ -20,7 +19,6 @@ from cardume.lab.control import code_version
 from cardume.lab.errors import LabError
 from cardume.lab.layout import Lab, Network, get_lab, write_whole
 from cardume.lab.power import PoweredBox
-
 
 VERSION = code_version()
 """Taken when the supervisor starts: a later `lab up` sees that it runs older code."""

@@ -2,18 +2,20 @@
 
 A container that is merely killed leaves its unwritten data in the machine's page cache, where the next start finds
 it: a product that never calls fsync would pass every test. So the file system is shut down without a flush first.
+
+It is mounted in the box's own mount namespace only. A container started later would otherwise keep a copy of the
+mount, and with it the disk of its neighbour, for as long as it lives.
 """
 
 import fcntl
 import json
 import os
 import struct
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cardume.lab.errors import LabError, ProgramError
+from cardume.lab.errors import LabError
 from cardume.lab.programs import run, wait_until
 
 FS_IOC_SHUTDOWN = 0x8004587D
@@ -42,6 +44,16 @@ class Volume:
         """The box's /var."""
         return self.mounted / "var"
 
+    @property
+    def iso(self) -> Path:
+        """The storage server's ISO images: an NFS server cannot export an overlay, which has no file handles."""
+        return self.mounted / "iso"
+
+
+def volume_of(directory: Path) -> Volume:
+    """The disk that lives in a box's directory."""
+    return Volume(directory / "disk.img", directory / "volume")
+
 
 def create(volume: Volume, size_bytes: int) -> None:
     """Make the empty file system; it takes a few megabytes until something is written."""
@@ -50,7 +62,21 @@ def create(volume: Volume, size_bytes: int) -> None:
         image.truncate(size_bytes)
     extended = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
     inodes = str(1 << 19)
-    run("mkfs.ext4", "-q", "-F", "-m", "0", "-N", inodes, "-J", "size=64", "-E", extended, str(fresh), timeout_s=TIMEOUT_S)
+    run(
+        "mkfs.ext4",
+        "-q",
+        "-F",
+        "-m",
+        "0",
+        "-N",
+        inodes,
+        "-J",
+        "size=64",
+        "-E",
+        extended,
+        str(fresh),
+        timeout_s=TIMEOUT_S,
+    )
     fresh.rename(volume.image)
 
 
@@ -58,40 +84,11 @@ def mount(volume: Volume) -> None:
     """Attach and mount it; the journal is replayed as after any power cut."""
     volume.mounted.mkdir(exist_ok=True)
     device = run("losetup", "--find", "--show", "--direct-io=on", str(volume.image), timeout_s=TIMEOUT_S).strip()
-    try:
-        run("mount", "-t", "ext4", "-o", "noatime,noinit_itable,discard", device, str(volume.mounted), timeout_s=TIMEOUT_S)
-    except BaseException:
-        run("losetup", "--detach", device, timeout_s=TIMEOUT_S)
-        raise
+    options = "noatime,noinit_itable,discard"
+    run("mount", "-t", "ext4", "-o", options, device, str(volume.mounted), timeout_s=TIMEOUT_S)
 
 
-def is_mounted(path: Path) -> bool:
-    """True when something is mounted there, as this process sees it."""
-    return any(line.split()[4] == str(path) for line in Path("/proc/self/mountinfo").read_text().splitlines())
-
-
-def cut(volume: Volume) -> None:
-    """Drop everything that was not made durable, this very moment: no write reaches the image any more."""
-    descriptor = os.open(volume.mounted, os.O_RDONLY)
-    try:
-        fcntl.ioctl(descriptor, FS_IOC_SHUTDOWN, struct.pack("I", NOLOGFLUSH))
-    finally:
-        os.close(descriptor)
-
-
-def unmount(volume: Volume) -> None:
-    """Unmount and detach it; LabError when something on the machine still holds it."""
-    if is_mounted(volume.mounted):
-        release_loops_on(volume.mounted)
-        _unmount(volume.mounted)
-    for device in loops_over(volume.image):
-        run("losetup", "--detach", device, timeout_s=TIMEOUT_S)
-    # A loop device that something else still holds (another mount namespace) is detached at its last close only;
-    # mounting the image a second time beside it would destroy it.
-    wait_until(f"the release of {volume.image}", lambda: not loops_over(volume.image), timeout_s=20)
-
-
-def mount_root(volume: Volume, layers: tuple[Path, ...], root: Path) -> None:
+def mount_root(volume: Volume, layers: Sequence[Path], root: Path) -> None:
     """Stack a box's root: the image's layers below, what the box changed above, all of that on its own disk."""
     for directory in (root, volume.upper, volume.work, volume.var):
         directory.mkdir(exist_ok=True)
@@ -100,29 +97,41 @@ def mount_root(volume: Volume, layers: tuple[Path, ...], root: Path) -> None:
     run("mount", "-t", "overlay", "overlay", "-o", options, str(root), timeout_s=TIMEOUT_S)
 
 
-def unmount_root(root: Path) -> None:
-    """Take a box's root apart."""
-    if is_mounted(root):
-        release_loops_on(root)
-        _unmount(root)
+class HeldDisk:
+    """A running box's disk, held open: it cannot be unmounted, which would write everything, before it is cut."""
+
+    def __init__(self, volume: Volume, root: Path, process: int) -> None:
+        inside = Path(f"/proc/{process}/root")  # as a process of the box's mount namespace sees it
+        self._descriptor = os.open(inside / str(volume.mounted)[1:], os.O_RDONLY | os.O_DIRECTORY)
+        self.devices = frozenset(
+            _number(where.stat().st_dev) for where in (inside / str(volume.mounted)[1:], inside / str(root)[1:])
+        )
+
+    def cut(self) -> None:
+        """Drop everything that was not made durable, this very moment: no write reaches the image any more."""
+        fcntl.ioctl(self._descriptor, FS_IOC_SHUTDOWN, struct.pack("I", NOLOGFLUSH))
+
+    def release(self) -> None:
+        os.close(self._descriptor)
 
 
-def _unmount(path: Path) -> None:
-    def gone() -> bool:
-        with suppress(ProgramError):  # busy for a moment: the killed container's last processes are still ending
-            run("umount", str(path), timeout_s=TIMEOUT_S)
-        return not is_mounted(path)
+def detach(volume: Volume, devices: Collection[str] = ()) -> None:
+    """Take the disk away from a box that has ended; LabError when something on the machine still holds it.
 
-    wait_until(f"the unmount of {path}", gone, timeout_s=30)
-
-
-def release_loops_on(directory: Path) -> None:
-    """Detach the loop devices that a box left over files of its own: they would hold its disk for ever."""
-    device = directory.stat().st_dev
-    number = f"{os.major(device)}:{os.minor(device)}"
+    `devices` are the numbers of the file systems of the box: loop devices that it made over its own files and left
+    behind would hold the disk for ever.
+    """
+    own = loops_over(volume.image)
+    numbers = {*devices, *(f"7:{device.removeprefix('/dev/loop')}" for device in own)}
     for loop in _loops():
-        if loop.get("back-maj:min", "").strip() == number:
+        if loop.get("back-maj:min", "").strip() in numbers:
             run("losetup", "--detach", loop["name"], timeout_s=TIMEOUT_S)
+    for device in own:
+        # Mounting the image a second time beside a file system that is still alive would destroy it.
+        alive = Path("/sys/fs/ext4", Path(device).name)
+        wait_until(f"the release of {volume.image}", lambda alive=alive: not alive.exists(), timeout_s=30)  # type: ignore[misc]
+        if device in loops_over(volume.image):
+            run("losetup", "--detach", device, timeout_s=TIMEOUT_S)
 
 
 def loops_over(image: Path) -> list[str]:
@@ -138,16 +147,5 @@ def _loops() -> list[Mapping[str, str]]:
     return found
 
 
-def copy_tree(source: Path, target: Path) -> None:
-    """Copy a directory's contents with owners, modes and attributes."""
-    run("cp", "--archive", f"{source}/.", str(target), timeout_s=TIMEOUT_S)
-
-
-def forget(image: Path) -> None:
-    """Detach what is still over an image whose file system nobody has mounted any more."""
-    for device in loops_over(image):
-        number = f"7:{device.removeprefix('/dev/loop')}"
-        for inner in _loops():  # a loop device that the box had made over a file on this one
-            if inner.get("back-maj:min", "").strip() == number:
-                run("losetup", "--detach", inner["name"], timeout_s=TIMEOUT_S)
-        run("losetup", "--detach", device, timeout_s=TIMEOUT_S)
+def _number(device: int) -> str:
+    return f"{os.major(device)}:{os.minor(device)}"
