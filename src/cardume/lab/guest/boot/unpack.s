@@ -34,7 +34,7 @@ sequence:
         movl    %edx, %eax
         shrl    $4, %eax
         call    length
-        rep movsb                               # literals
+        call    copy                            # literals
         cmpl    %ebp, %esi
         jae     block                           # a block's last sequence has nothing else
         movzwl  (%esi), %eax
@@ -45,10 +45,31 @@ sequence:
         andl    $15, %eax
         call    length
         addl    $4, %ecx
-        xchgl   %esi, %ebx
-        rep movsb                               # again what was written before; may overlap what it writes
+        xchgl   %esi, %ebx                      # again what was written before; it may overlap what it writes
+        leal    4(%esi), %eax
+        cmpl    %eax, %edi
+        jb      1f
+        call    copy
         movl    %ebx, %esi
         jmp     sequence
+1:      rep movsb                               # so close that words would overlap
+        movl    %ebx, %esi
+        jmp     sequence
+
+# Copies %ecx bytes in words, as emulation takes as long for a byte of `rep movsb` as for ten such words. What it
+# writes too much is written over by what follows, or lies behind the kernel, where the margin is.
+copy:   addl    %edi, %ecx
+        jmp     2f
+1:      movl    (%esi), %eax
+        movl    %eax, (%edi)
+        addl    $4, %esi
+        addl    $4, %edi
+2:      cmpl    %ecx, %edi
+        jb      1b
+        subl    %ecx, %edi
+        subl    %edi, %esi
+        movl    %ecx, %edi
+        ret
 
 # A length whose first part is in %eax goes on in further bytes when that part is 15; result in %ecx.
 length: movl    %eax, %ecx
@@ -95,16 +116,16 @@ gdt_register:
         .word   gdt_register - gdt - 1
         .long   gdt
 
-        .balign 16
-        .fill   256
+        # A page of its own: emulation translates a page's code again whenever something is written beside it.
+        .balign 4096, 0
+        .fill   4096
 stack_end:
 
         # The first 4 GiB one to one, in pages of 2 MiB.
-        .balign 4096
 level4: .long   level3 + 3, 0
-        .balign 4096
+        .balign 4096, 0
 level3: .long   level2 + 3, 0, level2 + 0x1003, 0, level2 + 0x2003, 0, level2 + 0x3003, 0
-        .balign 4096
+        .balign 4096, 0
 level2: .set    page, 0
         .rept   2048
         .long   page * 0x200000 + 0x83, 0
