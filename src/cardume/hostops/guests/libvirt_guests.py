@@ -127,6 +127,14 @@ class LibvirtGuests:
             if not saved or isinstance(error, asyncio.CancelledError):
                 raise
 
+    async def is_saved(self, path: str) -> bool:
+        try:
+            # libvirt marks an image as whole only when all of it is there, and reads no other.
+            await self._link_call("", "is_saved", lambda connection: connection.saved_xml(path))
+        except GuestError:
+            return False
+        return True
+
     async def restore(
         self, spec: GuestSpec, path: str, *, paused: bool = False, timeout_s: float = 600
     ) -> RunningGuest:
