@@ -23,6 +23,14 @@ def is_read(message: Message) -> bool:
     return message.kind in _READERS
 
 
+def read_as_accessor(message: Message) -> Message:
+    """The message itself, or, where XenAPI spells a class's readers out (`message.get_all_records`), as what it is."""
+    kinds = {kind.value: kind for kind in _READERS if kind is not Kind.GET_FIELD}
+    if message.kind is Kind.DECLARED and message.name in kinds and schema().classes[message.cls].stored:
+        return replace(message, kind=kinds[message.name])
+    return message
+
+
 def _get_field(db: Database, cls: XenClass, message: Message, values: tuple[Any, ...]) -> Any:
     return getattr(db.get(values[0]), cls.fields[message.field].attribute)
 

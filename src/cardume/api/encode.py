@@ -5,10 +5,10 @@ event's snapshot is the same text that `get_record` answers with.
 """
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.schema import XenClass, schema
@@ -23,7 +23,7 @@ class Notation:
 
     name: str
     text: Callable[[str], str]
-    int: Callable[[int], str]
+    integer: Callable[[int], str]
     small_int: Callable[[int], str]  # the counts of event.from alone are real integers
     float: Callable[[float], str]
     bool: Callable[[bool], str]
@@ -33,34 +33,32 @@ class Notation:
     void: str
 
 
-class Encoder:
-    """The encoders of one notation, and the texts of the records it wrote last."""
+class Texts(Protocol):
+    """Keeps what was made of an object's record until the object changes; the database does."""
 
-    def __init__(self, notation: Notation) -> None:
+    def cached(self, ref: Ref[Any], key: str, build: Callable[[Any], str]) -> str: ...
+
+
+class Encoder:
+    """The encoders of one notation."""
+
+    def __init__(self, notation: Notation, texts: Texts) -> None:
         self.notation = notation
+        self._texts = texts
         self._compiled: dict[WireType, Encode] = {}
-        self._texts: dict[str, tuple[Any, str]] = {}
 
     def encode(self, value: Any, of: WireType) -> str:
         """The text of a typed value."""
         return self._encoder(of)(value)
 
-    def record(self, ref: Ref[Any], record: Any) -> str:
-        """The text of an object's record; made once per version of the object."""
-        kept = self._texts.get(ref)
-        if kept is not None and kept[0] is record:
-            return kept[1]
-        text = self._encoder(RecordType(schema().of(record).name))(record)
-        self._texts[ref] = (record, text)
-        return text
+    def object(self, ref: Ref[Any], cls: str) -> str:
+        """The text of an object's record as it is now; made once per version of the object."""
+        return self._texts.cached(ref, self.notation.name, self._encoder(RecordType(cls)))
 
-    def records(self, records: Mapping[Ref[Any], Any]) -> str:
-        """The text of a `(ref -> record) map`."""
-        return self.notation.struct([(ref, self.record(ref, record)) for ref, record in records.items()])
-
-    def forget(self, ref: Ref[Any]) -> None:
-        """Drop the text of an object that is gone."""
-        self._texts.pop(ref, None)
+    def objects(self, refs: Iterable[Ref[Any]], cls: str) -> str:
+        """The text of a `(ref -> record) map` of objects as they are now."""
+        cached, key, build = self._texts.cached, self.notation.name, self._encoder(RecordType(cls))
+        return self.notation.struct([(ref, cached(ref, key, build)) for ref in refs])
 
     def _encoder(self, of: WireType) -> Encode:
         if of not in self._compiled:
@@ -80,8 +78,6 @@ class Encoder:
             case SetType(item):
                 one = self._encoder(item)
                 return lambda members: write.array([one(member) for member in members])
-            case MapType(RefType(), RecordType()):
-                return self.records
             case MapType(_, item):
                 one = self._encoder(item)
                 return lambda pairs: write.struct([(str(key), one(value)) for key, value in pairs.items()])
@@ -97,7 +93,7 @@ class Encoder:
             case Prim.STRING:
                 return write.text
             case Prim.INT:
-                return write.int
+                return write.integer
             case Prim.FLOAT:
                 return write.float
             case Prim.BOOL:

@@ -2,16 +2,16 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring
-from typing import Any, cast
+from typing import Any
 
 from cardume.api.encode import Notation
 from cardume.api.rpc import Malformed, Request
 from cardume.datamodel.values import format_datetime
 
-_quote = cast(Callable[[str], str], encode_basestring)
+_quote = encode_basestring
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _struct(members: Iterable[tuple[str, str]]) -> str:
 JSON = Notation(
     name="json",
     text=_quote,
-    int=lambda value: str(int(value)),
+    integer=lambda value: str(int(value)),
     small_int=lambda value: str(value),
     float=_float,
     bool=lambda value: "true" if value else "false",

@@ -208,7 +208,7 @@ def _datetime(value: datetime) -> str:
 XML = Notation(
     name="xml",
     text=lambda value: f"<value>{escape(value)}</value>",
-    int=lambda value: f"<value>{int(value)}</value>",
+    integer=lambda value: f"<value>{int(value)}</value>",
     small_int=lambda value: f"<value><i4>{value}</i4></value>",
     float=lambda value: f"<value><double>{float(value)!r}</double></value>",
     bool=lambda value: "<value><boolean>1</boolean></value>" if value else "<value><boolean>0</boolean></value>",

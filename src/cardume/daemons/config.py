@@ -68,8 +68,10 @@ def parse(text: str, source: str = "configuration") -> Config:
         wanted = int if known[name].type is int else str
         if not isinstance(value, wanted) or isinstance(value, bool):
             raise ConfigError(f"{source}: {name} must be {'a number' if wanted is int else 'a text'}")
-    paths = {name: Path(values[name]) for name in ("state", "run") if name in values}
-    return Config(**{**values, **paths})
+    for name in ("state", "run"):
+        if name in values:
+            values[name] = Path(values[name])
+    return Config(**values)
 
 
 def render(config: Config) -> str:
@@ -84,4 +86,5 @@ def render(config: Config) -> str:
     return "".join(lines)
 
 
-_ESCAPES = {ord("\\"): "\\\\", ord('"'): '\\"', **{code: f"\\u{code:04x}" for code in (*range(0x20), 0x7F)}}
+_CONTROL = {code: f"\\u{code:04x}" for code in (*range(0x20), 0x7F)}
+_ESCAPES: dict[int, str] = {ord("\\"): "\\\\", ord('"'): '\\"', **_CONTROL}

@@ -157,14 +157,15 @@ class ClassOptions:
     read_role: Role
     get_all: bool
     by_name_label: bool
+    implied: bool
 
 
 REGISTRY: dict[str, ClassOptions] = {}
 """Every declared class by its XenAPI name; filled by importing the class modules (`schema.py` does)."""
 
 
-# `field` is no field specifier on purpose: type checkers see defaults in keywords only and would then demand every
-# field of every record. Whether a field without a default was given is checked when the record is made.
+# `field` is left out of the field specifiers on purpose: mypy would see neither its positional default nor the zero that
+# read-only fields have, and ask for every argument. A missing one that is required is told at run time.
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def xenclass(
     *,
@@ -179,12 +180,14 @@ def xenclass(
     read_role: Role = Role.READ_ONLY,
     get_all: bool = True,
     by_name_label: bool = True,
+    implied: bool = True,
 ) -> Callable[[type[T]], type[T]]:
     """Declare a XenAPI class.
 
     role: least role of its messages where they name none. events: appears in `event.from`. stored: has objects in the
     database. volatile: its objects live in memory only. constructor: has implied `create` and `destroy`.
     read_role: least role of its implied readers. by_name_label: False where a class has names and no look-up by them.
+    implied: False where XenAPI spells every message out, so that none follow from the fields.
     """
 
     def declare(python: type[T]) -> type[T]:
@@ -209,6 +212,7 @@ def xenclass(
             read_role=read_role,
             get_all=get_all,
             by_name_label=by_name_label,
+            implied=implied,
         )
         return record
 

@@ -27,7 +27,7 @@ class AlertClass(StrEnum):
     CERTIFICATE = "Certificate"
 
 
-@xenclass(name="message", role=Role.POOL_OPERATOR, stored=False)
+@xenclass(name="message", role=Role.POOL_OPERATOR, implied=False)
 class Message:
     """An alert: something that happened and that an administrator should know."""
 

@@ -8,7 +8,7 @@ from cardume.datamodel.roles import Role
 from cardume.datamodel.wiretypes import Set
 
 
-@xenclass(name="role")
+@xenclass(name="role", volatile=True)
 class RoleRecord:
     """A role that subjects may have: a list of the messages it may call."""
 

@@ -266,7 +266,7 @@ def _declared_messages(options: ClassOptions, names: dict[str, Any]) -> Iterator
 
 
 def _implied(options: ClassOptions, fields: Mapping[str, Field]) -> Iterator[Message]:
-    if not options.stored:
+    if not options.stored or not options.implied:
         return
     yield from _implied_by_class(options, fields)
     for field in fields.values():

@@ -54,9 +54,9 @@ async def destroy(call: Call, self: Ref[VM]) -> None:
         if call.db.find(vm.suspend_VDI) is not None:
             await destroy_suspend_vdi(call, self, reachable_host(call.db, call.db.get(vm.suspend_VDI).SR))
         async with call.db.transaction() as txn:
-            for part in (*vm.VBDs, *vm.VIFs, *vm.consoles, vm.metrics, vm.guest_metrics):
+            parts: list[Ref[Any]] = [*vm.VBDs, *vm.VIFs, *vm.consoles, vm.metrics, vm.guest_metrics]
+            for part in (*parts, self):
                 txn.delete(part)
-            txn.delete(self)
 
 
 @implements(VM.clone, as_task=True)

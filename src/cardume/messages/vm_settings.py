@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from cardume.core import devices, memory
+from cardume.core.placement import assert_fits, why_not
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import Ref
@@ -13,7 +14,6 @@ from cardume.messages.failures import guest_failures
 from cardume.messages.lifecycle import assert_operation_allowed, operation
 from cardume.messages.registry import implements
 from cardume.messages.vm_placement import GUEST_OVERHEAD_BYTES, host_loads, vm_demand
-from cardume.core.placement import assert_fits, why_not
 
 
 async def _set_limits(call: Call, vm: Ref[VM], **changes: int) -> None:
