@@ -12,14 +12,17 @@ from typing import Any
 
 import structlog
 
+from cardume.api.authentication import PasswordAuthenticator
 from cardume.api.server import Listen, Parts, load_messages, serve
 from cardume.api.tls import server_context
+from cardume.daemons.accounts import AccountFile
 from cardume.daemons.config import Config, ConfigError, load
 from cardume.daemons.notify import notify
-from cardume.daemons.passwords import PasswordFile
 from cardume.daemons.upkeep import Upkeep
-from cardume.datamodel.refs import Ref
-from cardume.hostops.guests.accel import probe_accelerator
+from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.roles import Role
+from cardume.datamodel.vm import VM
+from cardume.hostops.guests.accel import acceleration
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import read_host_facts
@@ -28,8 +31,10 @@ from cardume.hostops.storage.copy import QemuCopier
 from cardume.hostops.storage.driver import StorageDriver
 from cardume.hostops.storage.ext import ExtDriver
 from cardume.hostops.storage.iso import IsoDriver
+from cardume.messages.call import Call, Caller, TaskHandle
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
+from cardume.messages.vm_power import start
 from cardume.pooldb.objects import Objects
 from cardume.pooldb.sqlite import SQLiteStore
 
@@ -66,26 +71,36 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
         db = await Objects.open(await SQLiteStore.open(config.database))
         stack.push_async_callback(db.close)
         db.derive_with(derive_allowed_operations)
-        accelerator = await probe_accelerator()
-        guests = await stack.enter_async_context(LibvirtGuests(accelerator))
+        found = await acceleration()
+        guests = await stack.enter_async_context(LibvirtGuests(found.accelerator))
         storage: dict[str, StorageDriver] = {driver.type: driver for driver in (ExtDriver(), IsoDriver())}
         hands = Hands(guests, storage, QemuCopier(), LinuxBridges())
         facts = await read_host_facts()
         this = ThisHost(config.host_uuid, config.name_label, config.management_bridge, time.time())
-        host = await record_host(db, this, facts, storage, str(accelerator))
+        host = await record_host(db, this, facts, storage, found.accelerator)
         hosts = OneHost(host, hands)
         upkeep = Upkeep(db, hands, host)
         await upkeep.recover()
-        passwords = PasswordFile(config.passwords)
-        parts = Parts(db=db, hosts=hosts, localhost=host, authenticator=passwords.authenticator(), passwords=passwords)
+        accounts = PasswordAuthenticator(AccountFile(config.passwords))
+        parts = Parts(db=db, hosts=hosts, localhost=host, authenticator=accounts, passwords=accounts)
         listen = Listen(
-            tls=server_context(config.certificate, config.certificate_key),
+            tls=server_context(config.tls_files),
             port=config.listen_port,
             redirect_port=config.redirect_port or None,
             unix_socket=config.socket,
         )
         server = await stack.enter_async_context(serve(parts, listen))
-        await stack.enter_async_context(upkeep.running(server))
+        root = Caller(NULL, "root", Role.LOCAL_ROOT, is_local_superuser=True, originator="cardumed")
+
+        async def start_vm(vm: Ref[VM]) -> None:
+            """Start a VM on the daemon's own account."""
+
+            async def work(task: TaskHandle) -> None:
+                await start(Call(db, root, task, hosts, host, log), vm, start_paused=False, force=False)
+
+            await server.tasks.run("VM.start", root, work)
+
+        await stack.enter_async_context(upkeep.running(start_vm))
         yield
 
 

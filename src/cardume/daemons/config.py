@@ -5,6 +5,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from cardume.api.tls import HostFiles
+
 CONFIG = Path("/etc/cardume/cardume.toml")
 STATE = Path("/var/lib/cardume")
 RUN = Path("/run/cardume")
@@ -36,8 +38,8 @@ class Config:
         return self.state / "passwd"
 
     @property
-    def certificate(self) -> Path:
-        return self.state / "tls" / "host.pem"
+    def tls_files(self) -> HostFiles:
+        return HostFiles(self.state / "tls" / "host.pem", self.state / "tls" / "host.key")
 
     @property
     def socket(self) -> Path:
