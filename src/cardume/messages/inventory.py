@@ -13,7 +13,7 @@ from cardume.datamodel.network import Network
 from cardume.datamodel.pif import PIF, IpConfigurationMode
 from cardume.datamodel.pif_metrics import PIFMetrics
 from cardume.datamodel.pool import Pool
-from cardume.datamodel.refs import Ref
+from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.sm import SM
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
@@ -69,6 +69,8 @@ def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: 
             enabled=True,
             logging={},
             other_config={},
+            suspend_image_sr=NULL,
+            crash_dump_sr=NULL,
             **fields,
         )
         found = txn.create(made)
@@ -160,7 +162,8 @@ def _ensure_pool(txn: Transaction, host: Ref[Host]) -> None:
     for pool in txn.all(Pool):
         txn.update(pool, **shared)
         return
-    txn.create(Pool(name_label="", name_description="", master=host, other_config={}, **shared))
+    no_sr = dict.fromkeys(("default_SR", "suspend_image_SR", "crash_dump_SR"), NULL)
+    txn.create(Pool(name_label="", name_description="", master=host, other_config={}, **no_sr, **shared))
 
 
 def _record_cpus(txn: Transaction, host: Ref[Host], facts: HostFacts) -> None:

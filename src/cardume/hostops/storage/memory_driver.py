@@ -204,5 +204,3 @@ class MemoryCopier:
         await asyncio.sleep(0)
         self._shelf.contents[target.path] = self._shelf.contents[source.path]
         progress(1.0)
-
-
