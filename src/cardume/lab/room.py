@@ -26,6 +26,7 @@ from cardume.lab.layout import (
     plan_lab,
     remember,
 )
+from cardume.lab.power import read_facts
 from cardume.lab.programs import run, wait_until
 
 BOOT_TIMEOUT_S = 180.0
@@ -165,7 +166,8 @@ def _end_boxes(lab: Lab, progress: Progress) -> None:
         if left is not None:
             container.kill(left)
             container.wait_gone(lab, box, left)
-        volume.detach(volume.volume_of(lab.box_directory(box)))
+        container.remove_cgroups(lab, box)
+        volume.detach(volume.volume_of(lab.box_directory(box)), read_facts(lab, box)["overlay"])
 
 
 def _all_off(lab: Lab) -> bool:
