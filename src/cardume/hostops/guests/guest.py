@@ -96,6 +96,7 @@ class StopReason(StrEnum):
     CRASHED = "crashed"  # the guest's kernel panicked or QEMU died
     SAVED = "saved"  # suspended to a file
     FAILED = "failed"  # it did not start
+    MIGRATED = "migrated"  # it runs on, on another host
 
 
 @dataclass(frozen=True, slots=True)

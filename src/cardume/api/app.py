@@ -1,0 +1,169 @@
+"""The HTTP side: RPC by POST on every path, a page for people, and the transfers that are not there yet."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+from aiohttp import hdrs, web
+
+from cardume.api.dispatch import Peer
+from cardume.api.respond import Answer, Responder
+from cardume.api.rpc import Malformed
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MOST_BODY_BYTES = 16 * 1024 * 1024
+PIECE_BYTES = 256 * 1024
+_CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "X-Requested-With"}
+
+NOT_YET: tuple[tuple[str, str], ...] = (
+    ("GET", "/services"),
+    ("POST", "/services"),
+    ("PUT", "/services"),
+    ("POST", "/remote_db_access"),
+    ("POST", "/remote_db_access_v2"),
+    ("PUT", "/import"),
+    ("PUT", "/import_metadata"),
+    ("PUT", "/import_raw_vdi"),
+    ("GET", "/export"),
+    ("GET", "/export_metadata"),
+    ("GET", "/export_raw_vdi"),
+    ("GET", "/console"),
+    ("CONNECT", "/console"),
+    ("CONNECT", "/remotecmd"),
+    ("POST", "/cli"),
+    ("GET", "/host_backup"),
+    ("PUT", "/host_restore"),
+    ("GET", "/host_logs_download"),
+    ("PUT", "/pool_patch_upload"),
+    ("GET", "/vncsnapshot"),
+    ("GET", "/pool/xmldbdump"),
+    ("PUT", "/pool/xmldbdump"),
+    ("GET", "/sync_config_files"),
+    ("GET", "/system-status"),
+    ("GET", "/vm_rrd"),
+    ("GET", "/vm_rrds"),
+    ("GET", "/host_rrd"),
+    ("GET", "/host_rrds"),
+    ("GET", "/sr_rrd"),
+    ("GET", "/rrd_updates"),
+    ("PUT", "/rrd"),
+    ("GET", "/blob"),
+    ("PUT", "/blob"),
+    ("PUT", "/messages"),
+    ("GET", "/wlb_report"),
+    ("GET", "/wlb_diagnostics"),
+    ("GET", "/audit_log"),
+    ("GET", "/update/"),
+    ("GET", "/repository"),
+    ("GET", "/repository/enabled"),
+    ("GET", "/host_updates"),
+    ("GET", "/updates"),
+    ("PUT", "/bundle"),
+)
+"""XenServer's HTTP handlers that Cardume does not serve; `make_app` is told which it does after all."""
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Cardume</title></head>
+<body><h1>Cardume</h1><p>This host speaks XenAPI: XML-RPC on this address, JSON-RPC on <code>/jsonrpc</code>.</p></body>
+</html>
+"""
+
+
+def make_app(
+    responder: Responder, *, is_local_root: bool = False, handlers: Mapping[tuple[str, str], Handler] | None = None
+) -> web.Application:
+    """The application of one listener. is_local_root: whoever reaches it is root already.
+
+    handlers: by method and path, the HTTP handlers that are served beside RPC.
+    """
+    served = dict(handlers or {})
+    app = web.Application(client_max_size=MOST_BODY_BYTES)
+    rpc = _Rpc(responder, is_local_root)
+    for (method, path), handler in served.items():
+        app.router.add_route(method, path, handler)
+    for method, path in NOT_YET:
+        if (method, path) not in served:
+            app.router.add_route(method, path, _not_yet)
+    if (hdrs.METH_GET, "/") not in served:
+        app.router.add_get("/", _page)
+    app.router.add_post("/jsonrpc", rpc.json)
+    app.router.add_post("/{path:.*}", rpc.xml)
+    app.router.add_options("/{path:.*}", _options)
+    return app
+
+
+def make_redirect_app() -> web.Application:
+    """What answers on port 80: where the service really is, and nothing else."""
+    app = web.Application(client_max_size=1024)
+    app.router.add_route("*", "/{path:.*}", _redirect)
+    return app
+
+
+class _Rpc:
+    def __init__(self, responder: Responder, is_local_root: bool) -> None:
+        self._responder = responder
+        self._is_local_root = is_local_root
+
+    async def xml(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, self._responder.answer_xml)
+
+    async def json(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, self._responder.answer_json)
+
+    async def _answer(
+        self, request: web.Request, answer: Callable[[bytes, Peer], Awaitable[Answer]]
+    ) -> web.StreamResponse:
+        body = await request.read()
+        peer = Peer(request.remote or "", self._is_local_root)
+        try:
+            return await _send(request, await answer(body, peer))
+        except Malformed as fault:
+            log.info("malformed_request", path=request.path[:80], address=peer.address, reason=str(fault)[:200])
+            return _html(500, "The body of this request is not understood.")
+
+
+async def _send(request: web.Request, answer: Answer) -> web.StreamResponse:
+    """One write for the usual answer; a long one in pieces, so that others get their turn in between."""
+    headers = {**_CORS, hdrs.CONTENT_TYPE: answer.content_type}
+    if len(answer.body) <= PIECE_BYTES:
+        return web.Response(body=answer.body, headers=headers)
+    response = web.StreamResponse(headers=headers)
+    response.content_length = len(answer.body)
+    await response.prepare(request)
+    view = memoryview(answer.body)
+    for start in range(0, len(view), PIECE_BYTES):
+        await response.write(view[start : start + PIECE_BYTES])
+    await response.write_eof()
+    return response
+
+
+def _html(status: int, sentence: str) -> web.Response:
+    text = f"<!DOCTYPE html>\n<html><body><h1>{status}</h1><p>{sentence}</p></body></html>\n"
+    return web.Response(status=status, body=text.encode(), headers={hdrs.CONTENT_TYPE: "text/html"})
+
+
+async def _options(request: web.Request) -> web.Response:
+    asked = request.headers.get("Access-Control-Request-Headers", "")
+    allowed = f"{asked}, X-Requested-With" if asked else "X-Requested-With"
+    headers = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Headers": allowed,
+        "Access-Control-Allow-Methods": "PUT",
+    }
+    return web.Response(headers=headers)
+
+
+async def _page(_: web.Request) -> web.Response:
+    return web.Response(text=_PAGE, content_type="text/html")
+
+
+async def _not_yet(request: web.Request) -> web.Response:
+    return _html(501, f"{request.method} {request.match_info.route.resource.canonical} is not served yet.")  # type: ignore[union-attr]  # routes of this table have a resource
+
+
+async def _redirect(request: web.Request) -> web.Response:
+    # Permanent, and 308 so that a POST stays one.
+    host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
+    return web.Response(status=308, headers={hdrs.LOCATION: f"https://{host}{request.rel_url}"})

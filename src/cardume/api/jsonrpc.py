@@ -1,0 +1,97 @@
+"""JSON-RPC 1.0 and 2.0: requests to loose values, results to text."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from json.encoder import encode_basestring
+from typing import Any
+
+from cardume.api.encode import Notation
+from cardume.api.rpc import Malformed, Request
+from cardume.datamodel.values import format_datetime
+
+_quote = encode_basestring
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRequest:
+    """A request with what its answer must repeat."""
+
+    request: Request
+    id: str | int | None
+    is_v2: bool
+
+
+def parse_request(body: bytes) -> JsonRequest:
+    """The request in a body; Malformed when there is none."""
+    try:
+        plain = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"no JSON: {error}") from None
+    if not isinstance(plain, dict):
+        raise Malformed("a request is one object")
+    version, method, params = plain.get("jsonrpc"), plain.get("method"), plain.get("params", [])
+    if version not in (None, "2.0"):
+        raise Malformed("the version is neither 1.0 nor 2.0")
+    if not isinstance(method, str) or not method or not isinstance(params, list):
+        raise Malformed("a request has a method and a list of parameters")
+    return JsonRequest(Request(method, tuple(params)), _id(plain, version is not None), version is not None)
+
+
+def _id(plain: dict[str, Any], is_v2: bool) -> str | int | None:
+    """The request's id; 2.0's notifications and null ids would leave the caller without an answer."""
+    given = plain.get("id")
+    is_usable = isinstance(given, str | int) and not isinstance(given, bool)
+    if not is_usable and (is_v2 or given is not None):
+        raise Malformed("an id is a text or an integer")
+    return given
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _float(value: float) -> str:
+    # JSON has no such numbers; as texts at least the typed clients read them back.
+    if math.isfinite(value):
+        return repr(float(value))
+    return '"NaN"' if math.isnan(value) else '"Infinity"' if value > 0 else '"-Infinity"'
+
+
+def _array(items: Iterable[str]) -> str:
+    return f"[{','.join(items)}]"
+
+
+def _struct(members: Iterable[tuple[str, str]]) -> str:
+    return f"{{{','.join([f'{_quote(name)}:{value}' for name, value in members])}}}"
+
+
+JSON = Notation(
+    name="json",
+    text=_quote,
+    integer=lambda value: str(int(value)),
+    small_int=lambda value: str(value),
+    float=_float,
+    bool=lambda value: "true" if value else "false",
+    datetime=lambda value: f'"{format_datetime(value)}"',
+    array=_array,
+    struct=_struct,
+    void='""',
+)
+
+
+def success(asked: JsonRequest, value: str) -> str:
+    """The response that carries an encoded value."""
+    if asked.is_v2:
+        return f'{{"jsonrpc":"2.0","id":{json.dumps(asked.id)},"result":{value}}}'
+    return f'{{"result":{value},"error":null,"id":{json.dumps(asked.id)}}}'
+
+
+def failure(asked: JsonRequest, description: Sequence[str]) -> str:
+    """The response that carries `[code, parameter…]`."""
+    code, *params = description
+    if asked.is_v2:
+        error = f'{{"code":1,"message":{_quote(code)},"data":{_array(map(_quote, params))}}}'
+        return f'{{"jsonrpc":"2.0","id":{json.dumps(asked.id)},"error":{error}}}'
+    return f'{{"result":null,"error":{_array(map(_quote, description))},"id":{json.dumps(asked.id)}}}'

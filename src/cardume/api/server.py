@@ -1,0 +1,165 @@
+"""The API of a host, put together: listeners over TLS and on the host's own socket, and what runs beside them."""
+
+import asyncio
+import importlib
+import os
+import pkgutil
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+import cardume.messages
+import cardume.messages.event
+import cardume.messages.message
+import cardume.messages.role
+import cardume.messages.secret
+import cardume.messages.session
+import cardume.messages.subject
+import cardume.messages.task
+from cardume.api import xmlrpc
+from cardume.api.app import Handler, make_app, make_redirect_app
+from cardume.api.dispatch import AlwaysMaster, Dispatcher, Standing
+from cardume.api.encode import Encoder
+from cardume.api.events import Events
+from cardume.api.respond import Responder
+from cardume.api.sessions import Sessions
+from cardume.api.tasks import Tasks
+from cardume.datamodel.refs import Ref
+from cardume.messages.call import Hosts
+from cardume.messages.registry import check_implementations
+from cardume.messages.role import ensure_roles
+from cardume.messages.session import Authenticator, PasswordChanger
+from cardume.pooldb.db import Database
+
+log = structlog.get_logger(__name__)
+
+HOUSEKEEPING_S = 60.0
+SHUTDOWN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where to listen. None: not there. Port 0: any, see `Server.port`."""
+
+    tls: ssl.SSLContext | None = None
+    address: str | None = None  # None: every address
+    port: int = 443
+    redirect_port: int | None = None
+    unix_socket: Path | None = None
+
+
+@dataclass(slots=True)
+class Server:
+    """The running API."""
+
+    sessions: Sessions
+    tasks: Tasks
+    events: Events
+    dispatcher: Dispatcher
+    responder: Responder
+    port: int = 0
+    redirect_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the API needs of the rest of the program."""
+
+    db: Database
+    hosts: Hosts
+    localhost: Ref[Any]
+    authenticator: Authenticator
+    passwords: PasswordChanger
+    standing: Standing = field(default_factory=AlwaysMaster)
+    services: Mapping[str, Any] = field(default_factory=dict)  # more, for the messages that need them
+    handlers: Mapping[tuple[str, str], Handler] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def serve(parts: Parts, listen: Listen) -> AsyncIterator[Server]:
+    """Serve the API as long as the block lasts; its end stops the listeners, then the work, which may undo itself.
+
+    The daemon calls `load_messages` before; without it, only the messages of the API's own classes do something.
+    """
+    server = _compose(parts)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.tasks.close)
+        await ensure_roles(parts.db)
+        server.tasks.spawn(_housekeep(server))
+        if listen.tls is not None:
+            runner = await _run(stack, make_app(server.responder, handlers=parts.handlers))
+            site = web.TCPSite(runner, listen.address, listen.port, ssl_context=listen.tls, backlog=1024)
+            await site.start()
+            server.port = runner.addresses[0][1]
+        if listen.redirect_port is not None:
+            runner = await _run(stack, make_redirect_app())
+            await web.TCPSite(runner, listen.address, listen.redirect_port).start()
+            server.redirect_port = runner.addresses[0][1]
+        if listen.unix_socket is not None:
+            await _listen_locally(stack, server, parts, listen.unix_socket)
+        log.info("api_serving", port=server.port, unix_socket=str(listen.unix_socket))
+        yield server
+
+
+def load_messages() -> None:
+    """Import every module of `messages`, and check that each function fits its declaration."""
+    for info in pkgutil.iter_modules(cardume.messages.__path__):
+        importlib.import_module(f"cardume.messages.{info.name}")
+    check_implementations()
+
+
+def _compose(parts: Parts) -> Server:
+    sessions = Sessions(parts.db, parts.localhost)
+    tasks = Tasks(parts.db, parts.localhost, Encoder(xmlrpc.XML, parts.db).encode)
+    events = Events(parts.db)
+    sessions.on_end(events.session_ended)
+    services = {
+        **parts.services,
+        "sessions": sessions,
+        "tasks": tasks,
+        "events": events,
+        "authenticator": parts.authenticator,
+        "passwords": parts.passwords,
+    }
+    dispatcher = Dispatcher(parts.db, parts.hosts, parts.localhost, sessions, tasks, services, parts.standing)
+    return Server(sessions, tasks, events, dispatcher, Responder(parts.db, dispatcher))
+
+
+async def _run(stack: AsyncExitStack, app: web.Application) -> web.AppRunner:
+    # A handler is cancelled when its client leaves; work that must go on is a child of Tasks, not of its handler.
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    return runner
+
+
+async def _listen_locally(stack: AsyncExitStack, server: Server, parts: Parts, path: Path) -> None:
+    """Only root may open the socket, from its first moment on: it is made in a directory of root's own."""
+    _make_room_for_socket(path)
+    runner = await _run(stack, make_app(server.responder, is_local_root=True, handlers=parts.handlers))
+    before = os.umask(0o177)
+    try:
+        await web.UnixSite(runner, str(path)).start()
+    finally:
+        os.umask(before)
+
+
+def _make_room_for_socket(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # of a process that is no more: one daemon runs on a host
+
+
+async def _housekeep(server: Server) -> None:
+    while True:
+        await asyncio.sleep(HOUSEKEEPING_S)
+        try:
+            await server.sessions.housekeep()
+            await server.tasks.housekeep()
+        except Exception:
+            log.exception("housekeeping_failed")  # the next round may do better

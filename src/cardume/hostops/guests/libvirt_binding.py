@@ -1,0 +1,255 @@
+"""libvirt's Python module: the only place that imports it. Blocking calls, our types, our errors.
+
+Import this, and what builds on it, only in a daemon that runs guests: the module needs the host's libvirt.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import libvirt
+import libvirt_qemu
+
+from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound
+
+_KEEPALIVE_S = 5
+_KEEPALIVE_MISSES = 5
+_AGENT_ANSWER_S = 5
+
+_LOST = {libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_NO_CONNECT, libvirt.VIR_ERR_INVALID_CONN}
+
+
+class ConnectionLost(GuestError):
+    """libvirtd went away, or cannot be reached: what the call did is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class DomainState:
+    """One look at a domain."""
+
+    uuid: str
+    name: str
+    domid: int
+    paused: bool
+    memory_bytes: int
+    xml: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """An event as libvirt's thread told it; `kind` says what the other fields mean."""
+
+    uuid: str
+    kind: str  # lifecycle, reboot, agent, io_error, removed, removal_failed
+    event: int = 0
+    detail: int = 0
+    alias: str = ""
+
+
+class Connection:
+    """A connection to libvirtd. Every method blocks, and may be called from any thread but libvirt's event thread."""
+
+    def __init__(self, uri: str, on_event: Callable[[RawEvent], None], on_lost: Callable[[], None]) -> None:
+        _start_event_thread()
+        with _translated():
+            self._virt = libvirt.open(uri)
+            self._virt.setKeepAlive(_KEEPALIVE_S, _KEEPALIVE_MISSES)
+            self._virt.registerCloseCallback(lambda *_: on_lost(), None)
+            self._register(on_event)
+
+    def close(self) -> None:
+        """Drop the connection; guests go on."""
+        try:
+            self._virt.unregisterCloseCallback()
+            self._virt.close()
+        except libvirt.libvirtError:
+            pass  # it was gone already
+
+    def capabilities(self) -> str:
+        with _translated():
+            return str(self._virt.getCapabilities())
+
+    def list_all(self) -> list[DomainState]:
+        """Every domain that runs, foreign ones too."""
+        with _translated():
+            domains = self._virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+        states = (self._state(domain) for domain in domains)
+        return [state for state in states if state is not None]
+
+    def find(self, uuid: str) -> DomainState | None:
+        try:
+            return self._state(self._domain(uuid))
+        except GuestNotFound:
+            return None
+
+    def create(self, xml: str, *, paused: bool) -> None:
+        with _translated():
+            self._virt.createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
+
+    def suspend(self, uuid: str) -> None:
+        with _translated():
+            self._domain(uuid).suspend()
+
+    def resume(self, uuid: str) -> None:
+        with _translated():
+            self._domain(uuid).resume()
+
+    def shutdown(self, uuid: str, *, by_agent: bool) -> None:
+        flag = libvirt.VIR_DOMAIN_SHUTDOWN_GUEST_AGENT if by_agent else libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN
+        with _translated():
+            self._bounded_agent(uuid, by_agent).shutdownFlags(flag)
+
+    def reboot(self, uuid: str, *, by_agent: bool) -> None:
+        flag = libvirt.VIR_DOMAIN_REBOOT_GUEST_AGENT if by_agent else libvirt.VIR_DOMAIN_REBOOT_ACPI_POWER_BTN
+        with _translated():
+            self._bounded_agent(uuid, by_agent).reboot(flag)
+
+    def reset(self, uuid: str) -> None:
+        with _translated():
+            self._domain(uuid).reset()
+
+    def destroy(self, uuid: str) -> None:
+        with _translated():
+            self._domain(uuid).destroyFlags(libvirt.VIR_DOMAIN_DESTROY_DEFAULT)
+
+    def save(self, uuid: str, path: str) -> None:
+        with _translated():
+            self._domain(uuid).saveFlags(path, None, 0)
+
+    def abort_job(self, uuid: str) -> None:
+        """End a save that is under way; the guest goes on."""
+        with _translated():
+            self._domain(uuid).abortJob()
+
+    def saved_xml(self, path: str) -> str:
+        with _translated():
+            return str(self._virt.saveImageGetXMLDesc(path, libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE))
+
+    def restore(self, path: str, xml: str, *, paused: bool) -> None:
+        flag = libvirt.VIR_DOMAIN_SAVE_PAUSED if paused else libvirt.VIR_DOMAIN_SAVE_RUNNING
+        with _translated():
+            self._virt.restoreFlags(path, xml, flag)
+
+    def set_vcpus(self, uuid: str, vcpus: int) -> None:
+        with _translated():
+            self._domain(uuid).setVcpusFlags(vcpus, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def attach(self, uuid: str, xml: str) -> None:
+        with _translated():
+            self._domain(uuid).attachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def detach(self, uuid: str, alias: str) -> None:
+        """Ask the guest to let go of a device; the answer is an event."""
+        with _translated():
+            self._domain(uuid).detachDeviceAlias(alias, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def update(self, uuid: str, xml: str) -> None:
+        with _translated():
+            self._domain(uuid).updateDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def ask_agent(self, uuid: str, command: str, timeout_s: int) -> str:
+        with _translated():
+            return str(libvirt_qemu.qemuAgentCommand(self._domain(uuid), command, timeout_s, 0))
+
+    def _domain(self, uuid: str) -> Any:
+        with _translated():
+            return self._virt.lookupByUUIDString(uuid)
+
+    def _bounded_agent(self, uuid: str, by_agent: bool) -> Any:
+        domain = self._domain(uuid)
+        if by_agent:
+            domain.agentSetResponseTimeout(_AGENT_ANSWER_S, 0)  # without it a dead agent is waited for without end
+        return domain
+
+    def _state(self, domain: Any) -> DomainState | None:
+        try:
+            with _translated():
+                if not domain.isActive():
+                    return None
+                state, _, memory_kib, _, _ = domain.info()
+                xml = domain.XMLDesc(0)
+                domid = domain.ID()
+        except GuestNotFound:
+            return None  # it ended while we looked
+        if domid < 0:
+            return None
+        stopped = (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PMSUSPENDED)
+        return DomainState(domain.UUIDString(), domain.name(), domid, state in stopped, memory_kib * 1024, xml)
+
+    def _register(self, tell: Callable[[RawEvent], None]) -> None:
+        """Have libvirt's event thread call `tell`; it must not call libvirt, so only the uuid is read."""
+
+        def lifecycle(_c: Any, domain: Any, event: int, detail: int, _o: Any) -> None:
+            tell(RawEvent(domain.UUIDString(), "lifecycle", event, detail))
+
+        def reboot(_c: Any, domain: Any, _o: Any) -> None:
+            tell(RawEvent(domain.UUIDString(), "reboot"))
+
+        def agent(_c: Any, domain: Any, state: int, reason: int, _o: Any) -> None:
+            tell(RawEvent(domain.UUIDString(), "agent", state, reason))
+
+        def io_error(_c: Any, domain: Any, _path: str, alias: str, _action: int, _reason: str, _o: Any) -> None:
+            tell(RawEvent(domain.UUIDString(), "io_error", alias=alias))
+
+        def removed(_c: Any, domain: Any, alias: str, _o: Any) -> None:
+            tell(RawEvent(domain.UUIDString(), "removed", alias=alias))
+
+        def removal_failed(_c: Any, domain: Any, alias: str, _o: Any) -> None:
+            tell(RawEvent(domain.UUIDString(), "removal_failed", alias=alias))
+
+        for number, callback in (
+            (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle),
+            (libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, reboot),
+            (libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, agent),
+            (libvirt.VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, io_error),
+            (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, removed),
+            (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED, removal_failed),
+        ):
+            self._virt.domainEventRegisterAny(None, number, callback, None)
+
+
+_event_thread_lock = threading.Lock()
+_event_thread: threading.Thread | None = None
+
+
+def _start_event_thread() -> None:
+    """libvirt's event loop, once a process and before its first connection; keepalive and events come from it."""
+    global _event_thread
+    with _event_thread_lock:
+        if _event_thread is not None:
+            return
+        libvirt.registerErrorHandler(lambda _context, _error: None, None)  # errors are raised; not printed as well
+        libvirt.virEventRegisterDefaultImpl()
+        _event_thread = threading.Thread(target=_run_events, name="libvirt events", daemon=True)
+        _event_thread.start()
+
+
+def _run_events() -> None:
+    while True:
+        libvirt.virEventRunDefaultImpl()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """libvirt's errors as ours."""
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        raise _ours(error) from error
+
+
+def _ours(error: libvirt.libvirtError) -> GuestError:
+    code, text = error.get_error_code(), error.get_error_message() or str(error)
+    # A call that was under way when the socket closed says "internal error", but names the RPC part as its source.
+    if code in _LOST or (error.get_error_domain() == libvirt.VIR_FROM_RPC and code != libvirt.VIR_ERR_NO_DOMAIN):
+        return ConnectionLost(text)
+    match code:
+        case libvirt.VIR_ERR_NO_DOMAIN:
+            return GuestNotFound(text)
+        case libvirt.VIR_ERR_OPERATION_INVALID:
+            return GuestBadState(text)
+        case libvirt.VIR_ERR_DEVICE_MISSING:
+            return DeviceRefused(text)
+    return GuestError(text)

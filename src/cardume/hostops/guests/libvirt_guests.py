@@ -1,0 +1,417 @@
+"""Guests by libvirt: the adapter that owns its threads and its connection."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+import structlog
+
+from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound
+from cardume.hostops.guests.accelerator import Accelerator
+from cardume.hostops.guests.agent import QUESTIONS, facts_from
+from cardume.hostops.guests.device_xml import DISK_ALIAS, NIC_ALIAS, disk_xml, nic_xml
+from cardume.hostops.guests.domain_edit import with_devices_of, with_media
+from cardume.hostops.guests.domain_view import qemu_owner, view_of
+from cardume.hostops.guests.domain_xml import domain_xml
+from cardume.hostops.guests.guest import AgentFacts, Disk, DiskSource, GuestPower, GuestSpec, Nic, RunningGuest
+from cardume.hostops.guests.interface import EventSink
+from cardume.hostops.guests.libvirt_binding import Connection, ConnectionLost, DomainState
+from cardume.hostops.guests.libvirt_events import EventDesk
+from cardume.hostops.guests.libvirt_link import LibvirtLink
+from cardume.hostops.guests.libvirt_thread import CallTimedOut
+from cardume.hostops.guests.limits import check_hotplug, check_nic, check_spec
+from cardume.hostops.guests.qemu_access import prepare_sources
+from cardume.hostops.guests.qemu_process import find_pid, start_ticks, start_time
+from cardume.hostops.guests.xml_element import render
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+# libvirt itself waits 30 s for a domain that is busy, then names who holds it: a moment longer, to hear that.
+_CALL_S = 35
+_UNDO_S = 45
+
+
+class LibvirtGuests:
+    """Guests of this host by its libvirtd; `async with` connects and lets go, guests run on."""
+
+    def __init__(self, accelerator: Accelerator, uri: str = "qemu:///system") -> None:
+        self._accelerator = accelerator
+        self._owner: tuple[int, int] | None = None
+        self._resyncs: list[Callable[[], Awaitable[None]]] = []
+        self._undos: set[asyncio.Task[bool]] = set()
+        self._coming: set[str] = set()  # guests that are being started or restored
+        self._desk = EventDesk(self._is_ours)
+        self._link = LibvirtLink(uri, self._desk.take, self._on_up)
+
+    async def __aenter__(self) -> "LibvirtGuests":
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open(self, *, timeout_s: float = 30) -> None:
+        """Connect to libvirtd; GuestError when it is not there within the time."""
+        self._desk.open()
+        await self._link.open(timeout_s=timeout_s)
+
+    async def close(self) -> None:
+        """Let go of libvirtd; guests go on."""
+        if self._undos:
+            await asyncio.wait(self._undos, timeout=_UNDO_S)
+        await self._link.close()
+        await self._desk.close()
+
+    async def start(self, spec: GuestSpec, *, paused: bool = False, timeout_s: float = 60) -> RunningGuest:
+        check_spec(spec)
+
+        def work(connection: Connection) -> None:
+            page_cache = prepare_sources(spec.disks, self._owner)
+            connection.create(domain_xml(spec, self._accelerator, page_cache), paused=paused)
+
+        return await self._bring_up(spec.uuid, "start", work, timeout_s)
+
+    async def pause(self, uuid: str) -> None:
+        await self._link_call(uuid, "pause", lambda connection: connection.suspend(uuid))
+
+    async def unpause(self, uuid: str) -> None:
+        def work(connection: Connection) -> None:
+            if _get(connection, uuid).paused:
+                connection.resume(uuid)
+
+        await self._link_call(uuid, "unpause", work)
+
+    async def request_shutdown(self, uuid: str) -> None:
+        await self._ask(uuid, "request_shutdown", Connection.shutdown)
+
+    async def request_reboot(self, uuid: str) -> None:
+        await self._ask(uuid, "request_reboot", Connection.reboot)
+
+    async def reset(self, uuid: str) -> None:
+        await self._link_call(uuid, "reset", lambda connection: connection.reset(uuid))
+
+    async def destroy(self, uuid: str, *, timeout_s: float = 30) -> None:
+        def work(connection: Connection) -> None:
+            state = connection.find(uuid)
+            if state is None:
+                return
+            pid = find_pid(state.name)
+            began = start_ticks(pid) if pid is not None else None
+            with suppress(GuestNotFound):
+                connection.destroy(uuid)
+            if pid is not None and began is not None:
+                _wait_gone(pid, began, timeout_s)
+
+        await self._link_call(uuid, "destroy", work, timeout_s=timeout_s)
+
+    async def save(self, uuid: str, path: str, *, timeout_s: float = 600) -> None:
+        def work(connection: Connection) -> None:
+            connection.save(uuid, path)
+            _make_durable(path)
+
+        try:
+            await self._link_call(uuid, "save", work, timeout_s=timeout_s)
+        except (CallTimedOut, ConnectionLost, asyncio.CancelledError) as error:
+            # The save would go on without us and end the guest behind its owner's back.
+            saved = await self._undo(self._end_save(uuid, path))
+            if not saved or isinstance(error, asyncio.CancelledError):
+                raise
+
+    async def restore(
+        self, spec: GuestSpec, path: str, *, paused: bool = False, timeout_s: float = 600
+    ) -> RunningGuest:
+        check_spec(spec)
+
+        def work(connection: Connection) -> None:
+            page_cache = prepare_sources(spec.disks, self._owner)
+            xml = with_devices_of(connection.saved_xml(path), spec, page_cache)
+            connection.restore(path, xml, paused=paused)
+
+        return await self._bring_up(spec.uuid, "restore", work, timeout_s)
+
+    async def set_vcpus(self, uuid: str, vcpus: int) -> None:
+        await self._link_call(uuid, "set_vcpus", lambda connection: connection.set_vcpus(uuid, vcpus))
+
+    async def attach_disk(self, uuid: str, disk: Disk) -> None:
+        check_hotplug(disk)
+
+        def work(connection: Connection) -> None:
+            if disk.device in view_of(_get(connection, uuid).xml).disks:
+                raise GuestError(f"the guest has a disk {disk.device} already")
+            page_cache = disk.device in prepare_sources((disk,), self._owner)
+            connection.attach(uuid, render(disk_xml(disk, uuid, page_cache=page_cache)))
+
+        await self._link_call(uuid, "attach_disk", work)
+
+    async def detach_disk(self, uuid: str, device: str, *, timeout_s: float = 20) -> None:
+        await self._detach(uuid, DISK_ALIAS + device, "disk", device, timeout_s)
+
+    async def change_media(self, uuid: str, device: str, source: DiskSource | None) -> None:
+        def work(connection: Connection) -> None:
+            drive = with_media(_get(connection, uuid).xml, device, source)
+            prepare_sources((Disk(device, source, is_cdrom=True),), self._owner)
+            connection.update(uuid, drive)
+
+        await self._link_call(uuid, "change_media", work)
+
+    async def attach_nic(self, uuid: str, nic: Nic) -> None:
+        check_nic(nic)
+
+        def work(connection: Connection) -> None:
+            if nic.device in view_of(_get(connection, uuid).xml).nics:
+                raise GuestError(f"the guest has a network card {nic.device} already")
+            connection.attach(uuid, render(nic_xml(nic)))
+
+        await self._link_call(uuid, "attach_nic", work)
+
+    async def detach_nic(self, uuid: str, device: str, *, timeout_s: float = 20) -> None:
+        await self._detach(uuid, NIC_ALIAS + device, "network card", device, timeout_s)
+
+    async def list(self) -> tuple[RunningGuest, ...]:
+        def work(connection: Connection) -> tuple[RunningGuest, ...]:
+            seen = (_running(state) for state in connection.list_all())
+            return tuple(guest for guest in seen if guest is not None)
+
+        return await self._link_call("", "list", work)
+
+    async def find(self, uuid: str) -> RunningGuest | None:
+        def work(connection: Connection) -> RunningGuest | None:
+            state = connection.find(uuid)
+            return _running(state) if state is not None else None
+
+        return await self._link_call(uuid, "find", work)
+
+    async def agent_facts(self, uuid: str, *, timeout_s: float = 5) -> AgentFacts | None:
+        def work(connection: Connection) -> AgentFacts | None:
+            if not view_of(_get(connection, uuid).xml).agent_connected:
+                return None
+            return _ask_all(connection, uuid, time.monotonic() + timeout_s)
+
+        try:
+            return await self._link_call(uuid, "agent_facts", work, timeout_s=timeout_s + 1)
+        except CallTimedOut:
+            return None
+
+    def subscribe(self, sink: EventSink) -> Callable[[], None]:
+        return self._desk.subscribe(sink)
+
+    def on_reconnect(self, resync: Callable[[], Awaitable[None]]) -> None:
+        self._resyncs.append(resync)
+
+    async def _link_call(
+        self, uuid: str, what: str, work: Callable[[Connection], T], *, timeout_s: float = _CALL_S
+    ) -> T:
+        return await self._link.call(work, f"{what} {uuid}".strip(), timeout_s=timeout_s)
+
+    async def _bring_up(
+        self, uuid: str, what: str, create: Callable[[Connection], None], timeout_s: float
+    ) -> RunningGuest:
+        """Start or restore; a start that its caller gave up on is undone, so that no guest runs unknown to him."""
+        if uuid in self._coming:
+            raise GuestBadState(f"guest {uuid} is being started")
+
+        def work(connection: Connection) -> RunningGuest:
+            if connection.find(uuid) is not None:
+                raise GuestBadState(f"guest {uuid} runs here already")
+            create(connection)
+            state = connection.find(uuid)
+            guest = _running(state) if state is not None else None
+            if guest is None:
+                raise GuestError(f"guest {uuid} ended as soon as it had started")
+            return guest
+
+        def late() -> None:
+            self._spawn(self._end(uuid))
+
+        self._coming.add(uuid)
+        self._desk.starting(uuid)
+        try:
+            return await self._link.call(work, f"{what} {uuid}", timeout_s=timeout_s, on_late=late)
+        except (CallTimedOut, ConnectionLost, asyncio.CancelledError):
+            await self._undo(self._end(uuid))
+            raise
+        finally:
+            self._coming.discard(uuid)
+            self._desk.started(uuid)
+
+    async def _ask(self, uuid: str, what: str, ask: "_Asking") -> None:
+        def work(connection: Connection) -> None:
+            state = _get(connection, uuid)
+            if state.paused:
+                raise GuestBadState(f"guest {uuid} is paused and cannot hear a request")
+            if view_of(state.xml).agent_connected:
+                try:
+                    ask(connection, uuid, by_agent=True)
+                    return
+                except ConnectionLost:
+                    raise
+                except GuestError as error:
+                    log.info("guest_agent_refused", guest=uuid, request=what, error=str(error))
+            ask(connection, uuid, by_agent=False)
+
+        await self._link_call(uuid, what, work)
+
+    async def _detach(self, uuid: str, alias: str, kind: str, device: str, timeout_s: float) -> None:
+        def has_device(connection: Connection) -> bool:
+            view = view_of(_get(connection, uuid).xml)
+            return device in (view.disks if kind == "disk" else view.nics)
+
+        def ask(connection: Connection) -> None:
+            if not has_device(connection):
+                raise GuestError(f"the guest has no {kind} {device}")
+            try:
+                connection.detach(uuid, alias)
+            except GuestError as error:
+                # An earlier request still stands with the guest: wait for the same answer.
+                if "in the process of unplug" not in str(error):
+                    raise
+
+        removal = self._desk.removal(uuid, alias)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._link_call(uuid, f"detach {kind} of", ask)
+                # The event tells at once; looking as well, for an event that a lost connection swallowed.
+                while not (await asyncio.wait((removal,), timeout=1))[0]:
+                    if not await self._link_call(uuid, "look at", has_device):
+                        return
+                await removal
+        except TimeoutError:
+            raise DeviceRefused(f"the guest did not give up {kind} {device} within {timeout_s:g} s") from None
+        finally:
+            self._desk.forget_removal(uuid, alias)
+
+    async def _end(self, uuid: str) -> bool:
+        await self.destroy(uuid)
+        return True
+
+    async def _end_save(self, uuid: str, path: str) -> bool:
+        """Stop a save that nobody waits for any more; true when it came to its end all the same."""
+
+        def stop(connection: Connection) -> None:
+            connection.abort_job(uuid)
+
+        def look(connection: Connection) -> bool:
+            if connection.find(uuid) is not None:
+                Path(path).unlink(missing_ok=True)  # the guest runs on: the file holds half a memory
+                return False
+            connection.saved_xml(path)  # an error when the file is not whole
+            _make_durable(path)
+            return True
+
+        with suppress(GuestError):  # no job any more: it has just ended
+            await self._link_call(uuid, "abort save of", stop)
+        return await self._link_call(uuid, "look at", look)
+
+    async def _undo(self, work: Coroutine[None, None, bool]) -> bool:
+        """Clean up even when our own caller is cancelled; bounded, and a failure is told in the log."""
+        task = self._spawn(work)
+        await asyncio.wait((task,), timeout=_UNDO_S)
+        return task.done() and not task.cancelled() and task.exception() is None and task.result()
+
+    def _spawn(self, work: Coroutine[None, None, bool]) -> "asyncio.Task[bool]":
+        def ended(task: "asyncio.Task[bool]") -> None:
+            self._undos.discard(task)
+            if not task.cancelled() and task.exception() is not None:
+                log.error("guest_cleanup_failed", error=str(task.exception()))
+
+        task = asyncio.create_task(work, name="guest cleanup")
+        self._undos.add(task)
+        task.add_done_callback(ended)
+        return task
+
+    async def _is_ours(self, uuid: str) -> bool:
+        def work(connection: Connection) -> bool:
+            return view_of(_get(connection, uuid).xml).ours
+
+        return await self._link_call(uuid, "look at", work, timeout_s=5)
+
+    async def _on_up(self, first: bool) -> None:
+        def work(connection: Connection) -> tuple[tuple[int, int] | None, dict[str, bool]]:
+            owner = qemu_owner(connection.capabilities())
+            return owner, {state.uuid: view_of(state.xml).ours for state in connection.list_all()}
+
+        self._owner, known = await self._link_call("", "list", work)
+        for uuid, ours in known.items():
+            self._desk.know(uuid, ours)
+        if first:
+            return
+        for resync in self._resyncs:
+            try:
+                await resync()
+            except Exception:
+                log.exception("guest_resync_failed")
+
+
+class _Asking(Protocol):
+    def __call__(self, connection: Connection, uuid: str, /, *, by_agent: bool) -> None: ...
+
+
+def _get(connection: Connection, uuid: str) -> DomainState:
+    state = connection.find(uuid)
+    if state is None:
+        raise GuestNotFound(f"no guest {uuid} runs here")
+    return state
+
+
+def _running(state: DomainState) -> RunningGuest | None:
+    """The domain as a guest of ours, None when it is somebody else's."""
+    view = view_of(state.xml)
+    if not view.ours:
+        return None
+    pid = find_pid(state.name)
+    began = start_time(pid) if pid is not None else None
+    return RunningGuest(
+        uuid=state.uuid,
+        power=GuestPower.PAUSED if state.paused else GuestPower.RUNNING,
+        domid=state.domid,
+        vcpus=view.vcpus,
+        memory_bytes=state.memory_bytes,
+        start_time=began or 0.0,  # 0: libvirt's note is gone. A guest that runs is told of all the same
+        disks=view.disks,
+        nics=view.nics,
+        vnc_socket=view.vnc_socket,
+    )
+
+
+def _ask_all(connection: Connection, uuid: str, deadline: float) -> AgentFacts | None:
+    replies = {}
+    for question in QUESTIONS:
+        left_s = int(deadline - time.monotonic())
+        if left_s < 1:
+            break
+        try:
+            replies[question] = connection.ask_agent(uuid, json.dumps({"execute": question}), left_s)
+        except ConnectionLost:
+            raise
+        except GuestError:
+            if not replies:
+                return None  # it does not answer the simplest question
+    return facts_from(replies) if replies else None
+
+
+def _wait_gone(pid: int, began: int, timeout_s: float) -> None:
+    """Return when the very process is gone: until then its disks must not be opened anywhere else."""
+    deadline = time.monotonic() + timeout_s
+    while start_ticks(pid) == began:
+        if time.monotonic() > deadline:
+            raise GuestError(f"QEMU's process {pid} does not end")
+        time.sleep(0.02)
+
+
+def _make_durable(path: str) -> None:
+    for name in (path, os.path.dirname(path) or "."):
+        descriptor = os.open(name, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,33 @@
+"""QEMU's process of a guest: when it started, and whether it is really gone."""
+
+import os
+from pathlib import Path
+
+_PID_FILES = Path("/run/libvirt/qemu")
+
+
+def find_pid(name: str, directory: Path = _PID_FILES) -> int | None:
+    """The process id libvirt noted for a domain, None when it noted none."""
+    try:
+        return int((directory / f"{name}.pid").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def start_ticks(pid: int, proc: Path = Path("/proc")) -> int | None:
+    """When the process started, in clock ticks since boot: with the pid it names one process for ever. None: gone."""
+    try:
+        # The program's name stands in brackets and may hold spaces and brackets itself.
+        fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def start_time(pid: int, proc: Path = Path("/proc")) -> float | None:
+    """When the process started, in Unix seconds; None when it is gone."""
+    ticks = start_ticks(pid, proc)
+    if ticks is None:
+        return None
+    boot = next(line.split()[1] for line in (proc / "stat").read_text().splitlines() if line.startswith("btime "))
+    return int(boot) + ticks / os.sysconf("SC_CLK_TCK")

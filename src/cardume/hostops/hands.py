@@ -1,0 +1,18 @@
+"""Everything that can be done on one host, gathered: what a message asks for when it needs a host to act."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cardume.hostops.guests.interface import Guests
+from cardume.hostops.network.interface import Bridges
+from cardume.hostops.storage.driver import Copier, StorageDriver
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """The hands of one host."""
+
+    guests: Guests
+    storage: Mapping[str, StorageDriver]  # by SR type
+    copier: Copier
+    bridges: Bridges

@@ -1,0 +1,81 @@
+"""Bridges of the Linux kernel, made and looked at with `ip`."""
+
+from cardume.hostops.errors import NetworkError
+from cardume.hostops.network.interface import Bridge, BridgeInUse, assert_interface_name
+from cardume.hostops.network.links import Link, ip, list_links
+
+
+class LinuxBridges:
+    """The bridges of this host."""
+
+    async def ensure_bridge(self, name: str, mtu: int = 1500) -> Bridge:
+        assert_interface_name(name)
+        link = _find(await list_links(), name)
+        if link is None:
+            # No spanning tree and no forward delay: a guest's port must carry its first packet. No address of
+            # its own: the host must not appear in the guests' networks because they have a bridge.
+            await ip("link", "add", "name", name, "type", "bridge", "stp_state", "0", "forward_delay", "0")
+            await ip("link", "set", "dev", name, "addrgenmode", "none")
+        elif link.kind != "bridge":
+            raise NetworkError(f"{name} is an interface of kind {link.kind or 'hardware'}, not a bridge")
+        if link is None or link.mtu != mtu or not link.up:
+            await ip("link", "set", "dev", name, "mtu", str(mtu), "up")
+        return await self._get(name)
+
+    async def remove_bridge(self, name: str) -> None:
+        assert_interface_name(name)
+        links = await list_links()
+        link = _find(links, name)
+        if link is None:
+            return
+        if link.kind != "bridge":
+            raise NetworkError(f"{name} is not a bridge")
+        if ports := _ports(links, name):
+            raise BridgeInUse(f"{name} has the ports {', '.join(ports)}")
+        await ip("link", "delete", "dev", name, "type", "bridge")
+
+    async def list_bridges(self) -> tuple[Bridge, ...]:
+        links = await list_links()
+        return tuple(
+            _bridge(links, link) for link in sorted(links, key=lambda link: link.name) if link.kind == "bridge"
+        )
+
+    async def add_port(self, bridge: str, port: str) -> None:
+        assert_interface_name(bridge)
+        links = await list_links()
+        link = _find(links, assert_interface_name(port))
+        target = _find(links, bridge)
+        if target is None or target.kind != "bridge":
+            raise NetworkError(f"there is no bridge {bridge}")
+        if link is None:
+            raise NetworkError(f"there is no interface {port}")
+        if link.master not in (None, bridge):
+            raise NetworkError(f"{port} is in {link.master} already")
+        await ip("link", "set", "dev", port, "master", bridge, "up")
+
+    async def remove_port(self, bridge: str, port: str) -> None:
+        link = _find(await list_links(), assert_interface_name(port))
+        if link is None or link.master is None:
+            return
+        if link.master != bridge:
+            raise NetworkError(f"{port} is in {link.master}, not in {bridge}")
+        await ip("link", "set", "dev", port, "nomaster")
+
+    async def _get(self, name: str) -> Bridge:
+        links = await list_links()
+        link = _find(links, name)
+        if link is None:
+            raise NetworkError(f"{name} vanished while it was made")
+        return _bridge(links, link)
+
+
+def _find(links: tuple[Link, ...], name: str) -> Link | None:
+    return next((link for link in links if link.name == name), None)
+
+
+def _ports(links: tuple[Link, ...], bridge: str) -> tuple[str, ...]:
+    return tuple(sorted(link.name for link in links if link.master == bridge))
+
+
+def _bridge(links: tuple[Link, ...], link: Link) -> Bridge:
+    return Bridge(link.name, link.mac, link.mtu, link.up, _ports(links, link.name))

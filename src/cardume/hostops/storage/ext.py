@@ -1,0 +1,271 @@
+"""SR type `ext`: a local folder of disk images, one file a volume."""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from cardume.hostops.durable import sync_file
+from cardume.hostops.errors import StorageConfigError, StorageError, StorageFull, StorageUnreachable
+from cardume.hostops.guests.guest import DiskSource, FileSource
+from cardume.hostops.storage import folder, images
+from cardume.hostops.storage.driver import Progress, Repository, Space, Volume
+from cardume.hostops.storage.opened import OpenCounts
+from cardume.hostops.storage.threads import in_thread
+
+DEFAULT_FOLDER = "/var/lib/cardume/sr"
+UNIT = 4096  # sizes are rounded up to a sector of the largest kind, so that any guest can use all of its disk
+_EMPTY_IMAGE = 1 << 20  # an empty qcow2 image takes less
+_FICLONE = 0x40049409
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class ExtDriver:
+    """Local storage: `<uuid>.qcow2` files in a folder, found again by their names."""
+
+    type = "ext"
+    name_label = "Local folder"
+    name_description = "Disk images in a folder of one host"
+    configuration: Mapping[str, str] = {
+        "location": f"absolute path of the folder, empty or new (default: {DEFAULT_FOLDER}/ and the SR's uuid)"
+    }
+    capabilities = frozenset(
+        {
+            *("SR_UPDATE", "VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH"),
+            *("VDI_ACTIVATE", "VDI_DEACTIVATE", "VDI_RESIZE", "VDI_CLONE", "VDI_UPDATE"),
+        }
+    )
+    default_content_type = "user"
+
+    def __init__(self, default_folder: str = DEFAULT_FOLDER) -> None:
+        self._default_folder = default_folder
+        self._living: dict[str, str] = {}  # part name or uuid of a volume being made now → its repository
+        self._opens = OpenCounts()
+
+    # Repository
+
+    def check_config(self, device_config: Mapping[str, str]) -> None:
+        if "device" in device_config:
+            raise StorageConfigError(
+                "device",
+                "device: Cardume formats no disks; make a file system on it, mount it at boot, "
+                "and give the empty folder as location",
+            )
+        location = device_config.get("location")
+        if location is not None:
+            check_folder("location", location)
+
+    async def create(self, repo: Repository, *, physical_size: int = 0) -> None:
+        self.check_config(repo.device_config)
+        await _files(folder.make_repository, self._folder(repo), repo.uuid)
+
+    async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
+        self.check_config(repo.device_config)
+        try:
+            async with asyncio.timeout(timeout_s):
+                # Not in_thread: a dead disk must not keep the caller past its time; nothing is changed here.
+                await asyncio.to_thread(folder.assert_repository, self._folder(repo), repo.uuid)
+        except TimeoutError:
+            raise StorageUnreachable(f"{self._folder(repo)} did not answer within {timeout_s:g} s") from None
+
+    async def detach(self, repo: Repository) -> None:
+        self._opens.assert_none(repo)
+
+    async def destroy(self, repo: Repository) -> None:
+        path = await self._checked_folder(repo)
+        self._opens.assert_none(repo)
+        volumes, skipped = await _files(folder.list_volumes, path)
+        names = [*(volume.location for volume in volumes), *(file.name for file in skipped)]
+        if names or repo.uuid in self._living.values():
+            raise StorageError(f"{path} still holds {', '.join(names) or 'a volume that is being made'}")
+        await _files(folder.remove_repository, path)
+
+    async def scan(self, repo: Repository, *, known: frozenset[str] = frozenset()) -> tuple[Volume, ...]:
+        path = await self._checked_folder(repo)
+        removed = await _files(folder.remove_leftovers, path, frozenset(self._living))
+        volumes, skipped = await _files(folder.list_volumes, path)
+        for name in removed:
+            log.info("storage_leftover_removed", sr=repo.uuid, name=name)
+        for file in skipped:
+            log.warning("storage_file_skipped", sr=repo.uuid, name=file.name, reason=file.reason)
+        return volumes
+
+    async def space(self, repo: Repository) -> Space:
+        """The utilisation is what this repository's files take; the size is that plus what is free for more.
+
+        So size minus utilisation is what fits, although others may use the file system too.
+        """
+        path = await self._checked_folder(repo)
+        volumes, _ = await _files(folder.list_volumes, path)
+        used = sum(volume.physical_utilisation for volume in volumes)
+        return Space(
+            physical_size=used + await _files(_free_bytes, path),
+            physical_utilisation=used,
+            virtual_allocation=sum(volume.virtual_size for volume in volumes),
+        )
+
+    # Volumes
+
+    async def create_volume(
+        self, repo: Repository, uuid: str, virtual_size: int, *, name_label: str = "", format: str | None = None
+    ) -> Volume:
+        if virtual_size <= 0:
+            raise StorageError(f"a volume of {virtual_size} bytes cannot be")
+        path = await self._checked_folder(repo)
+        format = format or "qcow2"
+        size = _rounded(virtual_size)
+        async with self._making(repo, path, uuid, format, folder.Sidecar(name_label), _EMPTY_IMAGE) as part:
+            if format == "raw":
+                await _files(os.truncate, path / part, size)
+            else:
+                await images.create_qcow2(str(path / part), size)
+        return await _files(folder.read_volume, path, folder.image_name(uuid, format))
+
+    async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:
+        """A full copy: instant where the file system shares blocks, else the used parts are copied."""
+        path = await self._checked_folder(repo)
+        source = await _files(folder.read_volume, path, volume.location)
+        sidecar = folder.Sidecar(source.name_label, source.name_description)
+        async with self._making(repo, path, uuid, source.format, sidecar, source.physical_utilisation) as part:
+            await images.assert_unused(str(path / source.location), source.format)
+            if not await _files(_share_blocks, path / source.location, path / part):
+                await self._copy_blocks(path, source, part, progress)
+        progress(1.0)
+        return await _files(folder.read_volume, path, folder.image_name(uuid, source.format))
+
+    async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
+        path = await self._checked_folder(repo)
+        self._opens.assert_not_open(repo, volume)
+        location = folder.image_path(path, volume).name
+        await _files(folder.remove_volume, path, location)
+
+    async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:
+        path = await self._checked_folder(repo)
+        self._opens.assert_not_open(repo, volume)
+        now = await _files(folder.read_volume, path, volume.location)
+        size = _rounded(virtual_size)
+        if size < now.virtual_size:
+            raise StorageError(f"{volume.location} has {now.virtual_size} bytes and cannot shrink to {virtual_size}")
+        if size > now.virtual_size:
+            image = path / volume.location
+            await images.grow(str(image), now.format, size)
+            await _files(sync_file, image)
+        return await _files(folder.read_volume, path, volume.location)
+
+    async def stat_volume(self, repo: Repository, volume: Volume) -> Volume:
+        return await _files(folder.read_volume, await self._checked_folder(repo), volume.location)
+
+    async def open(self, repo: Repository, volume: Volume, *, writable: bool) -> DiskSource:
+        """The image's file. It belongs to root with mode 0600; libvirt lends it to QEMU's user while a guest runs."""
+        path = await self._checked_folder(repo)
+        now = await _files(folder.read_volume, path, volume.location)
+        self._opens.add(repo, volume)
+        return FileSource(path=str(path / now.location), format=now.format)
+
+    async def close(self, repo: Repository, volume: Volume) -> None:
+        self._opens.remove(repo, volume)
+
+    # Helpers
+
+    def _folder(self, repo: Repository) -> Path:
+        return Path(repo.device_config.get("location") or f"{self._default_folder}/{folder.assert_uuid(repo.uuid)}")
+
+    async def _checked_folder(self, repo: Repository) -> Path:
+        """The repository's folder, surely the right one: an unmounted disk must not look like lost volumes."""
+        path = self._folder(repo)
+        await _files(folder.assert_repository, path, repo.uuid)
+        return path
+
+    @asynccontextmanager
+    async def _making(
+        self, repo: Repository, path: Path, uuid: str, format: str, sidecar: folder.Sidecar, needed: int
+    ) -> AsyncIterator[str]:
+        """The name of an empty part to be filled; it becomes the volume at the end, or nothing is left of it."""
+        name = folder.image_name(uuid, format)
+        if uuid in self._living or any((path / f"{uuid}.{each}").exists() for each in folder.FORMATS):
+            raise StorageError(f"a volume {uuid} is there already")
+        part = folder.new_part_name(uuid, format)
+        async with AsyncExitStack() as undo:
+            for making in (uuid, part):
+                self._living[making] = repo.uuid
+                undo.callback(self._living.pop, making)
+            async with AsyncExitStack() as failed:
+                failed.push_async_callback(_files, folder.remove_volume, path, name)
+                failed.push_async_callback(_files, (path / part).unlink, missing_ok=True)
+                with _full_with_numbers(path, needed):
+                    await _files(folder.make_private, path / part)
+                    yield part
+                    await _files(folder.publish, path, part, name, sidecar)
+                failed.pop_all()
+
+    async def _copy_blocks(self, path: Path, source: Volume, part: str, progress: Progress) -> None:
+        free = await _files(_free_bytes, path)
+        if source.physical_utilisation > free:
+            raise StorageFull(
+                f"a copy of {source.location} needs {source.physical_utilisation} bytes, {path} has {free} left",
+                source.physical_utilisation,
+                free,
+            )
+        image = FileSource(str(path / source.location), source.format)
+        await images.convert(image, str(path / part), source.format, source.virtual_size, progress)
+
+
+def check_folder(key: str, location: str) -> None:
+    """Raise StorageConfigError unless the text is the plain absolute path of a folder below the root."""
+    plain = os.path.isabs(location) and os.path.normpath(location) == location and location.strip("/")
+    if not plain or any(ord(letter) < 32 for letter in location):
+        raise StorageConfigError(key, f"{key}: {location!r} is not a plain absolute path, such as /srv/cardume")
+
+
+def _rounded(size: int) -> int:
+    return -(-size // UNIT) * UNIT
+
+
+def _free_bytes(path: Path) -> int:
+    facts = os.statvfs(path)
+    return facts.f_bavail * facts.f_frsize
+
+
+def _share_blocks(source: Path, target: Path) -> bool:
+    """Let `target` share the blocks of `source`; False where the file system cannot."""
+    with open(source, "rb") as origin, open(target, "wb") as copy:
+        try:
+            fcntl.ioctl(copy.fileno(), _FICLONE, origin.fileno())
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EIO):
+                raise
+            return False
+    return True
+
+
+async def _files(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The result of a blocking file call, its failures as errors of this layer."""
+    try:
+        return await in_thread(function, *args, **kwargs)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(str(error)) from error
+        raise StorageError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _full_with_numbers(path: Path, needed: int) -> Iterator[None]:
+    """A StorageFull from inside says how much was needed and how much was free."""
+    try:
+        yield
+    except StorageFull as error:
+        if error.needed_bytes:
+            raise
+        free = _free_bytes(path)
+        raise StorageFull(f"{error} (needed {needed} bytes, {free} free)", needed, free) from error

@@ -1,0 +1,120 @@
+"""qemu-img: make, grow and copy disk images, with progress, an end when nothing moves, and errors of our layer."""
+
+import asyncio
+import re
+from collections.abc import Callable
+
+from cardume.hostops.errors import RunError, StorageError, StorageFull, StorageUnreachable
+from cardume.hostops.guests.guest import DiskSource, FileSource, NBDSource
+from cardume.hostops.run import run
+from cardume.hostops.storage.driver import Progress
+
+MIB = 1 << 20
+_QUICK_S = 60.0
+_LONGEST_S = 30 * 24 * 3600.0  # a bound for a copy that does move; one that does not is ended long before
+_PERCENT = re.compile(r"\((\d+(?:\.\d+)?)/100%\)")
+_NO_SPACE = ("No space left on device", "Disk quota exceeded")
+
+
+class PercentReader:
+    """Turns the output of `qemu-img -p`, in whatever pieces it comes, into fractions that never fall."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._rest = ""
+        self._last = -1.0
+
+    def feed(self, text: str) -> None:
+        self._rest += text
+        end = 0
+        for found in _PERCENT.finditer(self._rest):
+            end = found.end()
+            fraction = min(float(found[1]) / 100, 1.0)
+            if fraction > self._last:
+                self._last = fraction
+                self._progress(fraction)
+        self._rest = self._rest[end:][-64:]
+
+
+def image_options(source: DiskSource) -> str:
+    """The source as `--image-opts` of QEMU's programs; every comma in a value is doubled, as their syntax asks."""
+    match source:
+        case FileSource(path, format):
+            options = {"driver": format, "file.driver": "file", "file.filename": path}
+        case NBDSource(socket, export):
+            options = {
+                "driver": "raw",
+                "file.driver": "nbd",
+                "file.server.type": "unix",
+                "file.server.path": socket,
+                "file.export": export,
+            }
+    return ",".join(f"{key}={value.replace(',', ',,')}" for key, value in options.items())
+
+
+def stall_limit_s(size_bytes: int) -> float:
+    """How long a copy may show no progress: qemu-img tells whole percents, and a slow disk does 1 MiB a second."""
+    return 120 + size_bytes / 100 / MIB
+
+
+async def create_qcow2(path: str, virtual_size: int) -> None:
+    """Make a new qcow2 image."""
+    await _qemu_img("create", "-q", "-f", "qcow2", path, str(virtual_size))
+
+
+async def grow(path: str, format: str, virtual_size: int) -> None:
+    """Make an image that nobody has open larger."""
+    await _qemu_img("resize", "-q", "-f", format, path, str(virtual_size))
+
+
+async def assert_unused(path: str, format: str) -> None:
+    """Raise StorageError when a QEMU has the image open for writing."""
+    await _qemu_img("info", "--output=json", "-f", format, path)
+
+
+async def convert(source: DiskSource, target_path: str, format: str, size_bytes: int, progress: Progress) -> None:
+    """Write a new image with the content of `source`, on the disk when this returns."""
+    # `-t writeback` ends with a flush; qemu-img's own default leaves everything to the page cache.
+    await _copy(
+        size_bytes,
+        progress,
+        *("--image-opts", "-t", "writeback", "-O", format, image_options(source), target_path),
+    )
+
+
+async def convert_into(source: DiskSource, target: DiskSource, size_bytes: int, progress: Progress) -> None:
+    """Write the content of `source` over the beginning of `target`, flushed when this returns."""
+    await _copy(
+        size_bytes,
+        progress,
+        *("-n", "-t", "writeback", "--image-opts", "--target-image-opts"),
+        *(image_options(source), image_options(target)),
+    )
+
+
+async def _copy(size_bytes: int, progress: Progress, *arguments: str) -> None:
+    limit_s = stall_limit_s(size_bytes)
+    reader = PercentReader(progress)
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(limit_s) as stalled:
+
+            def moved(text: str) -> None:
+                reader.feed(text)
+                if not stalled.expired():
+                    stalled.reschedule(loop.time() + limit_s)
+
+            await _qemu_img("convert", "-p", *arguments, timeout_s=_LONGEST_S, on_output=moved)
+    except TimeoutError:
+        raise StorageUnreachable(f"the copy did not move for {limit_s:.0f} s and was ended") from None
+
+
+async def _qemu_img(
+    *arguments: str, timeout_s: float = _QUICK_S, on_output: Callable[[str], None] | None = None
+) -> str:
+    try:
+        return await run("qemu-img", *arguments, timeout_s=timeout_s, on_output=on_output)
+    except RunError as error:
+        if any(text in error.output for text in _NO_SPACE):
+            raise StorageFull(str(error)) from error
+        raise StorageError(str(error)) from error

@@ -1,0 +1,206 @@
+"""A repository in memory for tests of what stands above: the rules of the real drivers, and failures on demand."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from cardume.hostops.errors import StorageConfigError, StorageError, StorageFull, StorageUnreachable, VolumeNotFound
+from cardume.hostops.guests.guest import DiskSource, FileSource
+from cardume.hostops.storage.driver import Progress, Repository, Space, Volume
+from cardume.hostops.storage.opened import OpenCounts
+
+UNIT = 4096
+EMPTY_IMAGE = 196 << 10  # what an empty qcow2 image takes
+
+
+@dataclass(slots=True)
+class MemoryShelf:
+    """What the repositories hold; give several drivers one shelf and they are hosts that share their storage."""
+
+    volumes: dict[str, dict[str, Volume]] = field(default_factory=dict)  # SR uuid → location → volume
+    contents: dict[str, bytes] = field(default_factory=dict)  # path of an opened volume → its data
+
+
+class MemoryDriver:
+    """An honest stand-in for a StorageDriver.
+
+    `fail_next` makes the next call of a method fail, `slow` holds calls back, `unreachable` takes the server away.
+    """
+
+    type = "memory"
+    name_label = "Memory"
+    name_description = "Volumes that exist in memory only"
+    configuration: Mapping[str, str] = {"location": "any text"}
+    capabilities = frozenset({"VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH", "VDI_RESIZE", "VDI_CLONE"})
+    default_content_type = "user"
+
+    def __init__(self, shelf: MemoryShelf | None = None, *, type: str = "memory", physical_size: int = 1 << 40) -> None:
+        self.type = type
+        self.shelf = shelf or MemoryShelf()
+        self.physical_size = physical_size
+        self.unreachable = False
+        self.calls: list[str] = []
+        self._opens = OpenCounts()
+        self._failures: dict[str, list[Exception]] = defaultdict(list)
+        self._delays: dict[str, float] = {}
+
+    # Controls of tests
+
+    def fail_next(self, operation: str, error: Exception) -> None:
+        """The next call of the method of this name raises `error`, and changes nothing."""
+        self._failures[operation].append(error)
+
+    def slow(self, operation: str, seconds: float) -> None:
+        """Calls of this method take so long from now on; a clone tells its progress meanwhile."""
+        self._delays[operation] = seconds
+
+    def put(self, repo: Repository, volume: Volume, content: bytes = b"") -> None:
+        """Place a volume there from outside."""
+        self._held(repo)[volume.location] = volume
+        self.shelf.contents[_path(repo, volume)] = content
+
+    # Repository
+
+    def check_config(self, device_config: Mapping[str, str]) -> None:
+        if "device" in device_config:
+            raise StorageConfigError("device", "device: memory has none")
+
+    async def create(self, repo: Repository, *, physical_size: int = 0) -> None:
+        await self._begin("create")
+        self.check_config(repo.device_config)
+        if self.shelf.volumes.get(repo.uuid):
+            raise StorageError(f"{repo.uuid} is not empty")
+        self.shelf.volumes[repo.uuid] = {}
+
+    async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
+        await self._begin("attach")
+        self.check_config(repo.device_config)
+        self._held(repo)
+
+    async def detach(self, repo: Repository) -> None:
+        await self._begin("detach")
+        self._opens.assert_none(repo)
+
+    async def destroy(self, repo: Repository) -> None:
+        await self._begin("destroy")
+        if self._held(repo):
+            raise StorageError(f"{repo.uuid} still holds volumes")
+        del self.shelf.volumes[repo.uuid]
+
+    async def scan(self, repo: Repository, *, known: frozenset[str] = frozenset()) -> tuple[Volume, ...]:
+        await self._begin("scan")
+        return tuple(sorted(self._held(repo).values(), key=lambda volume: volume.location))
+
+    async def space(self, repo: Repository) -> Space:
+        await self._begin("space")
+        volumes = self._held(repo).values()
+        used = sum(volume.physical_utilisation for volume in volumes)
+        return Space(self.physical_size, used, sum(volume.virtual_size for volume in volumes))
+
+    # Volumes
+
+    async def create_volume(
+        self, repo: Repository, uuid: str, virtual_size: int, *, name_label: str = "", format: str | None = None
+    ) -> Volume:
+        await self._begin("create_volume")
+        if virtual_size <= 0:
+            raise StorageError(f"a volume of {virtual_size} bytes cannot be")
+        format = format or "qcow2"
+        size = -(-virtual_size // UNIT) * UNIT
+        volume = Volume(uuid, f"{uuid}.{format}", size, EMPTY_IMAGE, name_label=name_label, format=format)
+        self._place(repo, volume, b"")
+        return volume
+
+    async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
+        await self._begin("destroy_volume")
+        self._opens.assert_not_open(repo, volume)
+        self._held(repo).pop(volume.location, None)
+        self.shelf.contents.pop(_path(repo, volume), None)
+
+    async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:
+        await self._begin("resize_volume")
+        self._opens.assert_not_open(repo, volume)
+        now = self._get(repo, volume)
+        size = -(-virtual_size // UNIT) * UNIT
+        if size < now.virtual_size:
+            raise StorageError(f"{volume.location} has {now.virtual_size} bytes and cannot shrink to {virtual_size}")
+        self._held(repo)[volume.location] = grown = replace(now, virtual_size=size)
+        return grown
+
+    async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:
+        source = self._get(repo, volume)
+        progress(0.0)
+        await self._begin("clone_volume")
+        progress(0.5)
+        copy = replace(source, uuid=uuid, location=f"{uuid}.{source.format}")
+        self._place(repo, copy, self.shelf.contents.get(_path(repo, source), b""))
+        progress(1.0)
+        return copy
+
+    async def stat_volume(self, repo: Repository, volume: Volume) -> Volume:
+        await self._begin("stat_volume")
+        return self._get(repo, volume)
+
+    async def open(self, repo: Repository, volume: Volume, *, writable: bool) -> DiskSource:
+        await self._begin("open")
+        now = self._get(repo, volume)
+        if writable and now.read_only:
+            raise StorageError(f"{now.location} is read-only")
+        self._opens.add(repo, now)
+        return FileSource(_path(repo, now), "raw" if now.format == "iso" else now.format)
+
+    async def close(self, repo: Repository, volume: Volume) -> None:
+        await self._begin("close")
+        self._opens.remove(repo, volume)
+
+    # Helpers
+
+    async def _begin(self, operation: str) -> None:
+        self.calls.append(operation)
+        await asyncio.sleep(self._delays.get(operation, 0))
+        if self._failures[operation]:
+            raise self._failures[operation].pop(0)
+        if self.unreachable:
+            raise StorageUnreachable("the memory was taken away")
+
+    def _held(self, repo: Repository) -> dict[str, Volume]:
+        try:
+            return self.shelf.volumes[repo.uuid]
+        except KeyError:
+            raise StorageUnreachable(f"there is no repository {repo.uuid}") from None
+
+    def _get(self, repo: Repository, volume: Volume) -> Volume:
+        try:
+            return self._held(repo)[volume.location]
+        except KeyError:
+            raise VolumeNotFound(f"{volume.location} is gone") from None
+
+    def _place(self, repo: Repository, volume: Volume, content: bytes) -> None:
+        held = self._held(repo)
+        if any(other.uuid == volume.uuid for other in held.values()):
+            raise StorageError(f"a volume {volume.uuid} is there already")
+        used = sum(other.physical_utilisation for other in held.values())
+        if used + volume.physical_utilisation > self.physical_size:
+            raise StorageFull("full", volume.physical_utilisation, self.physical_size - used)
+        held[volume.location] = volume
+        self.shelf.contents[_path(repo, volume)] = content
+
+
+class MemoryCopier:
+    """Copies between volumes of drivers that share a shelf."""
+
+    def __init__(self, shelf: MemoryShelf) -> None:
+        self._shelf = shelf
+
+    async def copy(self, source: DiskSource, target: DiskSource, progress: Progress) -> None:
+        assert isinstance(source, FileSource), "the memory driver opens files only"
+        assert isinstance(target, FileSource), "the memory driver opens files only"
+        progress(0.0)
+        await asyncio.sleep(0)
+        self._shelf.contents[target.path] = self._shelf.contents[source.path]
+        progress(1.0)
+
+
+def _path(repo: Repository, volume: Volume) -> str:
+    return f"/memory/{repo.uuid}/{volume.location}"

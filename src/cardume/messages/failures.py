@@ -1,0 +1,55 @@
+"""Failures of a host's hands, told as XenAPI's errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cardume.datamodel import errors
+from cardume.datamodel.refs import NULL, Ref
+from cardume.hostops.errors import (
+    DeviceRefused,
+    GuestBadState,
+    GuestError,
+    GuestNotFound,
+    NetworkError,
+    StorageConfigError,
+    StorageError,
+    StorageFull,
+    StorageUnreachable,
+    VolumeNotFound,
+)
+from cardume.pooldb.db import Reader
+
+
+@contextmanager
+def storage_failures(db: Reader, *, sr: Ref[Any] = NULL, vdi: Ref[Any] = NULL) -> Iterator[None]:
+    """Turn a StorageError into the error that names the SR or VDI."""
+    try:
+        yield
+    except VolumeNotFound:
+        raise errors.VDI_MISSING(sr, vdi) from None
+    except StorageFull as fault:
+        raise errors.SR_FULL(fault.needed_bytes, fault.free_bytes) from None
+    except StorageConfigError as fault:
+        raise errors.SR_BACKEND_FAILURE("90", "", f"device_config {fault.key}: {fault}", "") from None
+    except StorageUnreachable as fault:
+        raise errors.SR_BACKEND_FAILURE("73", "", f"the storage does not answer: {fault}", "") from None
+    except StorageError as fault:
+        raise errors.SR_BACKEND_FAILURE("1", "", str(fault), "") from None
+
+
+@contextmanager
+def guest_failures(vm: Ref[Any], *, device: Ref[Any] = NULL, device_class: str = "") -> Iterator[None]:
+    """Turn a GuestError into the error that names the VM or its device."""
+    try:
+        yield
+    except DeviceRefused:
+        raise errors.DEVICE_DETACH_TIMEOUT(device_class, device) from None
+    except GuestNotFound:
+        raise errors.VM_BAD_POWER_STATE(vm, "running", "halted") from None
+    except GuestBadState as fault:
+        raise errors.OTHER_OPERATION_IN_PROGRESS("VM", vm, str(fault)) from None
+    except NetworkError as fault:
+        raise errors.INTERNAL_ERROR(f"network: {fault}") from None
+    except GuestError as fault:
+        raise errors.INTERNAL_ERROR(f"the guest could not be changed: {fault}") from None

@@ -1,0 +1,177 @@
+"""What guests do by themselves, written into the database at once; and the two made equal again after a silence.
+
+A call that starts or stops a guest records the outcome itself. This records what nobody called for: a guest that powers
+off, crashes, reboots, or whose QEMU was killed, and all that happened while cardumed was not there to see it.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import structlog
+
+from cardume.datamodel.errors import ApiError
+from cardume.datamodel.host import Host
+from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import OnCrash, OnNormalExit, VMOperation, VMPowerState
+from cardume.hostops.guests.guest import FileSource, GuestEvent, GuestEventKind, GuestPower, RunningGuest, StopReason
+from cardume.hostops.hands import Hands
+from cardume.messages.guest_facts import refresh_guest_facts
+from cardume.messages.storage_values import open_volume, reachable_host
+from cardume.messages.new_vdi import remove_vdi
+from cardume.messages.vm_disks import close_disks
+from cardume.messages.vm_state import ensure_metrics, set_running, set_stopped
+from cardume.pooldb.db import Database, Reader
+
+log = structlog.get_logger()
+
+# While one of these is at work it records the guest's end itself.
+_ENDS_ITSELF = frozenset(
+    {
+        VMOperation.START,
+        VMOperation.START_ON,
+        VMOperation.RESUME,
+        VMOperation.RESUME_ON,
+        VMOperation.SUSPEND,
+        VMOperation.HARD_SHUTDOWN,
+        VMOperation.CLEAN_SHUTDOWN,
+        VMOperation.SHUTDOWN,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An event, and which life of the guest the database knew when it came."""
+
+    event: GuestEvent
+    domid: int
+
+
+class GuestWatch:
+    """Follows the guests of one host; `wants_restart` yields the VMs whose settings start them again."""
+
+    def __init__(self, db: Database, hands: Hands, host: Ref[Host]) -> None:
+        self._db = db
+        self._hands = hands
+        self._host = host
+        self._queue: asyncio.Queue[_Seen] = asyncio.Queue()
+        self.wants_restart: asyncio.Queue[Ref[VM]] = asyncio.Queue()
+
+    async def run(self) -> None:
+        """Handle events, in order, for ever. Call `resync` first."""
+        unsubscribe = self._hands.guests.subscribe(self._note)
+        self._hands.guests.on_reconnect(self.resync)
+        try:
+            while True:
+                seen = await self._queue.get()
+                try:
+                    await self._handle(seen)
+                except Exception:
+                    log.exception("guest_event_failed", guest=seen.event.uuid, kind=str(seen.event.kind))
+        finally:
+            unsubscribe()
+
+    async def resync(self) -> None:
+        """Make the database say what really runs here."""
+        running = {guest.uuid: guest for guest in await self._hands.guests.list()}
+        for ref, vm in list(self._db.all(VM).items()):
+            if vm.is_control_domain or vm.current_operations:
+                continue
+            if vm.uuid in running:
+                await self._adopt(ref, running[vm.uuid])
+            elif vm.resident_on == self._host or _looks_running(vm):
+                await self._settle(ref)
+
+    def _note(self, event: GuestEvent) -> None:
+        vm = find_vm(self._db, event.uuid)
+        if vm is not None:
+            self._queue.put_nowait(_Seen(event, self._db.get(vm).domid))
+
+    async def _handle(self, seen: _Seen) -> None:
+        ref = find_vm(self._db, seen.event.uuid)
+        if ref is None:
+            return
+        match seen.event.kind:
+            case GuestEventKind.STOPPED if not self._is_ended_by_call(ref):
+                await self._stopped(ref, seen)
+            case GuestEventKind.PAUSED | GuestEventKind.RESUMED | GuestEventKind.STARTED:
+                await self._refresh_power(ref)
+            case GuestEventKind.AGENT:
+                await refresh_guest_facts(self._db, self._hands, ref)
+            case GuestEventKind.DISK_ERROR:
+                log.warning("guest_disk_error", vm=seen.event.uuid, device=seen.event.device)
+
+    def _is_ended_by_call(self, ref: Ref[VM]) -> bool:
+        return bool(_ENDS_ITSELF & frozenset(self._db.get(ref).current_operations.values()))
+
+    async def _stopped(self, ref: Ref[VM], seen: _Seen) -> None:
+        if await self._hands.guests.find(seen.event.uuid) is not None:
+            return
+        vm = self._db.get(ref)
+        # Another life began meanwhile: its calls have said all there is to say of the old one.
+        if vm.domid != seen.domid or not _looks_running(vm):
+            return
+        log.info("vm_stopped_by_itself", vm=vm.uuid, reason=str(seen.event.reason))
+        await self._settle(ref)
+        if _starts_again(vm, seen.event.reason):
+            self.wants_restart.put_nowait(ref)
+
+    async def _refresh_power(self, ref: Ref[VM]) -> None:
+        guest = await self._hands.guests.find(self._db.get(ref).uuid)
+        vm = self._db.get(ref)
+        if guest is None or vm.current_operations:
+            return
+        wanted = VMPowerState.PAUSED if guest.power is GuestPower.PAUSED else VMPowerState.RUNNING
+        if not _looks_running(vm):
+            await self._adopt(ref, guest)
+        elif vm.power_state is not wanted:
+            await self._db.update(ref, power_state=wanted)
+
+    async def _adopt(self, ref: Ref[VM], guest: RunningGuest) -> None:
+        """Record a guest that runs, whoever started it; open again what its disks need."""
+        async with self._db.transaction() as txn:
+            set_running(txn, ref, self._host, guest)
+        await refresh_guest_facts(self._db, self._hands, ref)
+
+    async def _settle(self, ref: Ref[VM]) -> None:
+        """Record a guest that is gone: suspended if its memory was saved whole, else halted."""
+        vm = self._db.get(ref)
+        await close_disks(self._db, self._hands, ref, self._host)
+        is_saved = await self._is_saved(vm)
+        async with self._db.transaction() as txn:
+            set_stopped(txn, ref, VMPowerState.SUSPENDED if is_saved else VMPowerState.HALTED)
+            ensure_metrics(txn, ref)
+        if not is_saved and self._db.find(vm.suspend_VDI) is not None:
+            host = reachable_host(self._db, self._db.get(vm.suspend_VDI).SR)
+            await self._db.update(ref, suspend_VDI=NULL)
+            await remove_vdi(self._db, self._hands, host, vm.suspend_VDI)
+
+    async def _is_saved(self, vm: VM) -> bool:
+        if self._db.find(vm.suspend_VDI) is None:
+            return False
+        async with AsyncExitStack() as opened:
+            source = await open_volume(self._db, self._hands, self._host, vm.suspend_VDI, writable=False, undo=opened)
+            return isinstance(source, FileSource) and await self._hands.guests.is_saved(source.path)
+
+
+def find_vm(db: Reader, uuid: str) -> Ref[VM] | None:
+    """The VM with this uuid, if the pool has one."""
+    try:
+        return db.by_uuid(VM, uuid)
+    except ApiError:
+        return None
+
+
+def _looks_running(vm: VM) -> bool:
+    return vm.power_state in (VMPowerState.RUNNING, VMPowerState.PAUSED)
+
+
+def _starts_again(vm: VM, reason: StopReason | None) -> bool:
+    """True when the VM's own settings say that it is started again after ending so."""
+    if reason is StopReason.SHUTDOWN:
+        return vm.actions_after_shutdown is OnNormalExit.RESTART
+    if reason is StopReason.CRASHED:
+        return vm.actions_after_crash in (OnCrash.RESTART, OnCrash.COREDUMP_AND_RESTART, OnCrash.RENAME_RESTART)
+    return False

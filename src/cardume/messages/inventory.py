@@ -1,0 +1,291 @@
+"""The database's picture of this host, made at the first start and brought up to date at every later one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cardume import __version__
+from cardume.datamodel.host import Host
+from cardume.datamodel.host_cpu import HostCpu
+from cardume.datamodel.host_metrics import HostMetrics
+from cardume.datamodel.network import Network
+from cardume.datamodel.pif import PIF, IpConfigurationMode
+from cardume.datamodel.pif_metrics import PIFMetrics
+from cardume.datamodel.pool import Pool
+from cardume.datamodel.refs import Ref
+from cardume.datamodel.sm import SM
+from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import VMPowerState
+from cardume.hostops.host_facts import HostFacts
+from cardume.hostops.host_parsers import NIC
+from cardume.hostops.storage.driver import StorageDriver
+from cardume.messages.templates import blank_vm, ensure_templates
+from cardume.messages.vm_state import ensure_metrics
+from cardume.pooldb.db import Database, Transaction
+
+PRODUCT_VERSION = "8.3.0"
+"""The XCP-ng release whose API this is: clients choose features by it."""
+
+API_VERSION = (2, 23)
+
+
+@dataclass(frozen=True, slots=True)
+class ThisHost:
+    """What is known of this host besides its hardware."""
+
+    uuid: str
+    name_label: str
+    management_bridge: str
+    agent_start: float  # Unix seconds
+
+
+async def record_host(
+    db: Database, this: ThisHost, facts: HostFacts, drivers: Mapping[str, StorageDriver], guest_vms: str
+) -> Ref[Host]:
+    """Write what is true of this host into the database; its reference. `guest_vms` tells how guests run: kvm or tcg."""
+    async with db.transaction() as txn:
+        host = _ensure_host(txn, this, facts, guest_vms)
+        _ensure_pool(txn, host)
+        _record_cpus(txn, host, facts)
+        _record_nics(txn, host, this, facts)
+        _record_drivers(txn, drivers)
+        _ensure_control_domain(txn, host, this, facts)
+        ensure_templates(txn)
+        for vm in txn.all(VM):
+            ensure_metrics(txn, vm)
+    return host
+
+
+def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: str) -> Ref[Host]:
+    found = next((ref for ref, host in txn.all(Host).items() if host.uuid == this.uuid), None)
+    management = next((nic for nic in facts.nics if nic.bridge == this.management_bridge), None)
+    fields = _host_fields(this, facts, guest_vms, management.ipv4.address if management and management.ipv4 else "")
+    if found is None:
+        made = Host(
+            uuid=this.uuid,
+            name_label=this.name_label,
+            name_description="",
+            enabled=True,
+            logging={},
+            other_config={},
+            **fields,
+        )
+        found = txn.create(made)
+    else:
+        txn.update(found, **fields)
+    times = {"boot_time": _unix(facts.boot_time), "agent_start_time": _unix(this.agent_start)}
+    txn.update(found, other_config={**txn.get(found).other_config, **times})
+    metrics = txn.create(HostMetrics(live=True, memory_total=facts.memory.total_bytes, last_updated=datetime.now(UTC)))
+    txn.update(found, metrics=metrics)
+    return found
+
+
+def _host_fields(this: ThisHost, facts: HostFacts, guest_vms: str, address: str) -> dict[str, Any]:
+    major, minor = API_VERSION
+    return {
+        "hostname": facts.hostname,
+        "address": address,
+        "API_version_major": major,
+        "API_version_minor": minor,
+        "API_version_vendor": "Cardume",
+        "API_version_vendor_implementation": {},
+        "capabilities": ("hvm-3.0-x86_32", "hvm-3.0-x86_64"),
+        "software_version": _software_version(facts, guest_vms),
+        "cpu_info": _cpu_info(facts),
+        "cpu_configuration": {},
+        "chipset_info": {"iommu": "false"},
+        "bios_strings": _bios_strings(facts),
+        "license_params": {"expiry": "29991231T23:59:59Z", "restrict_zstd_export": "false", "restrict_vtpm": "true"},
+        "edition": "cardume",
+        "editions": ("cardume",),
+        "sched_policy": "credit",
+        "supported_bootloaders": (),
+        "ssl_legacy": False,
+        "https_only": True,
+        "tls_verification_enabled": False,
+        "iscsi_iqn": f"iqn.2026-01.org.cardume:{this.uuid}",
+    }
+
+
+def _software_version(facts: HostFacts, guest_vms: str) -> dict[str, str]:
+    return {
+        "product_brand": "XCP-ng",
+        "product_version": PRODUCT_VERSION,
+        "product_version_text": f"Cardume {__version__}",
+        "product_version_text_short": __version__,
+        "platform_name": "XCP",
+        "platform_version": "3.4.0",
+        "build_number": __version__,
+        "cardume": __version__,
+        "xapi": f"{API_VERSION[0]}.{API_VERSION[1]}",
+        "xen": "",
+        "qemu": facts.qemu_version,
+        "libvirt": facts.libvirt_version,
+        "acceleration": guest_vms,
+        "linux": facts.kernel,
+        "hostname": facts.hostname,
+        "date": "2026-11-22",
+        "db_schema": "5.786",
+        "network_backend": "bridge",
+        "xencenter_min": "2.16",
+        "xencenter_max": "2.21",
+    }
+
+
+def _cpu_info(facts: HostFacts) -> dict[str, str]:
+    cpu = facts.cpu
+    told = {
+        "cpu_count": cpu.count,
+        "socket_count": cpu.sockets,
+        "threads_per_core": cpu.threads_per_core,
+        "vendor": cpu.vendor,
+        "speed": f"{cpu.speed_mhz:.3f}",
+        "modelname": cpu.model_name,
+        "family": cpu.family,
+        "model": cpu.model,
+        "stepping": cpu.stepping,
+        "flags": " ".join(cpu.flags),
+        "features": "",
+        "features_pv": "",
+        "features_hvm": "",
+    }
+    return {key: str(value) for key, value in told.items()}
+
+
+def _ensure_pool(txn: Transaction, host: Ref[Host]) -> None:
+    facts = txn.get(host)
+    cpu_info = {**facts.cpu_info, "features_hvm_host": "", "features_pv_host": ""}
+    shared: dict[str, Any] = {"cpu_info": cpu_info, "restrictions": dict(facts.license_params)}
+    for pool in txn.all(Pool):
+        txn.update(pool, **shared)
+        return
+    txn.create(Pool(name_label="", name_description="", master=host, other_config={}, **shared))
+
+
+def _record_cpus(txn: Transaction, host: Ref[Host], facts: HostFacts) -> None:
+    known = {txn.get(cpu).number for cpu in txn.get(host).host_CPUs}
+    for cpu in txn.get(host).host_CPUs:
+        if txn.get(cpu).number >= facts.cpu.count:
+            txn.delete(cpu)
+    for number in set(range(facts.cpu.count)) - known:
+        txn.create(
+            HostCpu(
+                host=host,
+                number=number,
+                vendor=facts.cpu.vendor,
+                modelname=facts.cpu.model_name,
+                family=_number(facts.cpu.family),
+                model=_number(facts.cpu.model),
+                stepping=facts.cpu.stepping,
+                speed=int(facts.cpu.speed_mhz),
+                flags=" ".join(facts.cpu.flags),
+            )
+        )
+
+
+def _record_nics(txn: Transaction, host: Ref[Host], this: ThisHost, facts: HostFacts) -> None:
+    """A PIF for each card, on the network of the card's bridge."""
+    known = {txn.get(pif).device: pif for pif in txn.get(host).PIFs}
+    for nic in facts.nics:
+        if nic.bridge is None:
+            continue  # guests cannot use it: `cardume host setup` gives each card its bridge
+        fields = _pif_fields(nic, this, facts)
+        pif = known.pop(nic.name, None)
+        if pif is None:
+            network = _ensure_network(txn, nic, nic.bridge)
+            pif = txn.create(
+                PIF(host=host, device=nic.name, network=network, VLAN=-1, physical=True, other_config={}, **fields)
+            )
+        else:
+            txn.update(pif, **fields)
+        carrier = PIFMetrics(
+            carrier=nic.carrier, speed=nic.speed_mbps, device_name=nic.name, last_updated=datetime.now(UTC)
+        )
+        txn.update(pif, metrics=txn.create(carrier))
+    for gone in known.values():
+        txn.update(gone, currently_attached=False)
+
+
+def _pif_fields(nic: NIC, this: ThisHost, facts: HostFacts) -> dict[str, Any]:
+    is_management = nic.bridge == this.management_bridge
+    ipv4 = nic.ipv4
+    return {
+        "MAC": nic.mac,
+        "MTU": nic.mtu,
+        "management": is_management,
+        "currently_attached": nic.bridge is not None,
+        "ip_configuration_mode": IpConfigurationMode.STATIC if ipv4 else IpConfigurationMode.NONE,
+        "IP": ipv4.address if ipv4 else "",
+        "netmask": ipv4.netmask if ipv4 else "",
+        "gateway": ipv4.gateway if ipv4 else "",
+        "DNS": ",".join(facts.dns) if is_management else "",
+    }
+
+
+def _ensure_network(txn: Transaction, nic: NIC, bridge: str) -> Ref[Network]:
+    for ref, network in txn.all(Network).items():
+        if network.bridge == bridge:
+            return ref
+    name = f"Pool-wide network associated with {nic.name}"
+    return txn.create(Network(name_label=name, bridge=bridge, MTU=nic.mtu, other_config={}))
+
+
+def _record_drivers(txn: Transaction, drivers: Mapping[str, StorageDriver]) -> None:
+    known = {sm.type: ref for ref, sm in txn.all(SM).items()}
+    for name, driver in drivers.items():
+        fields: dict[str, Any] = {
+            "name_label": driver.name_label,
+            "name_description": driver.name_description,
+            "vendor": "Cardume",
+            "copyright": "The Cardume authors",
+            "version": __version__,
+            "required_api_version": "1.0",
+            "configuration": dict(driver.configuration),
+            "capabilities": tuple(sorted(driver.capabilities)),
+            "features": dict.fromkeys(sorted(driver.capabilities), 1),
+        }
+        if name in known:
+            txn.update(known[name], **fields)
+        else:
+            txn.create(SM(type=name, **fields))
+
+
+def _ensure_control_domain(txn: Transaction, host: Ref[Host], this: ThisHost, facts: HostFacts) -> None:
+    """A VM record that stands for the host's own system: clients expect each host to have one."""
+    if txn.find(txn.get(host).control_domain) is not None:
+        return
+    record = blank_vm(
+        f"Control domain on host: {this.name_label}",
+        "The host's own system",
+        memory=512 * 2**20,
+        vcpus=facts.cpu.count,
+        platform={},
+        other_config={},
+        is_a_template=False,
+        is_control_domain=True,
+    )
+    domain = txn.create(record)
+    txn.update(domain, power_state=VMPowerState.RUNNING, resident_on=host, domid=0, affinity=host)
+    txn.update(host, control_domain=domain)
+
+
+def _bios_strings(facts: HostFacts) -> dict[str, str]:
+    """The machine's identity under XenServer's names."""
+    names = {
+        "bios-vendor": "bios_vendor",
+        "bios-version": "bios_version",
+        "system-manufacturer": "sys_vendor",
+        "system-product-name": "product_name",
+        "system-version": "product_version",
+        "system-serial-number": "product_serial",
+    }
+    return {theirs: facts.dmi[ours] for theirs, ours in names.items() if ours in facts.dmi}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _unix(seconds: float) -> str:
+    return f"{int(seconds)}."

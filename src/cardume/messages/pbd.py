@@ -1,0 +1,76 @@
+"""PBD: the links of hosts to repositories, plugged and unplugged."""
+
+from collections.abc import Mapping
+
+from cardume.datamodel import errors
+from cardume.datamodel.pbd import PBD
+from cardume.datamodel.refs import Ref
+from cardume.messages.call import Call
+from cardume.messages.failures import storage_failures
+from cardume.messages.registry import implements
+from cardume.messages.storage_values import driver, find_pbd, repository
+
+
+@implements("PBD.create")
+async def create(call: Call, args: PBD) -> Ref[PBD]:
+    sr = call.db.get(args.SR)
+    call.db.get(args.host)
+    existing = find_pbd(call.db, args.SR, args.host)
+    if existing is not None:
+        raise errors.PBD_EXISTS(args.SR, args.host, existing)
+    with storage_failures(call.db, sr=args.SR):
+        driver(call.hosts.hands(args.host), sr.type).check_config(args.device_config)
+    link = PBD(host=args.host, SR=args.SR, device_config=dict(args.device_config), other_config=dict(args.other_config))
+    return await call.db.create(link)
+
+
+@implements("PBD.destroy")
+async def destroy(call: Call, self: Ref[PBD]) -> None:
+    if call.db.get(self).currently_attached:
+        raise errors.OPERATION_NOT_ALLOWED("the PBD is plugged: unplug it first")
+    await call.db.delete(self)
+
+
+@implements(PBD.plug, as_task=True)
+async def plug(call: Call, self: Ref[PBD]) -> None:
+    await attach(call, self)
+
+
+@implements(PBD.unplug, as_task=True)
+async def unplug(call: Call, self: Ref[PBD]) -> None:
+    await detach(call, self)
+
+
+@implements(PBD.set_device_config)
+async def set_device_config(call: Call, self: Ref[PBD], value: Mapping[str, str]) -> None:
+    pbd = call.db.get(self)
+    with storage_failures(call.db, sr=pbd.SR):
+        driver(call.hosts.hands(pbd.host), call.db.get(pbd.SR).type).check_config(value)
+    await call.db.update(self, device_config=dict(value))
+
+
+async def attach(call: Call, pbd_ref: Ref[PBD]) -> None:
+    """Attach an SR on the PBD's host; attached already is no error."""
+    pbd = call.db.get(pbd_ref)
+    repo = repository(call.db, pbd.SR, pbd.host, attached=False)
+    with storage_failures(call.db, sr=pbd.SR):
+        await driver(call.hosts.hands(pbd.host), repo.type).attach(repo)
+    await call.db.update(pbd_ref, currently_attached=True)
+
+
+async def detach(call: Call, pbd_ref: Ref[PBD]) -> None:
+    """Detach an SR from the PBD's host; refused while a VM there has a disk of it open."""
+    pbd = call.db.find(pbd_ref)
+    if pbd is None or not pbd.currently_attached:
+        return
+    for vdi in call.db.get(pbd.SR).VDIs:
+        record = call.db.get(vdi)
+        if record.current_operations:
+            raise errors.VDI_IN_USE(vdi, "unplug")
+        for vbd in record.VBDs:
+            if call.db.get(vbd).currently_attached and call.db.get(call.db.get(vbd).VM).resident_on == pbd.host:
+                raise errors.VDI_IN_USE(vdi, "unplug")
+    repo = repository(call.db, pbd.SR, pbd.host)
+    with storage_failures(call.db, sr=pbd.SR):
+        await driver(call.hosts.hands(pbd.host), repo.type).detach(repo)
+    await call.db.update(pbd_ref, currently_attached=False)

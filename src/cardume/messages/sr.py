@@ -1,0 +1,216 @@
+"""SR: make, introduce, scan, rename, forget and destroy repositories."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from cardume.datamodel import errors
+from cardume.datamodel.host import Host
+from cardume.datamodel.pbd import PBD
+from cardume.datamodel.pool import Pool
+from cardume.datamodel.refs import NULL, Ref, new_uuid
+from cardume.datamodel.sr import SR, StorageOperation
+from cardume.datamodel.vdi import VDI
+from cardume.hostops.storage.driver import Repository, Volume
+from cardume.messages.call import Call
+from cardume.messages.failures import storage_failures
+from cardume.messages.lifecycle import operation
+from cardume.messages.new_vdi import is_incomplete
+from cardume.messages.pbd import attach, detach
+from cardume.messages.registry import implements
+from cardume.messages.sr_space import refresh_space
+from cardume.messages.storage_values import driver, reachable_host, repository
+from cardume.messages.vdi_records import vdi_record
+from cardume.pooldb.db import Transaction
+
+CONTENT_TYPES = ("user", "iso", "disk", "")
+
+
+@implements(SR.create, as_task=True)
+async def create(
+    call: Call,
+    host: Ref[Host],
+    device_config: Mapping[str, str],
+    physical_size: int,
+    name_label: str,
+    name_description: str,
+    type: str,
+    content_type: str,
+    shared: bool,
+    sm_config: Mapping[str, str],
+) -> Ref[SR]:
+    """Make a repository and attach it: on every host of the pool if it is shared, else on the host named."""
+    uuid = new_uuid()
+    of = driver(call.hosts.hands(host), type)
+    repo = Repository(uuid, type, content_type or of.default_content_type, dict(device_config))
+    _check_content_type(repo.content_type)
+    async with AsyncExitStack() as undo:
+        with storage_failures(call.db):
+            of.check_config(device_config)
+            await of.create(repo, physical_size=physical_size)
+        undo.push_async_callback(of.destroy, repo)
+        sr = await call.db.create(_sr_record(repo, name_label, name_description, shared=shared, sm_config=sm_config))
+        undo.push_async_callback(_forget_records, call, sr)
+        for member in call.db.all(Host) if shared else (host,):
+            pbd = await call.db.create(PBD(host=member, SR=sr, device_config=dict(device_config)))
+            await attach(call, pbd)
+            undo.push_async_callback(detach, call, pbd)
+        await _scan(call, sr)
+        undo.pop_all()
+    return sr
+
+
+@implements(SR.introduce)
+async def introduce(
+    call: Call,
+    uuid: str,
+    name_label: str,
+    name_description: str,
+    type: str,
+    content_type: str,
+    shared: bool,
+    sm_config: Mapping[str, str],
+) -> Ref[SR]:
+    """Record a repository that exists already; PBD.create and PBD.plug attach it."""
+    driver(call.hosts.hands(call.localhost), type)
+    _check_content_type(content_type)
+    if any(record.uuid == uuid for record in call.db.all(SR).values()):
+        raise errors.SR_UUID_EXISTS(uuid)
+    repo = Repository(uuid or new_uuid(), type, content_type or "user", {})
+    return await call.db.create(_sr_record(repo, name_label, name_description, shared=shared, sm_config=sm_config))
+
+
+@implements(SR.scan, as_task=True)
+async def scan(call: Call, sr: Ref[SR]) -> None:
+    async with operation(call, sr, StorageOperation.SCAN):
+        await _scan(call, sr)
+
+
+@implements(SR.update)
+async def update(call: Call, sr: Ref[SR]) -> None:
+    await refresh_space(call, sr, reachable_host(call.db, sr))
+
+
+@implements(SR.forget)
+async def forget(call: Call, sr: Ref[SR]) -> None:
+    async with operation(call, sr, StorageOperation.FORGET):
+        _assert_detached(call, sr)
+        await _forget_records(call, sr)
+
+
+@implements(SR.destroy, as_task=True)
+async def destroy(call: Call, sr: Ref[SR]) -> None:
+    async with operation(call, sr, StorageOperation.DESTROY):
+        _assert_detached(call, sr)
+        record = call.db.get(sr)
+        if not record.PBDs:
+            raise errors.SR_HAS_NO_PBDS(sr)
+        host = call.db.get(record.PBDs[0]).host
+        repo = repository(call.db, sr, host, attached=False)
+        of = driver(call.hosts.hands(host), record.type)
+        with storage_failures(call.db, sr=sr):
+            await of.attach(repo)
+            try:
+                if await of.scan(repo):
+                    raise errors.SR_NOT_EMPTY()
+            finally:
+                await of.detach(repo)
+            await of.destroy(repo)
+        await _forget_records(call, sr)
+
+
+@implements(SR.get_supported_types)
+async def get_supported_types(call: Call) -> tuple[str, ...]:
+    return tuple(sorted(call.hosts.hands(call.localhost).storage))
+
+
+@implements(SR.set_name_label)
+async def set_name_label(call: Call, sr: Ref[SR], value: str) -> None:
+    await call.db.update(sr, name_label=value)
+
+
+@implements(SR.set_name_description)
+async def set_name_description(call: Call, sr: Ref[SR], value: str) -> None:
+    await call.db.update(sr, name_description=value)
+
+
+@implements(SR.set_physical_size)
+async def set_physical_size(call: Call, self: Ref[SR], value: int) -> None:
+    await call.db.update(self, physical_size=value)
+
+
+async def _scan(call: Call, sr: Ref[SR]) -> None:
+    """Make the database say what the repository holds."""
+    host = reachable_host(call.db, sr)
+    repo = repository(call.db, sr, host)
+    known = frozenset(call.db.get(vdi).uuid for vdi in call.db.get(sr).VDIs)
+    with storage_failures(call.db, sr=sr):
+        found = await driver(call.hosts.hands(host), repo.type).scan(repo, known=known)
+    async with call.db.transaction() as txn:
+        _record_volumes(txn, sr, {each.uuid: each for each in found})
+    await refresh_space(call, sr, host)
+
+
+def _record_volumes(txn: Transaction, sr: Ref[SR], found: dict[str, Volume]) -> None:
+    for ref in txn.get(sr).VDIs:
+        vdi = txn.get(ref)
+        seen = found.pop(vdi.uuid, None)
+        # A disk that is being made or changed is told by the call that does it.
+        if is_incomplete(vdi) or vdi.current_operations:
+            continue
+        if seen is not None:
+            sizes = {"virtual_size": seen.virtual_size, "physical_utilisation": seen.physical_utilisation}
+            txn.update(ref, missing=False, location=seen.location, **sizes)
+        elif vdi.VBDs or vdi.other_config:
+            txn.update(ref, missing=True)  # somebody still counts on it: say so, keep what is known of it
+        else:
+            txn.delete(ref)
+    for new in found.values():
+        txn.create(vdi_record(sr, new))
+
+
+def _sr_record(
+    repo: Repository, name_label: str, name_description: str, *, shared: bool, sm_config: Mapping[str, str]
+) -> SR:
+    return SR(
+        uuid=repo.uuid,
+        name_label=name_label,
+        name_description=name_description,
+        type=repo.type,
+        content_type=repo.content_type,
+        shared=shared,
+        other_config={},
+        sm_config=dict(sm_config),
+    )
+
+
+def _check_content_type(content_type: str) -> None:
+    if content_type not in CONTENT_TYPES:
+        raise errors.INVALID_VALUE("content_type", content_type)
+
+
+def _assert_detached(call: Call, sr: Ref[SR]) -> None:
+    for pbd in call.db.get(sr).PBDs:
+        if call.db.get(pbd).currently_attached:
+            raise errors.SR_HAS_PBD(sr)
+
+
+async def _forget_records(call: Call, sr: Ref[SR]) -> None:
+    """Remove an SR with its PBDs, its VDIs and what points to it, from the database alone."""
+    async with call.db.transaction() as txn:
+        record = txn.find(sr)
+        if record is None:
+            return
+        for vdi in record.VDIs:
+            _forget_vdi(txn, vdi)
+        for pbd in record.PBDs:
+            txn.delete(pbd)
+        for pool_ref, pool in txn.all(Pool).items():
+            names = ("default_SR", "suspend_image_SR", "crash_dump_SR")
+            txn.update(pool_ref, **{name: NULL for name in names if getattr(pool, name) == sr})
+        txn.delete(sr)
+
+
+def _forget_vdi(txn: Transaction, vdi: Ref[VDI]) -> None:
+    for vbd in txn.get(vdi).VBDs:
+        txn.update(vbd, VDI=NULL, empty=True)
+    txn.delete(vdi)

@@ -1,0 +1,75 @@
+"""A suspended VM's memory: a VDI of type suspend, in the SR that the VM, the pool or the host names for it."""
+
+from contextlib import AsyncExitStack
+
+from cardume.datamodel import errors
+from cardume.datamodel.host import Host
+from cardume.datamodel.pool import Pool
+from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.sr import SR
+from cardume.datamodel.vdi import VDI, VDIType
+from cardume.datamodel.vm import VM
+from cardume.hostops.guests.guest import FileSource
+from cardume.messages.call import Call
+from cardume.messages.failures import storage_failures
+from cardume.messages.new_vdi import complete, make_vdi
+from cardume.messages.storage_values import close_volume, driver, find_pbd, open_volume, repository, volume
+from cardume.messages.vdi_records import vdi_draft
+from cardume.pooldb.db import Reader
+
+DEVICES_BYTES = 64 * 2**20
+"""Room for the state of the guest's devices, video memory among it, beside its memory."""
+
+
+def choose_suspend_sr(db: Reader, vm_ref: Ref[VM], host: Ref[Host]) -> Ref[SR]:
+    """Where a VM's memory goes: its own suspend SR, the pool's, the host's, the pool's default, any local one."""
+    pool, vm = next(iter(db.all(Pool).values())), db.get(vm_ref)
+    local = [sr for sr, record in db.all(SR).items() if record.content_type == "user" and record.type != "iso"]
+    for sr in (vm.suspend_SR, pool.suspend_image_SR, db.get(host).suspend_image_sr, pool.default_SR, *local):
+        if db.find(sr) is None:
+            continue
+        pbd = find_pbd(db, sr, host)
+        if pbd is not None and db.get(pbd).currently_attached:
+            return sr
+    raise errors.VM_NO_SUSPEND_SR(vm_ref)
+
+
+async def create_suspend_vdi(call: Call, vm_ref: Ref[VM], host: Ref[Host]) -> Ref[VDI]:
+    """A new VDI for the VM's memory, recorded as its suspend_VDI before anything is written to it."""
+    vm = call.db.get(vm_ref)
+    sr = choose_suspend_sr(call.db, vm_ref, host)
+    size = vm.memory_static_max + DEVICES_BYTES
+    draft = vdi_draft(sr, f"Suspend image of {vm.name_label}", size, type=VDIType.SUSPEND)
+    async with AsyncExitStack() as undo:
+        vdi, made = await make_vdi(
+            call, host, draft, lambda of, repo, uuid: of.create_volume(repo, uuid, size, format="raw"), undo
+        )
+        async with call.db.transaction() as txn:
+            complete(txn, vdi, made)
+            txn.update(vm_ref, suspend_VDI=vdi)
+        undo.pop_all()
+    return vdi
+
+
+async def suspend_path(call: Call, vdi: Ref[VDI], host: Ref[Host], undo: AsyncExitStack) -> str:
+    """The file of this host that a suspend VDI is."""
+    source = await open_volume(call.db, call.hosts.hands(host), host, vdi, writable=True, undo=undo)
+    if not isinstance(source, FileSource):
+        raise errors.SR_OPERATION_NOT_SUPPORTED(call.db.get(vdi).SR)
+    return source.path
+
+
+async def destroy_suspend_vdi(call: Call, vm: Ref[VM], host: Ref[Host]) -> None:
+    """Forget and remove the VM's suspend VDI: the record first, so that a crash leaves a file that a scan finds."""
+    vdi_ref = call.db.get(vm).suspend_VDI
+    vdi = call.db.find(vdi_ref)
+    if vdi is None:
+        return
+    hands = call.hosts.hands(host)
+    await close_volume(call.db, hands, host, vdi_ref)
+    repo = repository(call.db, vdi.SR, host)
+    async with call.db.transaction() as txn:
+        txn.update(vm, suspend_VDI=NULL)
+        txn.delete(vdi_ref)
+    with storage_failures(call.db, sr=vdi.SR, vdi=vdi_ref):
+        await driver(hands, repo.type).destroy_volume(repo, volume(vdi))

@@ -1,0 +1,63 @@
+"""The pool as placement sees it, read from the database."""
+
+from cardume.core.placement import Demand, HostLoad
+from cardume.datamodel.host import Host
+from cardume.datamodel.network import Network
+from cardume.datamodel.refs import Ref
+from cardume.datamodel.vm import VM
+from cardume.pooldb.db import Reader
+
+HOST_RESERVE_BYTES = 512 * 2**20
+"""Left to the host itself: its system, libvirt, the page cache of its work."""
+
+GUEST_OVERHEAD_BYTES = 64 * 2**20
+"""What a QEMU process takes beside its guest's memory."""
+
+
+def vm_demand(db: Reader, vm_ref: Ref[VM]) -> Demand:
+    """What a VM needs of a host."""
+    vm = db.get(vm_ref)
+    disks = [db.get(vbd).VDI for vbd in vm.VBDs if not db.get(vbd).empty]
+    return Demand(
+        ref=vm_ref,
+        memory=vm.memory_dynamic_max + GUEST_OVERHEAD_BYTES,
+        srs=frozenset(db.get(vdi).SR for vdi in disks),
+        networks=frozenset(db.get(vif).network for vif in vm.VIFs),
+        affinity=vm.affinity,
+    )
+
+
+def host_loads(db: Reader, only: Ref[Host] | None = None) -> list[HostLoad]:
+    """Every host of the pool, or one."""
+    internal = {ref for ref, network in db.all(Network).items() if not network.PIFs}
+    return [
+        _load(db, ref, host, frozenset(internal)) for ref, host in db.all(Host).items() if only is None or ref == only
+    ]
+
+
+def free_memory(db: Reader, host: Host) -> int:
+    """Bytes that guests may still take on a host."""
+    metrics = db.find(host.metrics)
+    if metrics is None:
+        return 0
+    taken = sum(db.get(vm).memory_dynamic_max + GUEST_OVERHEAD_BYTES for vm in guests_of(db, host))
+    return max(0, metrics.memory_total - HOST_RESERVE_BYTES - taken)
+
+
+def guests_of(db: Reader, host: Host) -> list[Ref[VM]]:
+    """The VMs that run on a host, without its control domain."""
+    return [vm for vm in host.resident_VMs if not db.get(vm).is_control_domain]
+
+
+def _load(db: Reader, ref: Ref[Host], host: Host, internal: frozenset[str]) -> HostLoad:
+    metrics = db.find(host.metrics)
+    pbds = [db.get(pbd) for pbd in host.PBDs]
+    return HostLoad(
+        ref=ref,
+        uuid=host.uuid,
+        enabled=host.enabled,
+        live=metrics is not None and metrics.live,
+        memory_free=free_memory(db, host),
+        srs=frozenset(pbd.SR for pbd in pbds if pbd.currently_attached),
+        networks=internal | {db.get(pif).network for pif in host.PIFs},
+    )

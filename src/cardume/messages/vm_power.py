@@ -1,0 +1,268 @@
+"""VM: start, pause, suspend, resume, shut down, reboot."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from cardume.core import placement
+from cardume.datamodel import errors
+from cardume.datamodel.host import Host
+from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.vbd import VBD
+from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import VMOperation, VMPowerState
+from cardume.hostops.errors import GuestError
+from cardume.hostops.guests.guest import DiskSource, GuestEvent, GuestEventKind
+from cardume.hostops.guests.interface import Guests
+from cardume.hostops.hands import Hands
+from cardume.messages.call import Call
+from cardume.messages.failures import guest_failures
+from cardume.messages.guest_spec import guest_spec
+from cardume.messages.lifecycle import operation
+from cardume.messages.registry import implements
+from cardume.messages.suspend_image import create_suspend_vdi, destroy_suspend_vdi, suspend_path
+from cardume.messages.vm_disks import claim, close_disks, open_disks, release
+from cardume.messages.vm_placement import host_loads, vm_demand
+from cardume.messages.vm_state import set_running, set_stopped
+
+Sources = dict[Ref[VBD], DiskSource | None]
+
+SHUTDOWN_TIMEOUT_S = 1200.0
+"""How long a guest may take to shut down by itself; a desktop may be installing updates."""
+
+ASK_AGAIN_S = 20.0
+"""A guest that was booting when it was first asked may have missed it."""
+
+REBOOT_TIMEOUT_S = 300.0
+
+
+@implements(VM.start, as_task=True)
+async def start(call: Call, vm: Ref[VM], start_paused: bool, force: bool) -> None:
+    async with operation(call, vm, VMOperation.START):
+        host = placement.choose_host(vm_demand(call.db, vm), host_loads(call.db))
+        await _start_on(call, vm, Ref(host), start_paused)
+
+
+@implements(VM.start_on, as_task=True)
+async def start_on(call: Call, vm: Ref[VM], host: Ref[Host], start_paused: bool, force: bool) -> None:
+    async with operation(call, vm, VMOperation.START_ON):
+        placement.assert_fits(vm_demand(call.db, vm), host_loads(call.db, only=host)[0])
+        await _start_on(call, vm, host, start_paused)
+
+
+async def _start_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> None:
+    async with AsyncExitStack() as undo:
+        hands, sources = await _prepare(call, vm, host, undo)
+        spec = guest_spec(call.db, vm, sources)
+        undo.push_async_callback(hands.guests.destroy, spec.uuid)
+        with guest_failures(vm):
+            guest = await hands.guests.start(spec, paused=paused)
+        async with call.db.transaction() as txn:
+            set_running(txn, vm, host, guest)
+            txn.update(vm, last_boot_CPU_flags={"vendor": txn.get(host).cpu_info.get("vendor", "")})
+        undo.pop_all()  # it runs: its disks stay open
+    call.log.info("vm_started", vm=spec.uuid, host=str(host))
+
+
+async def _prepare(call: Call, vm: Ref[VM], host: Ref[Host], undo: AsyncExitStack) -> tuple[Hands, Sources]:
+    """Networks up, disks claimed and opened."""
+    hands = call.hosts.hands(host)
+    for vif in call.db.get(vm).VIFs:
+        network = call.db.get(call.db.get(vif).network)
+        with guest_failures(vm):
+            await hands.bridges.ensure_bridge(network.bridge, network.MTU)
+    vbds = call.db.get(vm).VBDs
+    undo.push_async_callback(release, call.db, vbds)
+    async with call.db.transaction() as txn:
+        claim(txn, vbds, host)
+    return hands, await open_disks(call.db, hands, vbds, host, undo)
+
+
+@implements(VM.pause)
+async def pause(call: Call, vm: Ref[VM]) -> None:
+    async with operation(call, vm, VMOperation.PAUSE):
+        with guest_failures(vm):
+            await _guests(call, vm).pause(call.db.get(vm).uuid)
+        await call.db.update(vm, power_state=VMPowerState.PAUSED)
+
+
+@implements(VM.unpause)
+async def unpause(call: Call, vm: Ref[VM]) -> None:
+    async with operation(call, vm, VMOperation.UNPAUSE):
+        with guest_failures(vm):
+            await _guests(call, vm).unpause(call.db.get(vm).uuid)
+        await call.db.update(vm, power_state=VMPowerState.RUNNING)
+
+
+@implements(VM.suspend, as_task=True)
+async def suspend(call: Call, vm: Ref[VM]) -> None:
+    async with operation(call, vm, VMOperation.SUSPEND), AsyncExitStack() as undo:
+        host = call.db.get(vm).resident_on
+        hands = call.hosts.hands(host)
+        vdi = await create_suspend_vdi(call, vm, host)
+        undo.push_async_callback(destroy_suspend_vdi, call, vm, host)
+        path = await suspend_path(call, vdi, host, undo)
+        with guest_failures(vm):
+            await hands.guests.save(call.db.get(vm).uuid, path)
+        # From here the memory is in the VDI alone: nothing may remove it, whatever happens next.
+        undo.pop_all()
+        await close_disks(call.db, hands, vm, host)
+        async with call.db.transaction() as txn:
+            set_stopped(txn, vm, VMPowerState.SUSPENDED)
+
+
+@implements(VM.resume, as_task=True)
+async def resume(call: Call, vm: Ref[VM], start_paused: bool, force: bool) -> None:
+    async with operation(call, vm, VMOperation.RESUME):
+        host = placement.choose_host(vm_demand(call.db, vm), host_loads(call.db))
+        await _resume_on(call, vm, Ref(host), start_paused)
+
+
+@implements(VM.resume_on, as_task=True)
+async def resume_on(call: Call, vm: Ref[VM], host: Ref[Host], start_paused: bool, force: bool) -> None:
+    async with operation(call, vm, VMOperation.RESUME_ON):
+        placement.assert_fits(vm_demand(call.db, vm), host_loads(call.db, only=host)[0])
+        await _resume_on(call, vm, host, start_paused)
+
+
+async def _resume_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> None:
+    async with AsyncExitStack() as undo:
+        hands, sources = await _prepare(call, vm, host, undo)
+        path = await suspend_path(call, call.db.get(vm).suspend_VDI, host, undo)
+        spec = guest_spec(call.db, vm, sources)
+        undo.push_async_callback(hands.guests.destroy, spec.uuid)
+        with guest_failures(vm):
+            guest = await hands.guests.restore(spec, path, paused=paused)
+        async with call.db.transaction() as txn:
+            set_running(txn, vm, host, guest)
+        undo.pop_all()
+    await destroy_suspend_vdi(call, vm, host)
+
+
+@implements(VM.hard_shutdown, as_task=True)
+async def hard_shutdown(call: Call, vm: Ref[VM]) -> None:
+    async with operation(call, vm, VMOperation.HARD_SHUTDOWN):
+        if call.db.get(vm).power_state is VMPowerState.SUSPENDED:
+            await _discard_suspended(call, vm)
+        else:
+            await _destroy_guest(call, vm)
+
+
+async def _discard_suspended(call: Call, vm: Ref[VM]) -> None:
+    host = call.localhost
+    async with call.db.transaction() as txn:
+        set_stopped(txn, vm)
+    await destroy_suspend_vdi(call, vm, host)
+
+
+async def _destroy_guest(call: Call, vm: Ref[VM]) -> None:
+    host = call.db.get(vm).resident_on
+    hands = call.hosts.hands(host)
+    with guest_failures(vm):
+        await hands.guests.destroy(call.db.get(vm).uuid)
+    await close_disks(call.db, hands, vm, host)
+    async with call.db.transaction() as txn:
+        set_stopped(txn, vm)
+
+
+@implements(VM.clean_shutdown, as_task=True)
+async def clean_shutdown(call: Call, vm: Ref[VM]) -> None:
+    async with operation(call, vm, VMOperation.CLEAN_SHUTDOWN):
+        await _clean_shutdown(call, vm, SHUTDOWN_TIMEOUT_S)
+
+
+async def _clean_shutdown(call: Call, vm: Ref[VM], timeout_s: float) -> None:
+    host = call.db.get(vm).resident_on
+    hands = call.hosts.hands(host)
+    uuid = call.db.get(vm).uuid
+    try:
+        async with asyncio.timeout(timeout_s), _told(hands.guests, uuid, GuestEventKind.STOPPED) as stopped:
+            while await hands.guests.find(uuid) is not None:
+                await _ask(hands.guests.request_shutdown, uuid)
+                await _wait(stopped, ASK_AGAIN_S)
+    except TimeoutError:
+        raise errors.VM_SHUTDOWN_TIMEOUT(vm, int(timeout_s)) from None
+    await close_disks(call.db, hands, vm, host)
+    async with call.db.transaction() as txn:
+        set_stopped(txn, vm)
+
+
+@implements(VM.shutdown, as_task=True)
+async def shutdown(call: Call, vm: Ref[VM]) -> None:
+    """A clean shutdown; a guest that does not end by itself within a minute is ended."""
+    async with operation(call, vm, VMOperation.SHUTDOWN):
+        if call.db.get(vm).power_state is VMPowerState.SUSPENDED:
+            await _discard_suspended(call, vm)
+            return
+        try:
+            await _clean_shutdown(call, vm, timeout_s=60)
+        except errors.ApiError as fault:
+            call.log.info("clean_shutdown_failed", vm=str(vm), error=fault.code)
+            await _destroy_guest(call, vm)
+
+
+@implements(VM.clean_reboot, as_task=True)
+async def clean_reboot(call: Call, vm: Ref[VM]) -> None:
+    async with operation(call, vm, VMOperation.CLEAN_REBOOT):
+        guests, uuid = _guests(call, vm), call.db.get(vm).uuid
+        try:
+            async with asyncio.timeout(REBOOT_TIMEOUT_S), _told(guests, uuid, GuestEventKind.REBOOTED) as rebooted:
+                while not rebooted.is_set():
+                    await _ask(guests.request_reboot, uuid)
+                    await _wait(rebooted, ASK_AGAIN_S)
+        except TimeoutError:
+            raise errors.VM_SHUTDOWN_TIMEOUT(vm, int(REBOOT_TIMEOUT_S)) from None
+
+
+@implements(VM.hard_reboot, as_task=True)
+async def hard_reboot(call: Call, vm: Ref[VM]) -> None:
+    async with operation(call, vm, VMOperation.HARD_REBOOT):
+        with guest_failures(vm):
+            await _guests(call, vm).reset(call.db.get(vm).uuid)
+        await call.db.update(vm, power_state=VMPowerState.RUNNING)
+
+
+@implements(VM.power_state_reset)
+async def power_state_reset(call: Call, vm: Ref[VM]) -> None:
+    """Declare a VM halted whose host cannot be asked; refused while its process is seen."""
+    host = call.db.get(vm).resident_on
+    if not host.is_null and await call.hosts.hands(host).guests.find(call.db.get(vm).uuid) is not None:
+        raise errors.VM_BAD_POWER_STATE(vm, "halted", "running")
+    async with call.db.transaction() as txn:
+        set_stopped(txn, vm)
+        txn.update(vm, suspend_VDI=NULL)
+
+
+def _guests(call: Call, vm: Ref[VM]) -> Guests:
+    return call.hosts.hands(call.db.get(vm).resident_on).guests
+
+
+@asynccontextmanager
+async def _told(guests: Guests, uuid: str, kind: GuestEventKind) -> AsyncIterator[asyncio.Event]:
+    """An event that is set once the guest's event of this kind was seen."""
+    seen = asyncio.Event()
+
+    def sink(event: GuestEvent) -> None:
+        if event.uuid == uuid and event.kind in (kind, GuestEventKind.STOPPED):
+            seen.set()
+
+    unsubscribe = guests.subscribe(sink)
+    try:
+        yield seen
+    finally:
+        unsubscribe()
+
+
+async def _ask(request: Callable[[str], Awaitable[None]], uuid: str) -> None:
+    """Ask a guest for something it may be too young or too busy to hear; it will be asked again."""
+    try:
+        await request(uuid)
+    except GuestError:
+        await asyncio.sleep(1)
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), timeout_s)
+    except TimeoutError:
+        return

@@ -1,0 +1,130 @@
+"""Writing to the store as its one writer, and finding out what happened when the store cannot tell.
+
+Every transaction compares and rewrites one key, the writer's. So a process that has been replaced cannot write, and
+a transaction whose outcome is unknown is settled by another on the same key: when that one succeeds, the first can
+never take effect any more; when it conflicts, the key's value tells whose transaction did.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from cardume.pooldb.store import (
+    Compare,
+    Conflict,
+    Deposed,
+    KeyValue,
+    NoQuorum,
+    Operation,
+    OutcomeUnknown,
+    Put,
+    Store,
+    StoreDamaged,
+    StoreError,
+    TooLarge,
+)
+
+log = structlog.get_logger(__name__)
+
+WRITER_KEY = "/cardume/writer"
+COMMIT_TIMEOUT_S = 30.0
+SETTLE_PAUSES_S = (0.0, 0.1, 0.5, 1.0, 2.0)
+
+
+class Writer:
+    """The right to write, taken by `claim`, and the number of times that it was taken in this store's life."""
+
+    def __init__(self, store: Store, guard: Sequence[Compare], starts: int, revision: int) -> None:
+        self.starts = starts
+        self._store = store
+        self._guard = tuple(guard)
+        self._revision = revision  # of the writer's key
+        self._commits = 0
+        self._unsettled: bytes | None = None
+
+    @classmethod
+    async def claim(cls, store: Store, guard: Sequence[Compare] = ()) -> "Writer":
+        """Become the writer; whoever was it before is deposed."""
+        for _ in range(10):
+            item = await store.get(WRITER_KEY)
+            starts = _starts(item) + 1
+            compare = Compare(WRITER_KEY, item.mod_revision if item else 0)
+            try:
+                revision = await store.txn([Put(WRITER_KEY, _value(starts, 0))], compares=[*guard, compare])
+            except Conflict as conflict:
+                if conflict.failed != (WRITER_KEY,):
+                    raise Deposed(f"this host may not write the pool database: {conflict}") from conflict
+                continue
+            return cls(store, guard, starts, revision)
+        raise Deposed("other processes keep claiming the pool database")
+
+    @property
+    def is_unsettled(self) -> bool:
+        """True while nobody knows whether the last transaction took effect; `settle` has to find out first."""
+        return self._unsettled is not None
+
+    async def commit(self, operations: Sequence[Operation]) -> None:
+        """Write; returning means durable. OutcomeUnknown leaves the writer unsettled, any other error wrote nothing."""
+        assert self._unsettled is None, "settle the last transaction first"
+        self._commits += 1
+        value = _value(self.starts, self._commits)
+        try:
+            self._revision = await self._txn([*operations, Put(WRITER_KEY, value)])
+        except Conflict as conflict:
+            raise Deposed(f"another process writes the pool database now: {conflict}") from conflict
+        except (TooLarge, NoQuorum, ValueError):
+            raise
+        except Exception as error:
+            # Whatever else a store raises, believing "not written" wrongly would lose an acknowledged change.
+            log.warning("commit_outcome_unknown", error=repr(error))
+            self._unsettled = value
+            if not await self.settle():
+                raise NoQuorum(f"the pool database did not take the change: {error}") from error
+
+    async def settle(self) -> bool:
+        """Find out whether the unsettled transaction took effect, and make that final. OutcomeUnknown: try later."""
+        assert self._unsettled is not None, "nothing to settle"
+        fence = self._unsettled + b"?"
+        for pause_s in SETTLE_PAUSES_S:
+            await asyncio.sleep(pause_s)
+            try:
+                took_effect = await self._settle_once(self._unsettled, fence)
+            except Deposed:
+                raise
+            except (StoreError, TimeoutError) as error:
+                log.warning("commit_not_settled_yet", error=repr(error))
+                continue
+            self._unsettled = None
+            return took_effect
+        raise OutcomeUnknown("whether the last change of the pool database took effect is not known yet")
+
+    async def _settle_once(self, unsettled: bytes, fence: bytes) -> bool:
+        try:
+            self._revision = await self._txn([Put(WRITER_KEY, fence)])
+            return False
+        except Conflict as conflict:
+            async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                item = await self._store.get(WRITER_KEY)
+            if item is None or item.value not in (unsettled, fence):
+                raise Deposed(f"another process writes the pool database now: {conflict}") from conflict
+            self._revision = item.mod_revision
+            return item.value == unsettled
+
+    async def _txn(self, operations: Sequence[Operation]) -> int:
+        compares = [*self._guard, Compare(WRITER_KEY, self._revision)]
+        async with asyncio.timeout(COMMIT_TIMEOUT_S):
+            return await self._store.txn(operations, compares=compares)
+
+
+def _value(starts: int, commits: int) -> bytes:
+    return f"{starts}.{commits}".encode()
+
+
+def _starts(item: KeyValue | None) -> int:
+    if item is None:
+        return 0
+    try:
+        return int(item.value.split(b".")[0])
+    except ValueError as error:
+        raise StoreDamaged(f"{WRITER_KEY} in the pool database is {item.value!r}") from error

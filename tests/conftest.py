@@ -1,0 +1,29 @@
+"""What all tests share: expected files, and the flag that writes them anew."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--regenerate", action="store_true", help="write the files in tests/golden/ anew; read them before committing"
+    )
+
+
+@pytest.fixture
+def assert_golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with a file of tests/golden/, or write that file under `--regenerate`."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--regenerate"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        assert path.exists(), f"no expected file {name}; write it with --regenerate and read it"
+        assert text == path.read_text(), f"{name} differs; if the new text is right, run with --regenerate"
+
+    return compare

@@ -1,0 +1,49 @@
+"""The drivers that the storage contract is run on, each with a fresh repository."""
+
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cardume.hostops.storage.copy import QemuCopier
+from cardume.hostops.storage.driver import Copier, Repository, StorageDriver
+from cardume.hostops.storage.ext import ExtDriver
+from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver
+
+needs_qemu_img = pytest.mark.skipif(
+    os.environ.get("CARDUME_CONTRACT_STORAGE") != "1",
+    reason="needs qemu-img: run inside a lab host with CARDUME_CONTRACT_STORAGE=1",
+)
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A driver, an empty repository made with it, and its copier."""
+
+    driver: StorageDriver
+    repo: Repository
+    copier: Copier
+
+
+def new_uuid() -> str:
+    return str(uuid.uuid4())
+
+
+def repository(type: str, device_config: Mapping[str, str], content_type: str = "user") -> Repository:
+    return Repository(new_uuid(), type, content_type, device_config)
+
+
+async def make_case(kind: str, tmp_path: Path) -> Case:
+    if kind == "memory":
+        memory = MemoryDriver()
+        case = Case(memory, repository("memory", {}), MemoryCopier(memory.shelf))
+    else:
+        case = Case(ExtDriver(), repository("ext", {"location": str(tmp_path / "sr")}), QemuCopier())
+    await case.driver.create(case.repo)
+    await case.driver.attach(case.repo)
+    return case

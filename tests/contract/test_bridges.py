@@ -1,0 +1,97 @@
+"""Bridges: the same tests in memory and on Linux; the latter in a network namespace of their own, as root."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from cardume.hostops.errors import NetworkError
+from cardume.hostops.network.interface import BridgeInUse, Bridges
+from cardume.hostops.network.linux_bridges import LinuxBridges
+from cardume.hostops.network.memory_bridges import MemoryBridges
+from cardume.hostops.run import run
+
+_NEW_NETWORK = 0x40000000  # CLONE_NEWNET
+
+
+@pytest.fixture
+def own_network() -> Iterator[None]:
+    """This process, and what it starts, in an empty network namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = os.open("/proc/self/ns/net", os.O_RDONLY)
+    try:
+        if libc.unshare(_NEW_NETWORK) != 0:
+            pytest.skip(f"no network namespace of our own: {os.strerror(ctypes.get_errno())}")
+        yield
+        assert libc.setns(before, _NEW_NETWORK) == 0
+    finally:
+        os.close(before)
+
+
+@pytest.fixture(params=["memory", "linux"])
+async def bridges(request: pytest.FixtureRequest) -> Bridges:
+    """With two interfaces, tap1 and tap2, beside them."""
+    if request.param == "memory":
+        return MemoryBridges(("tap1", "tap2"))
+    request.getfixturevalue("own_network")
+    await run("ip", "link", "add", "tap1", "type", "veth", "peer", "name", "tap2", timeout_s=10)
+    return LinuxBridges()
+
+
+async def test_a_bridge_is_made_up_with_its_mtu_and_making_it_again_changes_nothing(bridges: Bridges) -> None:
+    made = await bridges.ensure_bridge("xapi0", 1400)
+    assert (made.name, made.mtu, made.up, made.ports) == ("xapi0", 1400, True, ())
+    assert await bridges.ensure_bridge("xapi0", 1400) == made
+    assert await bridges.list_bridges() == (made,)
+
+
+async def test_a_bridge_takes_another_mtu(bridges: Bridges) -> None:
+    await bridges.ensure_bridge("xapi0")
+    assert (await bridges.ensure_bridge("xapi0", 9000)).mtu == 9000
+    assert [bridge.mtu for bridge in await bridges.list_bridges()] == [9000]
+
+
+async def test_a_bridge_with_ports_is_not_removed(bridges: Bridges) -> None:
+    await bridges.ensure_bridge("xapi0")
+    await bridges.add_port("xapi0", "tap1")
+    await bridges.add_port("xapi0", "tap1")
+    with pytest.raises(BridgeInUse, match="tap1"):
+        await bridges.remove_bridge("xapi0")
+    assert [bridge.ports for bridge in await bridges.list_bridges()] == [("tap1",)]
+    await bridges.remove_port("xapi0", "tap1")
+    await bridges.remove_port("xapi0", "tap1")
+    await bridges.remove_bridge("xapi0")
+    await bridges.remove_bridge("xapi0")
+    assert await bridges.list_bridges() == ()
+
+
+async def test_a_port_is_in_one_bridge_at_a_time(bridges: Bridges) -> None:
+    await bridges.ensure_bridge("xapi0")
+    await bridges.ensure_bridge("xapi1")
+    await bridges.add_port("xapi0", "tap1")
+    with pytest.raises(NetworkError, match="xapi0 already"):
+        await bridges.add_port("xapi1", "tap1")
+    with pytest.raises(NetworkError, match="not in xapi1"):
+        await bridges.remove_port("xapi1", "tap1")
+    assert [bridge.ports for bridge in await bridges.list_bridges()] == [("tap1",), ()]
+
+
+async def test_only_bridges_are_taken_for_bridges(bridges: Bridges) -> None:
+    with pytest.raises(NetworkError):
+        await bridges.ensure_bridge("tap1")
+    with pytest.raises(NetworkError, match="not a bridge"):
+        await bridges.remove_bridge("tap1")
+    with pytest.raises(NetworkError, match="no bridge"):
+        await bridges.add_port("xapi7", "tap1")
+    await bridges.ensure_bridge("xapi0")
+    with pytest.raises(NetworkError, match="no interface"):
+        await bridges.add_port("xapi0", "tap7")
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a" * 16, "a b", "a/b", "all", "default", "lo", ".", "ü"])
+async def test_no_other_text_becomes_an_interface(bridges: Bridges, name: str) -> None:
+    with pytest.raises(NetworkError, match="no name"):
+        await bridges.ensure_bridge(name)
+    with pytest.raises(NetworkError, match="no name"):
+        await bridges.remove_bridge(name)

@@ -1,0 +1,275 @@
+"""Local folders against crashes, full disks and files from outside, with the real qemu-img."""
+
+import asyncio
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
+
+from cardume.hostops.errors import StorageError, StorageFull, StorageUnreachable, VolumeNotFound
+from cardume.hostops.guests.guest import FileSource
+from cardume.hostops.run import process
+from cardume.hostops.storage.copy import QemuCopier
+from cardume.hostops.storage.driver import Repository, Volume
+from cardume.hostops.storage.ext import ExtDriver
+
+pytestmark = needs_qemu_img
+
+CHURN = Path(__file__).with_name("storage_churn.py")
+SEED = 20261122
+ROUNDS = 25
+
+
+def nothing(fraction: float) -> None:
+    """A progress nobody looks at."""
+
+
+def qemu(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def folder_of(case: Case) -> Path:
+    return Path(case.repo.device_config["location"])
+
+
+def file_of(case: Case, volume: Volume) -> str:
+    return str(folder_of(case) / volume.location)
+
+
+async def make_golden(case: Case) -> Volume:
+    """A volume with 24 MiB of data in 256 MiB."""
+    golden = await case.driver.create_volume(case.repo, new_uuid(), 256 * MIB, name_label="golden")
+    qemu("qemu-io", "-f", "qcow2", "-c", "write -P 0x5a 7M 16M", "-c", "write -P 0xa5 200M 8M", file_of(case, golden))
+    return golden
+
+
+async def test_a_daemon_killed_at_any_moment_leaves_only_whole_volumes(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    golden = await make_golden(case)
+    times = random.Random(SEED)
+    acknowledged = {golden.uuid}
+    interrupted = 0
+    for round in range(ROUNDS):
+        told = run_and_kill(case.repo, round, times.uniform(0.25, 0.7))
+        acknowledged |= {uuid for word, uuid in told if word == "made"}
+        acknowledged -= {uuid for word, uuid in told if word == "destroying"}
+        interrupted += any(".part-" in name for name in os.listdir(folder_of(case)))
+        volumes = {volume.uuid: volume for volume in await ExtDriver().scan(case.repo)}
+        assert acknowledged <= volumes.keys()
+        assert not volumes.keys() & {uuid for word, uuid in told if word == "destroyed"}
+        assert_all_whole(case, golden, volumes)
+        names = {name for volume in volumes.values() for name in (volume.location, f"{volume.uuid}.json")}
+        assert set(os.listdir(folder_of(case))) == names | {".cardume-sr.json"}
+        acknowledged = set(volumes)  # what was made but not told when the kill came is a volume too
+    assert interrupted > ROUNDS // 5, "the kills never hit a half-made volume: this test proves nothing"
+
+
+def run_and_kill(repo: Repository, seed: int, after_s: float) -> list[tuple[str, str]]:
+    """Run the churn for a while, kill it, and give what it told."""
+    command = [sys.executable, str(CHURN), repo.device_config["location"], repo.uuid, str(seed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            child.wait(after_s)
+        except subprocess.TimeoutExpired:
+            os.kill(child.pid, signal.SIGKILL)
+        assert child.stdout is not None
+        lines = [line.split() for line in child.stdout if line.endswith("\n")]
+    assert child.returncode == -signal.SIGKILL
+    return [(word, uuid) for word, uuid in lines]
+
+
+def assert_all_whole(case: Case, golden: Volume, volumes: dict[str, Volume]) -> None:
+    for volume in volumes.values():
+        qemu("qemu-img", "check", "-q", file_of(case, volume))
+        if volume.name_label == "golden":
+            qemu("qemu-img", "compare", "-q", file_of(case, golden), file_of(case, volume))
+        else:
+            assert (volume.name_label, volume.virtual_size) == ("small", 64 * MIB)
+
+
+async def test_a_scan_beside_running_calls_harms_none_of_them(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    golden = await make_golden(case)
+
+    async def keep_scanning() -> None:
+        while True:
+            await case.driver.scan(case.repo)
+
+    scanning = asyncio.create_task(keep_scanning())
+    making = [case.driver.clone_volume(case.repo, golden, new_uuid(), nothing) for _ in range(8)]
+    making += [case.driver.create_volume(case.repo, new_uuid(), 64 * MIB, name_label="small") for _ in range(8)]
+    made = await asyncio.gather(*making)
+    scanning.cancel()
+    await asyncio.wait([scanning])
+    found = {volume.uuid: volume for volume in await case.driver.scan(case.repo)}
+    assert found.keys() == {golden.uuid, *(volume.uuid for volume in made)}
+    assert_all_whole(case, golden, found)
+
+
+async def test_a_clone_has_the_data_and_stays_sparse(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    golden = await make_golden(case)
+    copy = await case.driver.clone_volume(case.repo, golden, new_uuid(), nothing)
+    qemu("qemu-img", "compare", "-q", file_of(case, golden), file_of(case, copy))
+    assert 24 * MIB <= copy.physical_utilisation < 26 * MIB
+    qemu("qemu-io", "-f", "qcow2", "-c", "write -P 1 0 1M", file_of(case, copy))
+    qemu("qemu-io", "-f", "qcow2", "-c", "read -P 0 0 1M", file_of(case, golden))
+
+
+async def test_a_copy_into_raw_has_the_data_and_stays_sparse(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    golden = await make_golden(case)
+    raw = await case.driver.create_volume(case.repo, new_uuid(), 300 * MIB, format="raw")
+    seen: list[float] = []
+    await QemuCopier().copy(
+        await case.driver.open(case.repo, golden, writable=False),
+        await case.driver.open(case.repo, raw, writable=True),
+        seen.append,
+    )
+    qemu("qemu-img", "compare", "-q", file_of(case, golden), "-F", "raw", file_of(case, raw))
+    assert (await case.driver.stat_volume(case.repo, raw)).physical_utilisation < 26 * MIB
+    assert len(seen) > 3
+    assert seen == sorted(seen)
+
+
+async def test_a_volume_that_a_guest_has_open_is_not_cloned(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    golden = await make_golden(case)
+    async with process("qemu-io", "-f", "qcow2", file_of(case, golden), feed=True):
+        await asyncio.sleep(1)
+        with pytest.raises(StorageError, match="lock"):
+            await case.driver.clone_volume(case.repo, golden, new_uuid(), nothing)
+    assert [volume.uuid for volume in await case.driver.scan(case.repo)] == [golden.uuid]
+
+
+async def test_images_are_private_and_their_folder_lets_qemus_user_pass(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    golden = await make_golden(case)
+    copy = await case.driver.clone_volume(case.repo, golden, new_uuid(), nothing)
+    raw = await case.driver.create_volume(case.repo, new_uuid(), MIB, format="raw")
+    modes = [os.stat(file_of(case, volume)).st_mode & 0o777 for volume in (golden, copy, raw)]
+    assert modes == [0o600, 0o600, 0o600]
+    assert folder_of(case).stat().st_mode & 0o777 == 0o711
+
+
+async def test_a_file_put_in_from_outside_is_found_by_its_name(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    uuid = new_uuid()
+    qemu("qemu-img", "create", "-q", "-f", "qcow2", str(folder_of(case) / f"{uuid}.qcow2"), "32M")
+    (found,) = await case.driver.scan(case.repo)
+    assert (found.uuid, found.virtual_size, found.name_label) == (uuid, 32 * MIB, f"{uuid}.qcow2")
+
+
+async def test_an_image_that_would_show_another_file_of_the_host_is_not_listed(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    target = str(folder_of(case) / f"{new_uuid()}.qcow2")
+    qemu("qemu-img", "create", "-q", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", target)
+    assert await case.driver.scan(case.repo) == ()
+    with pytest.raises(StorageError, match="still holds"):
+        await case.driver.destroy(case.repo)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 16 MiB."""
+    mount = tmp_path / "small"
+    mount.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(mount)], check=True)
+    yield mount
+    subprocess.run(["umount", str(mount)], check=True)
+
+
+async def test_a_full_disk_says_what_was_needed_and_leaves_nothing(small_disk: Path) -> None:
+    case = await make_case("ext", small_disk)
+    source = await case.driver.create_volume(case.repo, new_uuid(), 64 * MIB)
+    qemu("qemu-io", "-f", "qcow2", "-c", "write -P 1 0 9M", file_of(case, source))
+    with pytest.raises(StorageFull) as full:
+        await case.driver.clone_volume(case.repo, source, new_uuid(), nothing)
+    assert 9 * MIB <= full.value.needed_bytes < 10 * MIB
+    assert 6 * MIB < full.value.free_bytes < 7 * MIB
+    assert [volume.uuid for volume in await case.driver.scan(case.repo)] == [source.uuid]
+
+
+async def test_a_disk_that_fills_up_in_the_middle_of_a_copy_is_told_so(small_disk: Path, tmp_path: Path) -> None:
+    case = await make_case("ext", small_disk)
+    big = tmp_path / "big.raw"
+    big.write_bytes(os.urandom(20 * MIB))
+    target = await case.driver.create_volume(case.repo, new_uuid(), 20 * MIB)
+    with pytest.raises(StorageFull):
+        await case.copier.copy(FileSource(str(big), "raw"), FileSource(file_of(case, target), "qcow2"), nothing)
+    await case.driver.destroy_volume(case.repo, target)
+    (small_disk / "filler").write_bytes(bytes((await case.driver.space(case.repo)).physical_size))
+    with pytest.raises(StorageFull) as full:
+        await case.driver.create_volume(case.repo, new_uuid(), MIB)
+    assert full.value.needed_bytes == MIB
+    assert full.value.free_bytes < MIB
+    assert await case.driver.scan(case.repo) == ()
+
+
+async def test_an_unmounted_disk_is_unreachable_not_empty(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    made = await case.driver.create_volume(case.repo, new_uuid(), MIB)
+    shutil.move(folder_of(case), tmp_path / "away")
+    folder_of(case).mkdir()
+    for attempt in (
+        case.driver.scan(case.repo),
+        case.driver.attach(case.repo),
+        case.driver.stat_volume(case.repo, made),
+        case.driver.destroy_volume(case.repo, made),
+        case.driver.create_volume(case.repo, new_uuid(), MIB),
+    ):
+        with pytest.raises(StorageUnreachable):
+            await attempt
+    folder_of(case).rmdir()
+    shutil.move(tmp_path / "away", folder_of(case))
+    assert await case.driver.scan(case.repo) == (made,)
+
+
+async def test_a_file_that_vanished_is_a_volume_not_found(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    made = await case.driver.create_volume(case.repo, new_uuid(), MIB)
+    os.unlink(file_of(case, made))
+    with pytest.raises(VolumeNotFound):
+        await case.driver.open(case.repo, made, writable=True)
+    assert await case.driver.scan(case.repo) == ()
+    assert os.listdir(folder_of(case)) == [".cardume-sr.json"]
+
+
+async def test_a_cancelled_clone_ends_its_program_in_the_middle(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    source = await case.driver.create_volume(case.repo, new_uuid(), 512 * MIB)
+    qemu("qemu-io", "-f", "qcow2", *("-c", "write -P 7 0 256M"), file_of(case, source))
+    started = asyncio.Event()
+
+    def moved(fraction: float) -> None:
+        if fraction > 0:
+            started.set()
+
+    cloning = asyncio.create_task(case.driver.clone_volume(case.repo, source, new_uuid(), moved))
+    waiting = asyncio.create_task(started.wait())
+    await asyncio.wait([cloning, waiting], return_when=asyncio.FIRST_COMPLETED, timeout=30)
+    waiting.cancel()
+    if cloning.done():
+        pytest.skip("this file system shares blocks: a clone has no middle")
+    cloning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cloning
+    assert sorted(os.listdir(folder_of(case))) == sorted([".cardume-sr.json", source.location, f"{source.uuid}.json"])
+    assert not any(b"qemu-img" in command and str(tmp_path).encode() in command for command in command_lines())
+
+
+def command_lines() -> list[bytes]:
+    """Of every process that runs now."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it ended while we looked
+            found.append(path.read_bytes())
+    return found

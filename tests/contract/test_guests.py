@@ -1,0 +1,362 @@
+"""What every implementation of Guests promises, on the one in memory and on libvirt.
+
+libvirt's turn comes with CARDUME_CONTRACT_LIBVIRT=1, on a host (or in a container) that runs libvirtd, as root.
+The guests have no operating system: SeaBIOS and empty disks are enough for all that is asked here.
+"""
+
+import asyncio
+import os
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound
+from cardume.hostops.guests.accelerator import Accelerator
+from cardume.hostops.guests.guest import (
+    Disk,
+    DiskBus,
+    FileSource,
+    GuestEvent,
+    GuestEventKind,
+    GuestPower,
+    GuestSpec,
+    Nic,
+    StopReason,
+)
+from cardume.hostops.guests.interface import Guests
+from cardume.hostops.guests.memory_guests import MemoryGuests
+from cardume.hostops.run import run
+
+WITH_LIBVIRT = os.environ.get("CARDUME_CONTRACT_LIBVIRT") == "1"
+BRIDGE = "brcontract0"
+MIB = 1 << 20
+
+IMPLEMENTATIONS = [
+    "memory",
+    pytest.param(
+        "libvirt",
+        marks=pytest.mark.skipif(not WITH_LIBVIRT, reason="needs libvirtd: CARDUME_CONTRACT_LIBVIRT=1"),
+    ),
+]
+
+
+@dataclass
+class Bench:
+    """An implementation, a guest to try it with, and what it told."""
+
+    guests: Guests
+    spec: GuestSpec
+    folder: Path
+    kind: str
+    events: list[GuestEvent]
+
+    async def disk(self, device: str, **fields: object) -> Disk:
+        path = self.folder / f"disk-{device}.raw"
+        path.touch()
+        os.truncate(path, 4 * MIB)
+        return Disk(device, FileSource(str(path), "raw"), **fields)  # type: ignore[arg-type]
+
+    async def event(self, kind: GuestEventKind) -> GuestEvent:
+        """The first event of this kind that was or will be told."""
+        async with asyncio.timeout(15):
+            while True:
+                for event in self.events:
+                    if event.kind is kind:
+                        return event
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A directory that QEMU's user can enter, on a file system with O_DIRECT."""
+    path = Path("/var/tmp") / f"contract-{uuid.uuid4()}"
+    path.mkdir(mode=0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest_asyncio.fixture(params=IMPLEMENTATIONS)
+async def bench(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Bench]:
+    spec = GuestSpec(str(uuid.uuid4()), "contract", 64 * MIB, vcpus_max=2, vcpus=1)
+    events: list[GuestEvent] = []
+    if request.param == "memory":
+        guests = MemoryGuests()
+        guests.subscribe(events.append)
+        yield Bench(guests, spec, folder, "memory", events)
+        return
+    from cardume.hostops.guests.libvirt_guests import LibvirtGuests
+
+    await _bridge()
+    async with LibvirtGuests(Accelerator.TCG) as real:
+        real.subscribe(events.append)
+        try:
+            yield Bench(real, spec, folder, "libvirt", events)
+        finally:
+            await real.destroy(spec.uuid)
+
+
+async def _bridge() -> None:
+    if BRIDGE not in os.listdir("/sys/class/net"):
+        await run("ip", "link", "add", BRIDGE, "type", "bridge", timeout_s=10)
+        await run("ip", "link", "set", BRIDGE, "up", timeout_s=10)
+
+
+async def test_a_started_guest_runs_and_is_found_and_told(bench: Bench) -> None:
+    disk = await bench.disk("0", boot_index=0)
+    nic = Nic("0", "02:00:00:00:0c:01", BRIDGE)
+    spec = replace(bench.spec, disks=(disk, Disk("3", None, is_cdrom=True)), nics=(nic,))
+    guest = await bench.guests.start(spec)
+    assert (guest.uuid, guest.power, guest.vcpus) == (spec.uuid, GuestPower.RUNNING, 1)
+    assert guest.memory_bytes == 64 * MIB
+    assert (guest.disks, guest.nics) == (("0", "3"), ("0",))
+    assert guest.domid > 0
+    assert await bench.guests.find(spec.uuid) == guest
+    assert guest in await bench.guests.list()
+    assert (await bench.event(GuestEventKind.STARTED)).uuid == spec.uuid
+
+
+async def test_a_guest_started_paused_waits_to_be_unpaused(bench: Bench) -> None:
+    guest = await bench.guests.start(bench.spec, paused=True)
+    assert guest.power is GuestPower.PAUSED
+    await bench.guests.unpause(bench.spec.uuid)
+    found = await bench.guests.find(bench.spec.uuid)
+    assert found is not None
+    assert found.power is GuestPower.RUNNING
+
+
+async def test_pausing_and_unpausing_are_told_and_asking_twice_is_no_error(bench: Bench) -> None:
+    await bench.guests.start(bench.spec)
+    bench.events.clear()
+    for _ in range(2):
+        await bench.guests.pause(bench.spec.uuid)
+        found = await bench.guests.find(bench.spec.uuid)
+        assert found is not None
+        assert found.power is GuestPower.PAUSED
+    await bench.event(GuestEventKind.PAUSED)
+    bench.events.clear()
+    for _ in range(2):
+        await bench.guests.unpause(bench.spec.uuid)
+    await bench.event(GuestEventKind.RESUMED)
+
+
+async def test_a_guest_that_runs_cannot_be_started_again(bench: Bench) -> None:
+    await bench.guests.start(bench.spec)
+    with pytest.raises(GuestBadState):
+        await bench.guests.start(bench.spec)
+    assert await bench.guests.find(bench.spec.uuid) is not None
+
+
+async def test_two_starts_at_once_give_one_guest(bench: Bench) -> None:
+    both = await asyncio.gather(bench.guests.start(bench.spec), bench.guests.start(bench.spec), return_exceptions=True)
+    assert sum(isinstance(one, GuestBadState) for one in both) == 1
+    assert len([guest for guest in await bench.guests.list() if guest.uuid == bench.spec.uuid]) == 1
+
+
+async def test_a_destroyed_guest_is_gone_and_its_end_is_told(bench: Bench) -> None:
+    await bench.guests.start(bench.spec)
+    await bench.guests.destroy(bench.spec.uuid)
+    assert await bench.guests.find(bench.spec.uuid) is None
+    assert (await bench.event(GuestEventKind.STOPPED)).reason is StopReason.DESTROYED
+
+
+async def test_destroying_a_guest_that_is_not_here_is_no_error(bench: Bench) -> None:
+    await bench.guests.destroy(bench.spec.uuid)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda guests, uuid: guests.pause(uuid),
+        lambda guests, uuid: guests.unpause(uuid),
+        lambda guests, uuid: guests.request_shutdown(uuid),
+        lambda guests, uuid: guests.request_reboot(uuid),
+        lambda guests, uuid: guests.reset(uuid),
+        lambda guests, uuid: guests.save(uuid, "/var/tmp/never-written"),
+        lambda guests, uuid: guests.set_vcpus(uuid, 1),
+        lambda guests, uuid: guests.attach_disk(uuid, Disk("1", FileSource("/nowhere", "raw"))),
+        lambda guests, uuid: guests.detach_disk(uuid, "1"),
+        lambda guests, uuid: guests.change_media(uuid, "3", None),
+        lambda guests, uuid: guests.attach_nic(uuid, Nic("1", "02:00:00:00:0c:02", BRIDGE)),
+        lambda guests, uuid: guests.detach_nic(uuid, "1"),
+        lambda guests, uuid: guests.agent_facts(uuid),
+    ],
+)
+async def test_what_needs_a_guest_says_that_there_is_none(
+    bench: Bench, operation: Callable[[Guests, str], Awaitable[object]]
+) -> None:
+    with pytest.raises(GuestNotFound):
+        await operation(bench.guests, bench.spec.uuid)
+
+
+async def test_a_paused_guest_cannot_be_asked_to_power_off(bench: Bench) -> None:
+    await bench.guests.start(bench.spec, paused=True)
+    with pytest.raises(GuestBadState):
+        await bench.guests.request_shutdown(bench.spec.uuid)
+
+
+async def test_a_request_to_power_off_returns_before_the_guest_is_off(bench: Bench) -> None:
+    await bench.guests.start(bench.spec)
+    if isinstance(bench.guests, MemoryGuests):
+        bench.guests.ignore_requests(bench.spec.uuid)
+    await bench.guests.request_shutdown(bench.spec.uuid)  # SeaBIOS alone does not listen to the power button
+    await bench.guests.request_reboot(bench.spec.uuid)
+    assert await bench.guests.find(bench.spec.uuid) is not None
+
+
+async def test_a_reset_is_told_as_a_reboot_and_the_guest_runs_on(bench: Bench) -> None:
+    guest = await bench.guests.start(bench.spec)
+    await bench.guests.reset(bench.spec.uuid)
+    await bench.event(GuestEventKind.REBOOTED)
+    assert await bench.guests.find(bench.spec.uuid) == guest
+
+
+async def test_a_saved_guest_is_gone_and_comes_back_with_its_disks_elsewhere(bench: Bench) -> None:
+    disk = await bench.disk("0")
+    nic = Nic("0", "02:00:00:00:0c:03", BRIDGE)
+    spec = replace(bench.spec, disks=(disk, Disk("3", None, is_cdrom=True)), nics=(nic,))
+    await bench.guests.start(spec)
+    image = bench.folder / "memory.image"
+    await bench.guests.save(spec.uuid, str(image))
+    assert await bench.guests.find(spec.uuid) is None
+    assert (await bench.event(GuestEventKind.STOPPED)).reason is StopReason.SAVED
+    assert image.stat().st_size > 0
+    moved = bench.folder / "moved.raw"
+    os.rename(bench.folder / "disk-0.raw", moved)
+    spec = replace(spec, name="renamed", disks=(Disk("0", FileSource(str(moved), "raw")), spec.disks[1]))
+    guest = await bench.guests.restore(spec, str(image), paused=True)
+    assert (guest.power, guest.disks, guest.nics) == (GuestPower.PAUSED, ("0", "3"), ("0",))
+    assert image.exists()
+    await bench.guests.destroy(spec.uuid)
+    guest = await bench.guests.restore(spec, str(image))
+    assert guest.power is GuestPower.RUNNING
+
+
+async def test_a_guest_is_not_resumed_with_other_disks_than_it_was_saved_with(bench: Bench) -> None:
+    await bench.guests.start(bench.spec)
+    image = str(bench.folder / "memory.image")
+    await bench.guests.save(bench.spec.uuid, image)
+    with pytest.raises(GuestError, match="disks"):
+        await bench.guests.restore(replace(bench.spec, disks=(await bench.disk("1"),)), image)
+    assert await bench.guests.find(bench.spec.uuid) is None
+
+
+async def test_a_save_that_fails_leaves_the_guest_running(bench: Bench) -> None:
+    await bench.guests.start(bench.spec)
+    with pytest.raises(GuestError):
+        await bench.guests.save(bench.spec.uuid, str(bench.folder / "no-such-directory" / "image"))
+    found = await bench.guests.find(bench.spec.uuid)
+    assert found is not None
+    assert found.power is GuestPower.RUNNING
+
+
+async def test_nothing_is_resumed_from_a_file_that_is_no_saved_guest(bench: Bench) -> None:
+    image = bench.folder / "memory.image"
+    image.write_text("not an image")
+    with pytest.raises(GuestError):
+        await bench.guests.restore(bench.spec, str(image))
+    assert await bench.guests.find(bench.spec.uuid) is None
+
+
+async def test_disks_and_cards_can_be_added_while_the_guest_runs(bench: Bench) -> None:
+    await bench.guests.start(bench.spec)
+    for device in ("1", "15"):
+        await bench.guests.attach_disk(bench.spec.uuid, await bench.disk(device))
+    await bench.guests.attach_nic(bench.spec.uuid, Nic("6", "02:00:00:00:0c:04", BRIDGE))
+    found = await bench.guests.find(bench.spec.uuid)
+    assert found is not None
+    assert (found.disks, found.nics) == (("1", "15"), ("6",))
+
+
+async def test_every_place_for_a_disk_and_a_card_can_be_filled_while_the_guest_runs(bench: Bench) -> None:
+    await bench.guests.start(bench.spec)
+    for number in range(16):
+        await bench.guests.attach_disk(bench.spec.uuid, await bench.disk(str(number)))
+    for number in range(7):
+        await bench.guests.attach_nic(bench.spec.uuid, Nic(str(number), f"02:00:00:00:0d:{number:02x}", BRIDGE))
+    found = await bench.guests.find(bench.spec.uuid)
+    assert found is not None
+    assert (len(found.disks), len(found.nics)) == (16, 7)
+
+
+async def test_a_place_that_is_taken_or_does_not_exist_is_refused(bench: Bench) -> None:
+    disk = await bench.disk("1")
+    await bench.guests.start(replace(bench.spec, disks=(disk,)))
+    with pytest.raises(GuestError, match="already"):
+        await bench.guests.attach_disk(bench.spec.uuid, disk)
+    with pytest.raises(GuestError, match="16 disks"):
+        await bench.guests.attach_disk(bench.spec.uuid, await bench.disk("16"))
+    with pytest.raises(GuestError, match="while the guest is off"):
+        await bench.guests.attach_disk(bench.spec.uuid, await bench.disk("2", bus=DiskBus.SATA))
+    with pytest.raises(GuestError, match="no disk 9"):
+        await bench.guests.detach_disk(bench.spec.uuid, "9")
+    with pytest.raises(GuestError, match="no network card 3"):
+        await bench.guests.detach_nic(bench.spec.uuid, "3")
+
+
+async def test_a_disk_that_the_guest_does_not_give_up_stays(bench: Bench) -> None:
+    await bench.guests.start(replace(bench.spec, disks=(await bench.disk("1"),)))
+    if isinstance(bench.guests, MemoryGuests):
+        bench.guests.keep_devices(bench.spec.uuid)
+    for _ in range(2):  # the second request finds the first still standing
+        with pytest.raises(DeviceRefused):
+            await bench.guests.detach_disk(bench.spec.uuid, "1", timeout_s=1.5)
+    found = await bench.guests.find(bench.spec.uuid)
+    assert found is not None
+    assert found.disks == ("1",)
+
+
+async def test_a_disc_goes_into_the_drive_and_out_again(bench: Bench) -> None:
+    await bench.guests.start(replace(bench.spec, disks=(Disk("3", None, is_cdrom=True), await bench.disk("0"))))
+    disc = await bench.disk("5")
+    for source in (disc.source, None, disc.source):
+        await bench.guests.change_media(bench.spec.uuid, "3", source)
+    with pytest.raises(GuestError, match="no CD drive 0"):
+        await bench.guests.change_media(bench.spec.uuid, "0", None)
+
+
+async def test_virtual_cpus_can_be_added_up_to_the_maximum(bench: Bench) -> None:
+    await bench.guests.start(bench.spec)
+    await bench.guests.set_vcpus(bench.spec.uuid, 2)
+    found = await bench.guests.find(bench.spec.uuid)
+    assert found is not None
+    assert found.vcpus == 2
+    with pytest.raises(GuestError):
+        await bench.guests.set_vcpus(bench.spec.uuid, 3)
+
+
+async def test_a_guest_without_an_agent_has_no_facts(bench: Bench) -> None:
+    await bench.guests.start(bench.spec)
+    assert await bench.guests.agent_facts(bench.spec.uuid) is None
+
+
+async def test_a_guest_whose_disk_is_missing_does_not_start_and_can_be_started_later(bench: Bench) -> None:
+    disk = await bench.disk("0")
+    os.unlink(bench.folder / "disk-0.raw")
+    if isinstance(bench.guests, MemoryGuests):
+        bench.guests.fail_next("start", GuestError("there is no file"))
+    spec = replace(bench.spec, disks=(disk,))
+    with pytest.raises(GuestError, match="no file"):
+        await bench.guests.start(spec)
+    assert await bench.guests.find(spec.uuid) is None
+    await bench.disk("0")
+    assert (await bench.guests.start(spec)).power is GuestPower.RUNNING
+
+
+async def test_a_guest_that_asks_too_much_is_refused_before_anything_happens(bench: Bench) -> None:
+    with pytest.raises(GuestError, match="maximum"):
+        await bench.guests.start(replace(bench.spec, vcpus=5))
+    assert await bench.guests.find(bench.spec.uuid) is None
+
+
+async def test_a_sink_that_stopped_listening_hears_nothing(bench: Bench) -> None:
+    heard: list[GuestEvent] = []
+    stop = bench.guests.subscribe(heard.append)
+    stop()
+    await bench.guests.start(bench.spec)
+    await bench.event(GuestEventKind.STARTED)
+    assert heard == []

@@ -1,0 +1,198 @@
+"""What every driver that makes volumes does: the same tests on the in-memory and the real ones."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
+
+from cardume.hostops.errors import StorageConfigError, StorageError, StorageUnreachable, VolumeNotFound
+
+GONE_UUID = "00000000-0000-4000-8000-00000000dead"
+
+
+@pytest.fixture(params=["memory", pytest.param("ext", marks=needs_qemu_img)])
+async def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+    return await make_case(request.param, tmp_path)
+
+
+def nothing(fraction: float) -> None:
+    """A progress nobody looks at."""
+
+
+async def test_a_new_repository_is_empty_and_has_room(case: Case) -> None:
+    assert await case.driver.scan(case.repo) == ()
+    space = await case.driver.space(case.repo)
+    assert (space.physical_utilisation, space.virtual_allocation) == (0, 0)
+    assert space.physical_size > 0
+
+
+async def test_a_volume_is_found_again_with_its_name_and_size(case: Case) -> None:
+    uuid = new_uuid()
+    made = await case.driver.create_volume(case.repo, uuid, 64 * MIB, name_label="dísco \n1")
+    assert (made.uuid, made.virtual_size, made.name_label) == (uuid, 64 * MIB, "dísco \n1")
+    assert (made.format, made.read_only) == ("qcow2", False)
+    assert made.physical_utilisation < MIB
+    assert await case.driver.scan(case.repo) == (made,)
+    assert await case.driver.stat_volume(case.repo, made) == made
+
+
+async def test_a_size_is_rounded_up_never_down(case: Case) -> None:
+    made = await case.driver.create_volume(case.repo, new_uuid(), 10 * MIB + 1)
+    assert made.virtual_size == 10 * MIB + 4096
+
+
+async def test_a_raw_volume_is_as_large_as_asked_and_takes_no_space(case: Case) -> None:
+    made = await case.driver.create_volume(case.repo, new_uuid(), 256 * MIB, format="raw")
+    assert (made.format, made.virtual_size) == ("raw", 256 * MIB)
+    assert made.physical_utilisation < MIB
+    opened = await case.driver.open(case.repo, made, writable=True)
+    assert getattr(opened, "format", None) == "raw"
+    await case.driver.close(case.repo, made)
+
+
+async def test_a_volume_of_no_bytes_is_refused(case: Case) -> None:
+    with pytest.raises(StorageError):
+        await case.driver.create_volume(case.repo, new_uuid(), 0)
+    assert await case.driver.scan(case.repo) == ()
+
+
+async def test_a_second_volume_of_the_same_uuid_is_refused_and_the_first_stays(case: Case) -> None:
+    made = await case.driver.create_volume(case.repo, new_uuid(), MIB)
+    with pytest.raises(StorageError):
+        await case.driver.create_volume(case.repo, made.uuid, 2 * MIB)
+    assert await case.driver.scan(case.repo) == (made,)
+
+
+async def test_two_creations_of_one_uuid_at_once_make_one_volume(case: Case) -> None:
+    uuid = new_uuid()
+    results = await asyncio.gather(
+        *(case.driver.create_volume(case.repo, uuid, size * MIB) for size in (1, 2)), return_exceptions=True
+    )
+    assert sorted(isinstance(result, StorageError) for result in results) == [False, True]
+    assert len(await case.driver.scan(case.repo)) == 1
+
+
+async def test_the_space_counts_what_the_volumes_could_come_to_hold(case: Case) -> None:
+    for size in (10 * MIB, 20 * MIB):
+        await case.driver.create_volume(case.repo, new_uuid(), size)
+    space = await case.driver.space(case.repo)
+    assert space.virtual_allocation == 30 * MIB
+    assert 0 < space.physical_utilisation < 2 * MIB
+
+
+async def test_a_destroyed_volume_is_gone_and_may_be_destroyed_again(case: Case) -> None:
+    made = await case.driver.create_volume(case.repo, new_uuid(), MIB)
+    await case.driver.destroy_volume(case.repo, made)
+    await case.driver.destroy_volume(case.repo, made)
+    assert await case.driver.scan(case.repo) == ()
+    for attempt in (
+        case.driver.stat_volume(case.repo, made),
+        case.driver.open(case.repo, made, writable=False),
+        case.driver.resize_volume(case.repo, made, 2 * MIB),
+        case.driver.clone_volume(case.repo, made, new_uuid(), nothing),
+    ):
+        with pytest.raises(VolumeNotFound):
+            await attempt
+
+
+async def test_a_volume_grows_and_never_shrinks(case: Case) -> None:
+    made = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB, name_label="data")
+    grown = await case.driver.resize_volume(case.repo, made, 16 * MIB)
+    assert (grown.virtual_size, grown.name_label) == (16 * MIB, "data")
+    with pytest.raises(StorageError, match="shrink"):
+        await case.driver.resize_volume(case.repo, grown, 8 * MIB)
+    again = await case.driver.resize_volume(case.repo, grown, 16 * MIB)
+    assert again.virtual_size == 16 * MIB
+    assert (await case.driver.stat_volume(case.repo, made)).virtual_size == 16 * MIB
+
+
+async def test_a_clone_is_independent_and_its_progress_ends_at_one(case: Case) -> None:
+    original = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB, name_label="golden")
+    seen: list[float] = []
+    copy = await case.driver.clone_volume(case.repo, original, new_uuid(), seen.append)
+    assert (copy.virtual_size, copy.name_label, copy.format) == (8 * MIB, "golden", "qcow2")
+    assert seen[-1] == 1.0
+    assert seen == sorted(seen)
+    await case.driver.destroy_volume(case.repo, original)
+    assert await case.driver.stat_volume(case.repo, copy) == copy
+    assert await case.driver.scan(case.repo) == (copy,)
+
+
+async def test_a_cancelled_clone_leaves_nothing(case: Case) -> None:
+    original = await case.driver.create_volume(case.repo, new_uuid(), 512 * MIB)
+    for delay_s in (0, 0.005, 0.01, 0.02, 0.04):
+        cloning = asyncio.create_task(case.driver.clone_volume(case.repo, original, new_uuid(), nothing))
+        await asyncio.sleep(delay_s)
+        if not cloning.cancel():
+            await case.driver.destroy_volume(case.repo, await cloning)
+            continue
+        with pytest.raises(asyncio.CancelledError):
+            await cloning
+        assert await case.driver.scan(case.repo) == (original,)
+
+
+async def test_an_open_volume_holds_itself_and_its_repository(case: Case) -> None:
+    made = await case.driver.create_volume(case.repo, new_uuid(), MIB)
+    await case.driver.open(case.repo, made, writable=True)
+    await case.driver.open(case.repo, made, writable=False)
+    for _ in range(2):
+        with pytest.raises(StorageError, match="open"):
+            await case.driver.detach(case.repo)
+        with pytest.raises(StorageError, match="open"):
+            await case.driver.destroy_volume(case.repo, made)
+        with pytest.raises(StorageError, match="open"):
+            await case.driver.resize_volume(case.repo, made, 2 * MIB)
+        await case.driver.close(case.repo, made)
+    await case.driver.close(case.repo, made)  # once more than opened: no error
+    await case.driver.detach(case.repo)
+    await case.driver.attach(case.repo)
+    assert await case.driver.scan(case.repo) == (made,)
+
+
+async def test_attaching_twice_is_no_error(case: Case) -> None:
+    await case.driver.attach(case.repo)
+    await case.driver.attach(case.repo)
+
+
+async def test_a_repository_with_volumes_is_neither_destroyed_nor_made_again(case: Case) -> None:
+    made = await case.driver.create_volume(case.repo, new_uuid(), MIB)
+    with pytest.raises(StorageError):
+        await case.driver.destroy(case.repo)
+    with pytest.raises(StorageError):
+        await case.driver.create(case.repo)
+    assert await case.driver.scan(case.repo) == (made,)
+
+
+async def test_a_destroyed_repository_cannot_be_attached(case: Case) -> None:
+    await case.driver.destroy(case.repo)
+    with pytest.raises(StorageUnreachable):
+        await case.driver.attach(case.repo, timeout_s=5)
+    with pytest.raises(StorageUnreachable):
+        await case.driver.scan(case.repo)
+
+
+async def test_a_disk_to_format_is_refused_by_its_key(case: Case) -> None:
+    with pytest.raises(StorageConfigError) as refused:
+        case.driver.check_config({"device": "/dev/sdb"})
+    assert refused.value.key == "device"
+
+
+async def test_a_volume_that_was_never_there_is_not_found(case: Case) -> None:
+    made = await case.driver.create_volume(case.repo, new_uuid(), MIB)
+    gone = replace(made, uuid=GONE_UUID, location=f"{GONE_UUID}.qcow2")
+    with pytest.raises(VolumeNotFound):
+        await case.driver.stat_volume(case.repo, gone)
+
+
+async def test_a_copy_between_volumes_ends_at_one(case: Case) -> None:
+    source, target = [await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB) for _ in range(2)]
+    seen: list[float] = []
+    await case.copier.copy(
+        await case.driver.open(case.repo, source, writable=False),
+        await case.driver.open(case.repo, target, writable=True),
+        seen.append,
+    )
+    assert seen[-1] == 1.0
+    assert (await case.driver.stat_volume(case.repo, target)).virtual_size == 8 * MIB

@@ -1,0 +1,137 @@
+"""Domain XML: whole documents in tests/golden/domain_xml, and the rules one by one."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from cardume.hostops.errors import GuestError
+from cardume.hostops.guests.accelerator import Accelerator
+from cardume.hostops.guests.domain_xml import domain_xml
+from cardume.hostops.guests.guest import (
+    Disk,
+    DiskBus,
+    FileSource,
+    Firmware,
+    GuestSpec,
+    NBDSource,
+    Nic,
+    NicModel,
+)
+
+UUID = "8a6b3c1e-4f0d-4c55-9c11-0d5a4b7e2f90"
+MIB = 1 << 20
+
+EMPTY = GuestSpec(uuid=UUID, name="empty", memory_bytes=64 * MIB, vcpus_max=1, vcpus=1)
+
+LINUX = GuestSpec(
+    uuid=UUID,
+    name="vm-d1-g1 <web> & more",
+    memory_bytes=512 * MIB,
+    vcpus_max=4,
+    vcpus=2,
+    disks=(
+        Disk("0", FileSource("/srv/sr/1.qcow2", "qcow2"), boot_index=0),
+        Disk("1", NBDSource("/run/cardume/nbd/2.sock", "vdi"), readonly=True),
+        Disk("2", FileSource("/dev/disk/by-id/scsi-1", "raw")),
+        Disk("3", None, is_cdrom=True, boot_index=2),
+    ),
+    nics=(Nic("0", "02:00:00:00:00:01", "br0", boot_index=1), Nic("1", "02:00:00:00:00:02", "br1", mtu=9000)),
+    clock_offset_s=-3600,
+)
+
+WINDOWS = GuestSpec(
+    uuid=UUID,
+    name="win",
+    memory_bytes=4096 * MIB,
+    vcpus_max=4,
+    vcpus=4,
+    cores_per_socket=2,
+    disks=(
+        Disk("0", FileSource("/srv/sr/w.qcow2", "qcow2"), bus=DiskBus.SATA, boot_index=1),
+        Disk("3", FileSource("/srv/iso/w.iso", "raw"), is_cdrom=True, boot_index=0),
+    ),
+    nics=(Nic("0", "02:00:00:00:00:03", "br0", model=NicModel.E1000E),),
+    firmware=Firmware.UEFI,
+    video="cirrus",
+    localtime=True,
+    hyperv=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "accelerator", "page_cache"),
+    [
+        ("empty_tcg", EMPTY, Accelerator.TCG, ()),
+        ("linux_tcg", LINUX, Accelerator.TCG, ()),
+        ("linux_kvm", LINUX, Accelerator.KVM, ()),
+        ("linux_without_o_direct", LINUX, Accelerator.TCG, ("0", "2")),
+        ("windows_kvm", WINDOWS, Accelerator.KVM, ()),
+        ("windows_tcg", WINDOWS, Accelerator.TCG, ()),
+    ],
+)
+def test_the_domain_xml_is_the_expected_one(
+    name: str,
+    spec: GuestSpec,
+    accelerator: Accelerator,
+    page_cache: tuple[str, ...],
+    assert_golden: Callable[[str, str], None],
+) -> None:
+    assert_golden(f"domain_xml/{name}.xml", domain_xml(spec, accelerator, frozenset(page_cache)))
+
+
+def test_a_guest_without_a_name_or_with_control_characters_in_it_still_has_a_title() -> None:
+    def title(name: str) -> str | None:
+        return ET.fromstring(domain_xml(replace(EMPTY, name=name), Accelerator.TCG)).findtext("title")
+
+    assert title("") == "unnamed"
+    assert title("a\x00b\x1b[31m\nc\t\u202ed") == "ab[31m c d"
+    assert title("Ação </title>") == "Ação </title>"
+    assert title("x" * 500) == "x" * 200
+
+
+def test_boot_indexes_become_boot_orders_without_gaps_over_disks_and_cards() -> None:
+    root = ET.fromstring(domain_xml(LINUX, Accelerator.TCG))
+    orders = {
+        device.find("alias").get("name"): device.find("boot").get("order")  # type: ignore[union-attr]
+        for device in (*root.iter("disk"), *root.iter("interface"))
+        if device.find("boot") is not None
+    }
+    assert orders == {"ua-disk-0": "1", "ua-nic-0": "2", "ua-disk-3": "3"}
+
+
+def test_sixteen_disks_and_seven_cards_fit_and_there_is_a_port_for_each() -> None:
+    disks = tuple(Disk(str(n), FileSource(f"/d{n}", "raw")) for n in range(16))
+    nics = tuple(Nic(str(n), f"02:00:00:00:00:{n:02x}", "br0") for n in range(7))
+    root = ET.fromstring(domain_xml(replace(EMPTY, disks=disks, nics=nics), Accelerator.TCG))
+    ports = [one for one in root.iter("controller") if one.get("model") == "pcie-root-port"]
+    assert len(ports) == 16 + 7 + 4
+    assert root.findall("devices/disk/target")[15].get("dev") == "vdp"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"disks": (Disk("16", FileSource("/d", "raw")),)}, "16 disks and CD drives"),
+        ({"disks": (Disk("0", None),)}, "only a CD drive can be empty"),
+        ({"disks": (Disk("0", FileSource("/a", "raw")), Disk("0", None, is_cdrom=True))}, "place of disk 0"),
+        ({"disks": (Disk("xvda", FileSource("/a", "raw")),)}, "plain number"),
+        ({"disks": (Disk("01", FileSource("/a", "raw")),)}, "plain number"),
+        ({"nics": (Nic("7", "02:00:00:00:00:01", "br0"),)}, "7 cards"),
+        ({"vcpus": 2}, "maximum of 1"),
+        ({"vcpus": 0}, "maximum of 1"),
+        ({"vcpus_max": 3, "cores_per_socket": 2}, "sockets of 2 cores"),
+        ({"memory_bytes": 1024}, "at least 1 MiB"),
+    ],
+)
+def test_what_no_guest_can_hold_is_refused_with_the_limit_named(change: dict[str, object], message: str) -> None:
+    with pytest.raises(GuestError, match=message):
+        domain_xml(replace(EMPTY, **change), Accelerator.TCG)  # type: ignore[arg-type]
+
+
+def test_nothing_of_kvm_is_asked_of_an_emulated_guest() -> None:
+    text = domain_xml(WINDOWS, Accelerator.TCG)
+    assert "hyperv" not in text
+    assert "host-model" not in text
+    assert 'type="qemu"' in text
