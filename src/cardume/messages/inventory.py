@@ -162,8 +162,17 @@ def _ensure_pool(txn: Transaction, host: Ref[Host]) -> None:
     for pool in txn.all(Pool):
         txn.update(pool, **shared)
         return
-    no_sr = dict.fromkeys(("default_SR", "suspend_image_SR", "crash_dump_SR"), NULL)
-    txn.create(Pool(name_label="", name_description="", master=host, other_config={}, **no_sr, **shared))
+    made = Pool(
+        name_label="",
+        name_description="",
+        master=host,
+        default_SR=NULL,
+        suspend_image_SR=NULL,
+        crash_dump_SR=NULL,
+        other_config={},
+        **shared,
+    )
+    txn.create(made)
 
 
 def _record_cpus(txn: Transaction, host: Ref[Host], facts: HostFacts) -> None:
