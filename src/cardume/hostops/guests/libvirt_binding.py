@@ -13,6 +13,7 @@ import libvirt
 import libvirt_qemu
 
 from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound
+from cardume.hostops.guests.lifecycle import RawEvent
 
 _KEEPALIVE_S = 5
 _KEEPALIVE_MISSES = 5
@@ -35,17 +36,6 @@ class DomainState:
     paused: bool
     memory_bytes: int
     xml: str
-
-
-@dataclass(frozen=True, slots=True)
-class RawEvent:
-    """An event as libvirt's thread told it; `kind` says what the other fields mean."""
-
-    uuid: str
-    kind: str  # lifecycle, reboot, agent, io_error, removed, removal_failed
-    event: int = 0
-    detail: int = 0
-    alias: str = ""
 
 
 class Connection:

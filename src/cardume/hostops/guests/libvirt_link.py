@@ -14,8 +14,9 @@ from typing import TypeVar
 import structlog
 
 from cardume.hostops.errors import GuestError
-from cardume.hostops.guests.libvirt_binding import Connection, ConnectionLost, EventConnection, RawEvent
+from cardume.hostops.guests.libvirt_binding import Connection, ConnectionLost, EventConnection
 from cardume.hostops.guests.libvirt_thread import CallThreads
+from cardume.hostops.guests.lifecycle import RawEvent
 
 T = TypeVar("T")
 

@@ -1,5 +1,7 @@
 """libvirt's lifecycle events as ours: a table of its numbers, which are part of its stable interface."""
 
+from dataclasses import dataclass
+
 from cardume.hostops.guests.guest import GuestEvent, GuestEventKind, StopReason
 
 _STARTED, _SUSPENDED, _RESUMED, _STOPPED = 2, 3, 4, 5
@@ -17,6 +19,17 @@ _REASONS = {
     _STOPPED_FAILED: StopReason.CRASHED,  # QEMU's process ended without a word
     6: StopReason.DESTROYED,  # reverted to a snapshot
 }
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """An event as libvirt's thread told it; `kind` says what the other fields mean."""
+
+    uuid: str
+    kind: str  # lifecycle, reboot, agent, io_error, removed, removal_failed
+    event: int = 0
+    detail: int = 0
+    alias: str = ""
 
 
 def guest_event(uuid: str, event: int, detail: int, *, starting: bool = False) -> GuestEvent | None:
