@@ -102,13 +102,17 @@ def up(lab: Lab, progress: Progress, furnish: Furnish | None = None, cache: Path
 
 
 def _power_on(lab: Lab, images: Images, progress: Progress) -> None:
+    def runs(box: Box) -> bool:
+        """True when the box runs on these images: one that had power keeps the ones it started with."""
+        return bool([str(layer) for layer in images.layers[box.role]] == read_facts(lab, box)["layers"])
+
     def bring(box: Box) -> None:
         progress(box.name, "power on")
         control.plug(lab, box, tuple(Network))
         control.power_on(lab, box, images.layers[box.role])
         progress(box.name, "booting")
         wait_booted(lab, box)
-        progress(box.name, "up")
+        progress(box.name, "up" if runs(box) else "up, with an older build: cut its power and `up` again to renew it")
 
     each(lab.boxes, bring)
 

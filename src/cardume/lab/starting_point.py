@@ -16,7 +16,7 @@ import XenAPI
 from cardume.lab import container, control
 from cardume.lab.api import PASSWORD, UNREACHABLE, MemberOfPool, session, wait_for_api
 from cardume.lab.cache import Progress
-from cardume.lab.errors import LabError
+from cardume.lab.errors import LabError, ProgramError
 from cardume.lab.guest import GuestImage
 from cardume.lab.handle import LabHandle
 from cardume.lab.layers import VENV
@@ -93,6 +93,9 @@ def set_host_up(lab: Lab, box: Box) -> None:
         wishes = ("--name-label", box.name, "--management-interface", Network.MANAGEMENT.interface)
         command = (f"{VENV}/bin/cardume", "host", "setup", *wishes, "--password-file", _PASSWORD_FILE)
         container.execute(leader, *command, timeout_s=SETUP_TIMEOUT_S)
+    except ProgramError as error:
+        log = f"cardume lab exec --name {lab.name} {box.name} -- journalctl -u cardumed"
+        raise LabError(f"the setup of {box.name} failed: {error.output.strip()[-1000:]}\nIts log: {log}") from None
     finally:
         container.execute(leader, "rm", "-f", _PASSWORD_FILE, timeout_s=20)
 
