@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -15,7 +16,8 @@ from cardume.lab.layout import ISO_EXPORT, Box, Lab, Network, Role
 from cardume.lab.programs import run, wait_until
 from cardume.lab.volume import Volume
 
-DEVICES = ("/dev/net/tun", "/dev/fuse", "/dev/kvm")
+DEVICES = ("/dev/net/tun", "/dev/fuse")
+KVM = Path("/dev/kvm")
 REBOOT_STATUS = 133  # what systemd-nspawn ends with when its container asked for a reboot
 ENTER = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
 INSIDE = (  # the environment of a command inside a box: nothing of the machine's
@@ -91,6 +93,7 @@ def nspawn(lab: Lab, box: Box, volume: Volume, root: Path) -> list[str]:
     """The command line that boots a root file system as a box of the lab."""
     cables = [f"--network-veth-extra={box.cable(network)}:{network.interface}" for network in Network]
     devices = [f"--bind={device}" for device in DEVICES if Path(device).exists()]
+    devices += [f"--bind={own_kvm(lab, box)}:{KVM}"] if KVM.exists() and box.role is Role.HOST else []
     isos = [f"--bind={volume.iso}:{ISO_EXPORT}"] if box.role is Role.FREENAS else []
     return [
         "systemd-nspawn",
@@ -113,6 +116,14 @@ def nspawn(lab: Lab, box: Box, volume: Volume, root: Path) -> list[str]:
         *isos,
         *devices,
     ]
+
+
+def own_kvm(lab: Lab, box: Box) -> Path:
+    """A device node of the box's own: a host gives it to its QEMU's group, which is no group of the machine."""
+    node = lab.box_directory(box) / "kvm"
+    if not node.exists():
+        os.mknod(node, stat.S_IFCHR | 0o600, KVM.stat().st_rdev)
+    return node
 
 
 def find(lab: Lab, box: Box) -> Running | None:

@@ -43,7 +43,7 @@ class ThisHost:
 async def record_host(
     db: Database, this: ThisHost, facts: HostFacts, drivers: Mapping[str, StorageDriver], guest_vms: str
 ) -> Ref[Host]:
-    """Write what is true of this host into the database; its reference. `guest_vms` tells how guests run: kvm or tcg."""
+    """Write what is true of this host into the database; its reference. `guest_vms`: what runs guests, kvm or tcg."""
     async with db.transaction() as txn:
         host = _ensure_host(txn, this, facts, guest_vms)
         _ensure_pool(txn, host)
