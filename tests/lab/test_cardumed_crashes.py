@@ -1,0 +1,267 @@
+"""Needs a lab. Proves what is left after cardumed was killed, its host lost power, its disk was full.
+
+Each round has a seed in its name; a round that failed is repeated by `-k` with that name. `-m soak` runs many.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from crash_room import (
+    MIB,
+    NULL,
+    CrashHost,
+    Writer,
+    assert_goes_on,
+    assert_whole,
+    begin,
+    eventually,
+    guest_address,
+    guest_state,
+    local_sr,
+    remove_vm,
+    template,
+    vdi_record,
+)
+
+from cardume.lab.api import session
+from cardume.lab.handle import LabHandle
+
+GUEST = "vm-d1-g1"
+
+
+@pytest.fixture
+def host(lab: LabHandle) -> CrashHost:
+    return CrashHost(lab, "d1-g1")
+
+
+@pytest.fixture
+def guest(host: CrashHost) -> str:
+    """The name of a VM that runs, its guest answering at its address."""
+    host.wait_back()
+    with session(host.address) as api:
+        (vm,) = api.VM.get_by_name_label(GUEST)
+        state = api.VM.get_power_state(vm)
+        if state == "Suspended":
+            api.VM.resume(vm, False, False)
+        elif state == "Paused":
+            api.VM.unpause(vm)
+        elif state == "Halted":
+            api.VM.start(vm, False, False)
+        address = guest_address(api, GUEST)
+        eventually(lambda: assert_answers(address), 60)
+    return GUEST
+
+
+@pytest.fixture
+def spare(host: CrashHost) -> Iterator[str]:
+    """A halted VM of the lab's template; every session is the test's own, for a crash ends them."""
+    host.wait_back()
+    with session(host.address) as api:
+        vm = str(api.VM.clone(template(api), "spare"))
+        api.VM.provision(vm)
+    yield vm
+    host.wait_back()
+    with session(host.address) as api:
+        if vm in api.VM.get_all_records():
+            remove_vm(api, vm)
+
+
+def assert_answers(address: str) -> None:
+    assert guest_state(address)["ticks"] > 0
+
+
+# Restart and kill
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+def test_guests_run_on_while_cardumed_is_away_and_the_api_tells_the_truth_when_it_is_back(
+    host: CrashHost, guest: str, how: str
+) -> None:
+    with session(host.address) as api:
+        (vm,) = api.VM.get_by_name_label(guest)
+        address = guest_address(api, guest)
+        before = guest_state(address)
+        domid = api.VM.get_domid(vm)
+        token = api.event.__getattr__("from")(["vm"], "", 0.0)["token"]
+        waiting = begin(lambda: wait_for_events(host, token))
+        time.sleep(0.5)
+        if how == "restart":
+            host.run("systemctl", "restart", "cardumed")
+        else:
+            host.kill_daemon()
+        assert not waiting.end(), "a client that waited for events was not told that the server went away"
+    host.wait_back()
+    assert_goes_on(address, before)
+    assert_whole(host)
+    with session(host.address) as api:
+        record = api.VM.get_record(vm)
+        assert record["power_state"] == "Running"
+        assert record["domid"] == domid
+        assert record["resident_on"] == api.host.get_all()[0]
+        (console,) = record["consoles"]
+        assert api.console.get_protocol(console) == "rfb"
+        assert guest_address(api, guest) == address
+        events = api.event.__getattr__("from")(["vm"], "", 5.0)["events"]
+        assert "Running" in [event["snapshot"]["power_state"] for event in events if event["ref"] == vm]
+
+
+def wait_for_events(host: CrashHost, token: str) -> Any:
+    with session(host.address) as api:
+        now = api.event.__getattr__("from")(["vm"], "", 0.0)["token"]
+        while True:  # what happens meanwhile is of no interest: the end of the connection is
+            now = api.event.__getattr__("from")(["vm"], now, 30.0)["token"]
+
+
+@pytest.mark.parametrize("ending", ["ended by others", "QEMU killed"])
+def test_a_guest_that_ended_while_cardumed_was_away_is_halted_afterwards(
+    host: CrashHost, spare: str, ending: str
+) -> None:
+    with session(host.address) as api:
+        api.VM.start(spare, False, False)
+        uuid = api.VM.get_uuid(spare)
+    host.run("systemctl", "stop", "cardumed")
+    try:
+        if ending == "QEMU killed":
+            host.kill_guest(uuid)
+        else:
+            host.run("virsh", "destroy", uuid)
+        eventually(lambda: assert_equal(uuid in host.running_guests(), False))
+    finally:
+        host.run("systemctl", "start", "cardumed")
+    host.wait_back()
+    with session(host.address) as api:
+        assert api.VM.get_power_state(spare) == "Halted"
+        assert api.VM.get_consoles(spare) == []
+    assert_whole(host)
+
+
+def assert_equal(found: Any, wanted: Any) -> None:
+    assert found == wanted
+
+
+def test_a_guest_that_was_started_just_before_the_kill_is_adopted(host: CrashHost, spare: str) -> None:
+    with session(host.address) as api:
+        api.VM.start(spare, False, False)
+    host.kill_daemon()
+    host.wait_back()
+    with session(host.address) as api:
+        assert api.VM.get_power_state(spare) == "Running"
+        assert len(api.VM.get_consoles(spare)) == 1
+    assert_whole(host)
+
+
+# Kills in the middle of work
+
+
+@dataclass
+class Stage:
+    """What a piece of work is done with."""
+
+    api: Any
+    sr: str
+    disk: str
+    vm: str
+
+
+Work = Callable[[Stage], Any]
+
+
+def destroy_vm_with_its_disk(stage: Stage) -> None:
+    disk = stage.api.VBD.get_VDI(stage.api.VM.get_VBDs(stage.vm)[0])
+    stage.api.VM.destroy(stage.vm)
+    stage.api.VDI.destroy(disk)
+
+
+# Name → (the work, about how long it takes in seconds)
+ON_DISKS: dict[str, tuple[Work, float]] = {
+    "VM.clone": (lambda stage: stage.api.VM.clone(template(stage.api), "half-cloned"), 0.3),
+    "VDI.create": (lambda stage: stage.api.VDI.create(vdi_record(stage.sr, "half-created")), 0.1),
+    "VDI.clone": (lambda stage: stage.api.VDI.clone(template_disk(stage.api), {}), 0.3),
+    "VDI.copy": (lambda stage: stage.api.VDI.copy(template_disk(stage.api), stage.sr, NULL, NULL), 0.3),
+    "VDI.resize": (lambda stage: stage.api.VDI.resize(stage.disk, str(8 * MIB)), 0.1),
+    "VDI.destroy": (lambda stage: stage.api.VDI.destroy(stage.disk), 0.06),
+    "VM.destroy": (destroy_vm_with_its_disk, 0.15),
+    "SR.scan": (lambda stage: stage.api.SR.scan(stage.sr), 0.1),
+}
+
+
+def template_disk(api: Any) -> str:
+    return str(api.VBD.get_VDI(api.VM.get_VBDs(template(api))[0]))
+
+
+def tidy(host: CrashHost) -> None:
+    """Remove what half-done work made when it came to its end all the same."""
+    with session(host.address) as api:
+        for vm, record in api.VM.get_all_records().items():
+            if record["name_label"] in ("half-cloned", "half-way", "half-started"):
+                if record["power_state"] != "Halted":
+                    api.VM.hard_shutdown(vm)
+                api.VM.destroy(vm)
+        in_use = {drive["VDI"] for drive in api.VBD.get_all_records().values()}
+        for vdi in api.SR.get_VDIs(local_sr(api)):
+            if vdi not in in_use and api.VDI.get_type(vdi) == "user":
+                api.VDI.destroy(vdi)
+
+
+def crash_during(host: CrashHost, name: str, seed: int, crash: Callable[[], None]) -> bool:
+    """One round: work, a crash at a random point of it, and what must hold afterwards; True if it was acknowledged."""
+    chance = random.Random(f"{name} {seed}")
+    work, takes_s = ON_DISKS[name]
+    host.wait_back()
+    with session(host.address) as api:
+        vm = api.VM.clone(template(api), "half-way")
+        api.VM.provision(vm)
+        sr = local_sr(api)
+        stage = Stage(api, sr, str(api.VDI.create(vdi_record(sr, "half-way"))), vm)
+        with Writer(host, chance) as writer:
+            time.sleep(0.5)
+            begun = begin(lambda: work(stage))
+            time.sleep(chance.uniform(0, 2 * takes_s))
+            crash()
+            acknowledged = begun.end()
+            host.wait_back()
+    assert writer.acknowledged > 0
+    writer.assert_kept()
+    assert_whole(host)
+    with session(host.address) as api:
+        assert_outcome(api, name, stage, begun.answer, acknowledged)
+    tidy(host)
+    assert_whole(host)
+    return acknowledged
+
+
+def assert_outcome(api: Any, name: str, stage: Stage, answer: Any, acknowledged: bool) -> None:
+    """Work that was acknowledged is done; other work is done or not, never half."""
+    vdis, vms = api.VDI.get_all_records(), api.VM.get_all_records()
+    if name in ("VDI.create", "VDI.clone", "VDI.copy") and acknowledged:
+        assert answer in vdis
+    if name == "VM.clone":
+        clones = [vm for vm in vms.values() if vm["name_label"] == "half-cloned"]
+        assert len(clones) == 1 if acknowledged else len(clones) <= 1
+        assert all(len(vm["VBDs"]) == 1 and len(vm["VIFs"]) == 1 for vm in clones)
+    if name == "VDI.resize":
+        sizes = [8 * MIB] if acknowledged else [4 * MIB, 8 * MIB]
+        assert int(vdis[stage.disk]["virtual_size"]) in sizes
+    if name == "VDI.destroy" and acknowledged:
+        assert stage.disk not in vdis
+    if name == "VM.destroy" and acknowledged:
+        assert stage.vm not in vms
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", sorted(ON_DISKS))
+def test_a_kill_in_the_middle_of_work_on_disks_leaves_the_old_or_the_new(
+    host: CrashHost, name: str, seed: int
+) -> None:
+    crash_during(host, name, seed, host.kill_daemon)
+
+
+@pytest.mark.parametrize(("name", "seed"), [("VM.clone", 1), ("VDI.create", 2), ("VM.destroy", 3)])
+def test_a_power_cut_in_the_middle_of_work_on_disks_leaves_the_old_or_the_new(
+    host: CrashHost, name: str, seed: int
+) -> None:
+    crash_during(host, name, seed + 100, host.cut_power)
