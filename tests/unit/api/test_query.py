@@ -36,7 +36,8 @@ def test_expressions_bind_as_the_grammar_says(text, tree):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tru", "truefalse", "field a = b", '"a"', '"a" = ', "(true", "true)", "true and", '"a', "(" * 200 + "true"]
+    "text",
+    ["", "tru", "truefalse", "field a = b", '"a"', '"a" = ', "(true", "true)", "true and", '"a', "(" * 200 + "true"],
 )
 def test_what_is_no_expression_is_refused(text):
     with pytest.raises(ApiError, match="INVALID_VALUE"):

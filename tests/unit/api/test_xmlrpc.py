@@ -135,7 +135,9 @@ def test_a_value_written_is_read_back_by_any_client_and_by_us(pair):
     (answer,), _ = xmlrpc.client.loads(wire.success(text))
     assert isinstance(answer, dict)
     assert answer["Status"] == "Success"
-    read = wire.parse_request(f"<methodCall><methodName>m</methodName><params><param>{text}</param></params></methodCall>".encode())
+    read = wire.parse_request(
+        f"<methodCall><methodName>m</methodName><params><param>{text}</param></params></methodCall>".encode()
+    )
     assert from_plain(read.params[0], of) == value
 
 
