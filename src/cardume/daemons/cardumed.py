@@ -1,1 +1,122 @@
 """cardumed: the daemon of a host. Here real objects are built and put together; what they do is elsewhere."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+
+from cardume.api.authentication import PasswordAuthenticator
+from cardume.api.server import Listen, Parts, load_messages, serve
+from cardume.api.tls import server_context
+from cardume.daemons.accounts import AccountFile
+from cardume.daemons.config import Config, ConfigError, load
+from cardume.daemons.hosts import OneHost
+from cardume.daemons.notify import notify
+from cardume.daemons.upkeep import Upkeep
+from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.roles import Role
+from cardume.datamodel.vm import VM
+from cardume.hostops.guests.accel import acceleration
+from cardume.hostops.guests.libvirt_guests import LibvirtGuests
+from cardume.hostops.hands import Hands
+from cardume.hostops.host_facts import read_host_facts
+from cardume.hostops.network.linux_bridges import LinuxBridges
+from cardume.hostops.storage.copy import QemuCopier
+from cardume.hostops.storage.driver import StorageDriver
+from cardume.hostops.storage.ext import ExtDriver
+from cardume.hostops.storage.iso import IsoDriver
+from cardume.messages.call import Call, Caller, TaskHandle
+from cardume.messages.inventory import ThisHost, record_host
+from cardume.messages.lifecycle import derive_allowed_operations
+from cardume.messages.vm_power import start
+from cardume.pooldb.objects import Objects
+from cardume.pooldb.sqlite import SQLiteStore
+
+log = structlog.get_logger()
+
+
+async def run(config: Config) -> None:
+    """Run the daemon until it is told to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    load_messages()
+    async with _daemon(config):
+        notify("READY=1")
+        await stop.wait()
+        notify("STOPPING=1")
+
+
+@asynccontextmanager
+async def _daemon(config: Config) -> AsyncIterator[None]:
+    """Everything that runs, from the database up; left in reverse."""
+    async with AsyncExitStack() as stack:
+        db = await Objects.open(await SQLiteStore.open(config.database))
+        stack.push_async_callback(db.close)
+        db.derive_with(derive_allowed_operations)
+        found = await acceleration()
+        guests = await stack.enter_async_context(LibvirtGuests(found.accelerator))
+        storage: dict[str, StorageDriver] = {driver.type: driver for driver in (ExtDriver(), IsoDriver())}
+        hands = Hands(guests, storage, QemuCopier(), LinuxBridges())
+        facts = await read_host_facts()
+        this = ThisHost(config.host_uuid, config.name_label, config.management_bridge, time.time())
+        host = await record_host(db, this, facts, storage, found.accelerator)
+        hosts = OneHost(host, hands)
+        upkeep = Upkeep(db, hands, host)
+        await upkeep.recover()
+        accounts = PasswordAuthenticator(AccountFile(config.passwords))
+        parts = Parts(db=db, hosts=hosts, localhost=host, authenticator=accounts, passwords=accounts)
+        listen = Listen(
+            tls=server_context(config.tls_files),
+            port=config.listen_port,
+            redirect_port=config.redirect_port or None,
+            unix_socket=config.socket,
+        )
+        server = await stack.enter_async_context(serve(parts, listen))
+        root = Caller(NULL, "root", Role.LOCAL_ROOT, is_local_superuser=True, originator="cardumed")
+
+        async def start_vm(vm: Ref[VM]) -> None:
+            """Start a VM on the daemon's own account."""
+
+            async def work(task: TaskHandle) -> None:
+                await start(Call(db, root, task, hosts, host, log), vm, start_paused=False, force=False)
+
+            await server.tasks.run("VM.start", root, work)
+
+        await stack.enter_async_context(upkeep.running(start_vm))
+        yield
+
+
+def main() -> None:
+    """Entry point of the unit `cardumed.service`."""
+    try:
+        config = load()
+    except ConfigError as fault:
+        sys.exit(f"cardumed: {fault}")
+    configure_logging(config.log_level)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run(config))
+
+
+def configure_logging(level: str) -> None:
+    """Events with keys, one line each, to standard error: the journal keeps them with their time."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["level", "event"], bool_as_flag=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from cardume.api.tls import HostFiles
+
 CONFIG = Path("/etc/cardume/cardume.toml")
 STATE = Path("/var/lib/cardume")
 RUN = Path("/run/cardume")
@@ -36,8 +38,8 @@ class Config:
         return self.state / "passwd"
 
     @property
-    def certificate(self) -> Path:
-        return self.state / "tls" / "host.pem"
+    def tls_files(self) -> HostFiles:
+        return HostFiles(self.state / "tls" / "host.pem", self.state / "tls" / "host.key")
 
     @property
     def socket(self) -> Path:
@@ -68,8 +70,10 @@ def parse(text: str, source: str = "configuration") -> Config:
         wanted = int if known[name].type is int else str
         if not isinstance(value, wanted) or isinstance(value, bool):
             raise ConfigError(f"{source}: {name} must be {'a number' if wanted is int else 'a text'}")
-    paths = {name: Path(values[name]) for name in ("state", "run") if name in values}
-    return Config(**{**values, **paths})
+    for name in ("state", "run"):
+        if name in values:
+            values[name] = Path(values[name])
+    return Config(**values)
 
 
 def render(config: Config) -> str:
@@ -84,4 +88,5 @@ def render(config: Config) -> str:
     return "".join(lines)
 
 
-_ESCAPES = {ord("\\"): "\\\\", ord('"'): '\\"', **{code: f"\\u{code:04x}" for code in (*range(0x20), 0x7F)}}
+_CONTROL = {code: f"\\u{code:04x}" for code in (*range(0x20), 0x7F)}
+_ESCAPES: dict[int, str] = {ord("\\"): "\\\\", ord('"'): '\\"', **_CONTROL}

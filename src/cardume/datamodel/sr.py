@@ -145,7 +145,7 @@ class SR:
 
     @message(errors=("SR_HAS_PBD",))
     def destroy(sr) -> None:
-        """Delete the SR and every disk on it. No PBD of it may be plugged except the one used for deleting."""
+        """Delete the SR, which must hold no disks any more. No PBD of it may be plugged."""
 
     @message()
     @staticmethod

@@ -1,6 +1,5 @@
 """The database's picture of this host, made at the first start and brought up to date at every later one."""
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,11 +13,12 @@ from cardume.datamodel.network import Network
 from cardume.datamodel.pif import PIF, IpConfigurationMode
 from cardume.datamodel.pif_metrics import PIFMetrics
 from cardume.datamodel.pool import Pool
-from cardume.datamodel.refs import Ref
+from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.sm import SM
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
-from cardume.hostops.host_facts import HostFacts, Nic
+from cardume.hostops.host_facts import HostFacts
+from cardume.hostops.host_parsers import NIC
 from cardume.hostops.storage.driver import StorageDriver
 from cardume.messages.templates import blank_vm, ensure_templates
 from cardume.messages.vm_state import ensure_metrics
@@ -43,7 +43,7 @@ class ThisHost:
 async def record_host(
     db: Database, this: ThisHost, facts: HostFacts, drivers: Mapping[str, StorageDriver], guest_vms: str
 ) -> Ref[Host]:
-    """Write what is true of this host into the database; its reference. `guest_vms` tells how guests run: kvm or tcg."""
+    """Write what is true of this host into the database; its reference. `guest_vms`: what runs guests, kvm or tcg."""
     async with db.transaction() as txn:
         host = _ensure_host(txn, this, facts, guest_vms)
         _ensure_pool(txn, host)
@@ -60,7 +60,7 @@ async def record_host(
 def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: str) -> Ref[Host]:
     found = next((ref for ref, host in txn.all(Host).items() if host.uuid == this.uuid), None)
     management = next((nic for nic in facts.nics if nic.bridge == this.management_bridge), None)
-    fields = _host_fields(this, facts, guest_vms, management.ipv4_address if management else "")
+    fields = _host_fields(this, facts, guest_vms, management.ipv4.address if management and management.ipv4 else "")
     if found is None:
         made = Host(
             uuid=this.uuid,
@@ -69,6 +69,8 @@ def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: 
             enabled=True,
             logging={},
             other_config={},
+            suspend_image_sr=NULL,
+            crash_dump_sr=NULL,
             **fields,
         )
         found = txn.create(made)
@@ -76,7 +78,7 @@ def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: 
         txn.update(found, **fields)
     times = {"boot_time": _unix(facts.boot_time), "agent_start_time": _unix(this.agent_start)}
     txn.update(found, other_config={**txn.get(found).other_config, **times})
-    metrics = txn.create(HostMetrics(live=True, memory_total=facts.memory_total_bytes, last_updated=datetime.now(UTC)))
+    metrics = txn.create(HostMetrics(live=True, memory_total=facts.memory.total_bytes, last_updated=datetime.now(UTC)))
     txn.update(found, metrics=metrics)
     return found
 
@@ -95,7 +97,7 @@ def _host_fields(this: ThisHost, facts: HostFacts, guest_vms: str, address: str)
         "cpu_info": _cpu_info(facts),
         "cpu_configuration": {},
         "chipset_info": {"iommu": "false"},
-        "bios_strings": dict(facts.bios_strings),
+        "bios_strings": _bios_strings(facts),
         "license_params": {"expiry": "29991231T23:59:59Z", "restrict_zstd_export": "false", "restrict_vtpm": "true"},
         "edition": "cardume",
         "editions": ("cardume",),
@@ -141,7 +143,7 @@ def _cpu_info(facts: HostFacts) -> dict[str, str]:
         "threads_per_core": cpu.threads_per_core,
         "vendor": cpu.vendor,
         "speed": f"{cpu.speed_mhz:.3f}",
-        "modelname": cpu.modelname,
+        "modelname": cpu.model_name,
         "family": cpu.family,
         "model": cpu.model,
         "stepping": cpu.stepping,
@@ -156,11 +158,21 @@ def _cpu_info(facts: HostFacts) -> dict[str, str]:
 def _ensure_pool(txn: Transaction, host: Ref[Host]) -> None:
     facts = txn.get(host)
     cpu_info = {**facts.cpu_info, "features_hvm_host": "", "features_pv_host": ""}
-    shared = {"cpu_info": cpu_info, "restrictions": dict(facts.license_params)}
+    shared: dict[str, Any] = {"cpu_info": cpu_info, "restrictions": dict(facts.license_params)}
     for pool in txn.all(Pool):
         txn.update(pool, **shared)
         return
-    txn.create(Pool(name_label="", name_description="", master=host, other_config={}, **shared))
+    made = Pool(
+        name_label="",
+        name_description="",
+        master=host,
+        default_SR=NULL,
+        suspend_image_SR=NULL,
+        crash_dump_SR=NULL,
+        other_config={},
+        **shared,
+    )
+    txn.create(made)
 
 
 def _record_cpus(txn: Transaction, host: Ref[Host], facts: HostFacts) -> None:
@@ -174,10 +186,10 @@ def _record_cpus(txn: Transaction, host: Ref[Host], facts: HostFacts) -> None:
                 host=host,
                 number=number,
                 vendor=facts.cpu.vendor,
-                modelname=facts.cpu.modelname,
-                family=facts.cpu.family,
-                model=facts.cpu.model,
-                stepping=str(facts.cpu.stepping),
+                modelname=facts.cpu.model_name,
+                family=_number(facts.cpu.family),
+                model=_number(facts.cpu.model),
+                stepping=facts.cpu.stepping,
                 speed=int(facts.cpu.speed_mhz),
                 flags=" ".join(facts.cpu.flags),
             )
@@ -188,10 +200,12 @@ def _record_nics(txn: Transaction, host: Ref[Host], this: ThisHost, facts: HostF
     """A PIF for each card, on the network of the card's bridge."""
     known = {txn.get(pif).device: pif for pif in txn.get(host).PIFs}
     for nic in facts.nics:
-        fields = _pif_fields(nic, this.management_bridge)
+        if nic.bridge is None:
+            continue  # guests cannot use it: `cardume host setup` gives each card its bridge
+        fields = _pif_fields(nic, this, facts)
         pif = known.pop(nic.name, None)
         if pif is None:
-            network = _ensure_network(txn, nic)
+            network = _ensure_network(txn, nic, nic.bridge)
             pif = txn.create(
                 PIF(host=host, device=nic.name, network=network, VLAN=-1, physical=True, other_config={}, **fields)
             )
@@ -205,27 +219,28 @@ def _record_nics(txn: Transaction, host: Ref[Host], this: ThisHost, facts: HostF
         txn.update(gone, currently_attached=False)
 
 
-def _pif_fields(nic: Nic, management_bridge: str) -> dict[str, Any]:
-    has_address = bool(nic.ipv4_address)
+def _pif_fields(nic: NIC, this: ThisHost, facts: HostFacts) -> dict[str, Any]:
+    is_management = nic.bridge == this.management_bridge
+    ipv4 = nic.ipv4
     return {
         "MAC": nic.mac,
         "MTU": nic.mtu,
-        "management": nic.bridge == management_bridge,
-        "currently_attached": bool(nic.bridge),
-        "ip_configuration_mode": IpConfigurationMode.STATIC if has_address else IpConfigurationMode.NONE,
-        "IP": nic.ipv4_address,
-        "netmask": str(ipaddress.IPv4Network(f"0.0.0.0/{nic.ipv4_prefix}").netmask) if has_address else "",
-        "gateway": nic.gateway,
-        "DNS": ",".join(nic.dns),
+        "management": is_management,
+        "currently_attached": nic.bridge is not None,
+        "ip_configuration_mode": IpConfigurationMode.STATIC if ipv4 else IpConfigurationMode.NONE,
+        "IP": ipv4.address if ipv4 else "",
+        "netmask": ipv4.netmask if ipv4 else "",
+        "gateway": ipv4.gateway if ipv4 else "",
+        "DNS": ",".join(facts.dns) if is_management else "",
     }
 
 
-def _ensure_network(txn: Transaction, nic: Nic) -> Ref[Network]:
+def _ensure_network(txn: Transaction, nic: NIC, bridge: str) -> Ref[Network]:
     for ref, network in txn.all(Network).items():
-        if network.bridge == nic.bridge:
+        if network.bridge == bridge:
             return ref
     name = f"Pool-wide network associated with {nic.name}"
-    return txn.create(Network(name_label=name, bridge=nic.bridge, MTU=nic.mtu, other_config={}))
+    return txn.create(Network(name_label=name, bridge=bridge, MTU=nic.mtu, other_config={}))
 
 
 def _record_drivers(txn: Transaction, drivers: Mapping[str, StorageDriver]) -> None:
@@ -265,6 +280,23 @@ def _ensure_control_domain(txn: Transaction, host: Ref[Host], this: ThisHost, fa
     domain = txn.create(record)
     txn.update(domain, power_state=VMPowerState.RUNNING, resident_on=host, domid=0, affinity=host)
     txn.update(host, control_domain=domain)
+
+
+def _bios_strings(facts: HostFacts) -> dict[str, str]:
+    """The machine's identity under XenServer's names."""
+    names = {
+        "bios-vendor": "bios_vendor",
+        "bios-version": "bios_version",
+        "system-manufacturer": "sys_vendor",
+        "system-product-name": "product_name",
+        "system-version": "product_version",
+        "system-serial-number": "product_serial",
+    }
+    return {theirs: facts.dmi[ours] for theirs, ours in names.items() if ours in facts.dmi}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
 
 
 def _unix(seconds: float) -> str:

@@ -8,7 +8,7 @@ from cardume.datamodel.host import Host
 from cardume.datamodel.pbd import PBD
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import NULL, Ref, new_uuid
-from cardume.datamodel.sr import SR, StorageOperations
+from cardume.datamodel.sr import SR, StorageOperation
 from cardume.datamodel.vdi import VDI
 from cardume.hostops.storage.driver import Repository, Volume
 from cardume.messages.call import Call
@@ -81,7 +81,7 @@ async def introduce(
 
 @implements(SR.scan, as_task=True)
 async def scan(call: Call, sr: Ref[SR]) -> None:
-    async with operation(call, sr, StorageOperations.SCAN):
+    async with operation(call, sr, StorageOperation.SCAN):
         await _scan(call, sr)
 
 
@@ -92,14 +92,14 @@ async def update(call: Call, sr: Ref[SR]) -> None:
 
 @implements(SR.forget)
 async def forget(call: Call, sr: Ref[SR]) -> None:
-    async with operation(call, sr, StorageOperations.FORGET):
+    async with operation(call, sr, StorageOperation.FORGET):
         _assert_detached(call, sr)
         await _forget_records(call, sr)
 
 
 @implements(SR.destroy, as_task=True)
 async def destroy(call: Call, sr: Ref[SR]) -> None:
-    async with operation(call, sr, StorageOperations.DESTROY):
+    async with operation(call, sr, StorageOperation.DESTROY):
         _assert_detached(call, sr)
         record = call.db.get(sr)
         if not record.PBDs:
@@ -178,6 +178,7 @@ def _sr_record(
         type=repo.type,
         content_type=repo.content_type,
         shared=shared,
+        physical_size=0,
         other_config={},
         sm_config=dict(sm_config),
     )

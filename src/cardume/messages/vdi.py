@@ -5,8 +5,8 @@ from typing import Any
 
 from cardume.datamodel import errors
 from cardume.datamodel.refs import Ref
-from cardume.datamodel.sr import SR, StorageOperations
-from cardume.datamodel.vdi import VDI, VDIOperations, VDIType
+from cardume.datamodel.sr import SR, StorageOperation
+from cardume.datamodel.vdi import VDI, VDIOperation, VDIType
 from cardume.hostops.storage.driver import Volume
 from cardume.messages.call import Call
 from cardume.messages.failures import storage_failures
@@ -22,7 +22,7 @@ from cardume.messages.vdi_records import vdi_draft
 async def create(call: Call, args: VDI) -> Ref[VDI]:
     if args.virtual_size <= 0:
         raise errors.INVALID_VALUE("virtual_size", args.virtual_size)
-    async with operation(call, args.SR, StorageOperations.VDI_CREATE), AsyncExitStack() as undo:
+    async with operation(call, args.SR, StorageOperation.VDI_CREATE), AsyncExitStack() as undo:
         host = reachable_host(call.db, args.SR)
         draft = vdi_draft(
             args.SR,
@@ -63,7 +63,7 @@ def _wanted_format(args: VDI) -> str | None:
 @implements("VDI.destroy", as_task=True)
 async def destroy(call: Call, self: Ref[VDI]) -> None:
     sr = call.db.get(self).SR
-    async with operation(call, self, VDIOperations.DESTROY):
+    async with operation(call, self, VDIOperation.DESTROY):
         host = reachable_host(call.db, sr)
         _assert_writable_sr(call, sr)
         # The mark goes first: a crash from here on ends with the disk gone, not with a record without a disk.
@@ -73,13 +73,13 @@ async def destroy(call: Call, self: Ref[VDI]) -> None:
 
 @implements(VDI.forget)
 async def forget(call: Call, vdi: Ref[VDI]) -> None:
-    async with operation(call, vdi, VDIOperations.FORGET):
+    async with operation(call, vdi, VDIOperation.FORGET):
         await call.db.delete(vdi)
 
 
 @implements(VDI.resize, as_task=True)
 async def resize(call: Call, vdi: Ref[VDI], size: int) -> None:
-    async with operation(call, vdi, VDIOperations.RESIZE):
+    async with operation(call, vdi, VDIOperation.RESIZE):
         record = call.db.get(vdi)
         if size < record.virtual_size:
             raise errors.VDI_TOO_SMALL(vdi, record.virtual_size)
@@ -93,7 +93,7 @@ async def resize(call: Call, vdi: Ref[VDI], size: int) -> None:
 
 @implements(VDI.clone, as_task=True)
 async def clone(call: Call, vdi: Ref[VDI], driver_params: dict[str, str]) -> Ref[VDI]:
-    async with operation(call, vdi, VDIOperations.CLONE), AsyncExitStack() as undo:
+    async with operation(call, vdi, VDIOperation.CLONE), AsyncExitStack() as undo:
         new, made = await clone_into(call, vdi, undo)
         async with call.db.transaction() as txn:
             complete(txn, new, made)
@@ -119,7 +119,7 @@ async def clone_into(call: Call, vdi: Ref[VDI], undo: AsyncExitStack, **more: An
 async def copy(call: Call, vdi: Ref[VDI], sr: Ref[SR], base_vdi: Ref[VDI], into_vdi: Ref[VDI]) -> Ref[VDI]:
     if not base_vdi.is_null:
         raise errors.NOT_IMPLEMENTED("VDI.copy of a difference")
-    async with operation(call, vdi, VDIOperations.COPY), AsyncExitStack() as undo:
+    async with operation(call, vdi, VDIOperation.COPY), AsyncExitStack() as undo:
         if not into_vdi.is_null:
             return await _copy_over(call, vdi, into_vdi)
         new, made = await copy_into(call, vdi, sr, undo)
@@ -135,7 +135,7 @@ async def copy_into(
 ) -> tuple[Ref[VDI], Volume]:
     """An incomplete copy of a disk in any SR that the host of the source reaches."""
     record = call.db.get(vdi)
-    if record.SR == sr:
+    if sr == record.SR:
         return await clone_into(call, vdi, undo, **more)
     host = reachable_host(call.db, sr)
     hands = call.hosts.hands(host)
@@ -162,7 +162,7 @@ async def _copy_over(call: Call, vdi: Ref[VDI], into: Ref[VDI]) -> Ref[VDI]:
     source, target = call.db.get(vdi), call.db.get(into)
     if target.virtual_size < source.virtual_size:
         raise errors.VDI_TOO_SMALL(into, source.virtual_size)
-    async with operation(call, into, VDIOperations.COPY), AsyncExitStack() as opened:
+    async with operation(call, into, VDIOperation.COPY), AsyncExitStack() as opened:
         host = reachable_host(call.db, target.SR)
         hands = call.hosts.hands(host)
         reading = await open_volume(call.db, hands, host, vdi, writable=False, undo=opened)

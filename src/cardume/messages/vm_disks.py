@@ -2,43 +2,35 @@
 
 from contextlib import AsyncExitStack
 
-from cardume.datamodel import errors
+from cardume.core.devices import device_name
+from cardume.core.vbd_lifecycle import assert_can_open
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.vbd import VBD, VBDMode, VBDType
 from cardume.datamodel.vm import VM
 from cardume.hostops.guests.guest import DiskSource
 from cardume.hostops.hands import Hands
-from cardume.messages.storage_values import close_volume, open_volume, repository
+from cardume.messages.facts import disk_facts
+from cardume.messages.storage_values import close_volume, open_volume
 from cardume.pooldb.db import Database, Reader, Transaction
 
 
 def assert_attachable(db: Reader, vbd_ref: Ref[VBD], host: Ref[Host]) -> None:
     """Raise the error that says why a VBD's disk cannot be opened on a host now."""
     vbd = db.get(vbd_ref)
-    if vbd.empty:
-        return
-    vdi = db.get(vbd.VDI)
-    repository(db, vdi.SR, host)
-    if vdi.missing:
-        raise errors.VDI_MISSING(vdi.SR, vbd.VDI)
-    writes = vbd.mode is VBDMode.RW and vbd.type is not VBDType.CD
-    if writes and vdi.read_only:
-        raise errors.VDI_READONLY(vbd.VDI)
-    others = [db.get(other) for other in vdi.VBDs if other != vbd_ref]
-    # A disk is never open for writing twice, whoever is first: the claim below is written before anything is opened.
-    if any(other.currently_attached and (writes or other.mode is VBDMode.RW) for other in others) and not vdi.sharable:
-        raise errors.VDI_IN_USE(vbd.VDI, "attach")
-    if vdi.current_operations:
-        operation = next(iter(vdi.current_operations.values()))
-        raise errors.OTHER_OPERATION_IN_PROGRESS("VDI", vbd.VDI, operation)
+    if not vbd.empty:
+        writes = vbd.mode is VBDMode.RW and vbd.type is not VBDType.CD
+        assert_can_open(disk_facts(db, vbd.VDI, vbd_ref, host), writes=writes)
 
 
 def claim(txn: Transaction, vbds: tuple[Ref[VBD], ...], host: Ref[Host]) -> None:
-    """Mark disks as attached, after checking that each may be."""
+    """Mark disks as attached, after checking that each may be.
+
+    A disk is never open for writing twice, whoever is first: the claim is written before anything is opened.
+    """
     for vbd in vbds:
         assert_attachable(txn, vbd, host)
-        txn.update(vbd, currently_attached=True)
+        txn.update(vbd, currently_attached=True, device=device_name(txn.get(vbd).userdevice))
 
 
 async def release(db: Database, vbds: tuple[Ref[VBD], ...]) -> None:

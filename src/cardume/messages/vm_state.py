@@ -30,8 +30,10 @@ def set_stopped(txn: Transaction, vm_ref: Ref[VM], state: VMPowerState = VMPower
     """The VM has no QEMU process any more: halted, or suspended with its memory in a VDI."""
     vm = txn.get(vm_ref)
     txn.update(vm_ref, power_state=state, resident_on=NULL, domid=-1)
-    for device in (*vm.VBDs, *vm.VIFs):
-        txn.update(device, currently_attached=False)
+    for vbd in vm.VBDs:
+        txn.update(vbd, currently_attached=False)
+    for vif in vm.VIFs:
+        txn.update(vif, currently_attached=False)
     for console in vm.consoles:
         txn.delete(console)
     if txn.find(vm.guest_metrics) is not None:

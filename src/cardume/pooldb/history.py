@@ -1,7 +1,7 @@
 """Watching a store that keeps its own log: read what is there, wait for more, never leave a gap."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from cardume.pooldb.store import Batch, StoreClosed
 
@@ -48,7 +48,7 @@ class Growth:
                 waiter.set_result(None)
 
 
-async def follow(read: ReadLog, growth: Growth, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
+async def follow(read: ReadLog, growth: Growth, prefix: str, from_revision: int) -> AsyncGenerator[Batch, None]:
     """Every batch from the revision on that touches the prefix."""
     upcoming = from_revision
     while True:

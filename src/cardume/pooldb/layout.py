@@ -58,10 +58,12 @@ class Layout:
         return {self.attributes[field.name]: zero(field.type) for field in kept}
 
     @cached_property
-    def stored_values(self) -> Callable[[Any], Any]:
-        """A function from a record to what the store keeps of it, for comparing."""
+    def stored_values(self) -> Callable[[Any], tuple[Any, ...]]:
+        """A function from a record to the tuple of what the store keeps of it."""
         names = [self.attributes[field.name] for field in self.stored_fields]
-        return operator.attrgetter(*names) if names else lambda record: None
+        if len(names) > 1:
+            return operator.attrgetter(*names)
+        return lambda record: tuple(getattr(record, name) for name in names)
 
     def targets(self, record: Any, attribute: str) -> tuple[Ref[Any], ...]:
         """The objects that a reference attribute names."""
@@ -71,10 +73,17 @@ class Layout:
     def check(self, values: Mapping[str, Any]) -> None:
         """Raise TypeError when a field is given a value of another type than declared."""
         for name, value in values.items():
+            if type(value) is self._usual_types.get(name):
+                continue
             if name not in self.cls.fields:
                 raise TypeError(f"{self.name} has no field {name}")
             if not conforms(value, self.cls.fields[name].type):
                 raise TypeError(f"{self.name}.{name}: expected {self.cls.fields[name].type}, got {value!r:.80}")
+
+    @cached_property
+    def _usual_types(self) -> Mapping[str, type | None]:
+        """The Python type whose values need no further look."""
+        return {field.name: _usual_type(field.type) for field in self.cls.fields.values()}
 
 
 def layouts(schema: Schema) -> dict[type, Layout]:
@@ -98,9 +107,21 @@ def _attribute(cls: XenClass, field: str) -> str:
     return field if field in cls.python.__dataclass_fields__ else field + "_"
 
 
-_PYTHON: Mapping[Prim, type | tuple[type, ...]] = {
+def _usual_type(of: WireType) -> type | None:
+    match of:
+        case Prim():
+            return _PYTHON[of]
+        case RefType():
+            return Ref
+        case EnumType(python=python):
+            return python
+    return None
+
+
+_PYTHON: Mapping[Prim, type] = {
     Prim.STRING: str,
-    Prim.FLOAT: (float, int),
+    Prim.INT: int,
+    Prim.FLOAT: float,
     Prim.BOOL: bool,
     Prim.DATETIME: datetime,
     Prim.VOID: type(None),
@@ -110,8 +131,8 @@ _PYTHON: Mapping[Prim, type | tuple[type, ...]] = {
 def conforms(value: Any, of: WireType) -> bool:
     """True when a Python value is one of the XenAPI type."""
     match of:
-        case Prim.INT:
-            return isinstance(value, int) and not isinstance(value, bool)
+        case Prim.INT | Prim.FLOAT:
+            return isinstance(value, int if of is Prim.INT else (int, float)) and not isinstance(value, bool)
         case Prim():
             return isinstance(value, _PYTHON[of])
         case RefType():

@@ -1,6 +1,6 @@
 """A store in memory: for tests, and for what need not outlive the process."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from cardume.pooldb.history import Growth, follow
 from cardume.pooldb.leases import LocalLease, LocalLeases
@@ -48,7 +48,7 @@ class MemoryStore:
                 self._leases.check(operation.lease)
         return self._write(operations)
 
-    def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
+    def watch(self, prefix: str, from_revision: int) -> AsyncGenerator[Batch, None]:
         return follow(self._read_log, self._growth, prefix, from_revision)
 
     async def lease(self, ttl_s: float) -> LocalLease:

@@ -15,12 +15,12 @@ import structlog
 from cardume.datamodel import errors
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.schema import Schema, schema
-from cardume.pooldb.codec import NO_EXTRA, encode
+from cardume.pooldb.codec import NO_EXTRA, Encoder
 from cardume.pooldb.commit import Writer
 from cardume.pooldb.feed import Feed
 from cardume.pooldb.layout import layouts
 from cardume.pooldb.load import load_objects
-from cardume.pooldb.store import Compare, Delete, Operation, OutcomeUnknown, Put, Store
+from cardume.pooldb.store import Compare, Delete, Operation, Put, Store
 from cardume.pooldb.tables import Changed, Tables
 from cardume.pooldb.transaction import Overlay
 from cardume.pooldb.upgrade import OBJECTS, stored_version, upgrade
@@ -42,6 +42,7 @@ class Objects:
         self._store = store
         self._writer = writer
         self._tables = tables
+        self._encoders = {python: Encoder(layout) for python, layout in tables.layouts.items()}
         self._extra: dict[Ref[Any], Mapping[str, Any]] = {}  # fields that another version stored
         self._cache: dict[Ref[Any], dict[str, Any]] = {}
         self._derive: Derive | None = None
@@ -188,16 +189,15 @@ class Objects:
             if record is None:
                 yield Delete(key)
             elif old is None or layout.stored_values(old) != layout.stored_values(record):
-                yield Put(key, encode(layout, record, self._extra.get(ref, NO_EXTRA)))
+                yield Put(key, self._encoders[type(record)].encode(record, self._extra.get(ref, NO_EXTRA)))
 
     async def _commit(self, operations: list[Operation], changed: Changed) -> None:
         try:
             await self._writer.commit(operations)
             self._publish(changed)
-        except OutcomeUnknown:
-            self._unsettled = changed
-            raise
         finally:
+            if self._writer.is_unsettled:
+                self._unsettled = changed
             self._lock.release()
 
     async def _settle(self) -> None:

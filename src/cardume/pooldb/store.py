@@ -1,6 +1,6 @@
 """The pool database's interface: keys and values with revisions, as etcd has them and SQLite can."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -148,7 +148,7 @@ class Store(Protocol):
         """
         ...
 
-    def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Batch]:
+    def watch(self, prefix: str, from_revision: int) -> AsyncGenerator[Batch, None]:
         """Every batch from a revision on, in order, without a gap; Compacted when that is too long ago."""
         ...
 

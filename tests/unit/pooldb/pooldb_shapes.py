@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from cardume.datamodel import wiretypes
 from cardume.datamodel.declare import REGISTRY, RO, RW, STATIC_RO, field, xenclass
-from cardume.datamodel.refs import Ref
+from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.schema import Schema
 from cardume.datamodel.schema import _derive as derive
 from cardume.datamodel.wiretypes import Set
@@ -41,11 +41,19 @@ class Fish:
 
     uuid: str = field(RO, "the object's unique identifier")
     name_label: str = field(RW, "its name", "")
-    pond: Ref[Pond] = field(STATIC_RO, "where it swims")
+    pond: Ref[Pond] = field(STATIC_RO, "where it swims", NULL)
     likes: Set[Ref[Pond]] = field(RW, "where it would rather swim", ())
     rules: Ref[Pond] = field(RO, "the pond that it rules")
     parent: Ref[Fish] = field(RO, "where it comes from")
     children: Set[Ref[Fish]] = field(RO, "where they come from", backref="PooldbFish.parent")
+
+
+@xenclass(name="PooldbReed")
+class Reed:
+    """Has a field that its constructor must be given."""
+
+    uuid: str = field(RO, "the object's unique identifier")
+    height: int = field(STATIC_RO, "how high it is")
 
 
 @xenclass(name="PooldbRipple", volatile=True)
@@ -71,4 +79,4 @@ def _private_schema(*classes: type) -> Schema:
     return Schema(derived, {cls.python: cls for cls in derived.values()})
 
 
-SHAPES = _private_schema(Pond, Fish, Ripple, Glance)
+SHAPES = _private_schema(Pond, Fish, Reed, Ripple, Glance)

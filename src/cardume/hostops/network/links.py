@@ -34,10 +34,11 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class DefaultRoute:
-    """An IPv4 default route."""
+class Route:
+    """A route by a gateway, or one that somebody wrote down; not those that follow from an address."""
 
-    gateway: str
+    destination: str  # "default" or a prefix
+    gateway: str  # empty: directly
     device: str
 
 
@@ -54,9 +55,10 @@ async def list_links() -> tuple[Link, ...]:
     return parse_links(await ip("-json", "-details", "address", "show"))
 
 
-async def list_default_routes() -> tuple[DefaultRoute, ...]:
-    """The IPv4 default routes, the best first."""
-    return parse_default_routes(await ip("-json", "-4", "route", "show", "default"))
+async def list_routes() -> tuple[Route, ...]:
+    """The routes of the main table that somebody configured, IPv4 before IPv6, the best default first."""
+    texts = [await ip("-json", family, "route", "show", "table", "main") for family in ("-4", "-6")]
+    return tuple(route for text in texts for route in parse_routes(text))
 
 
 def parse_links(text: str) -> tuple[Link, ...]:
@@ -64,11 +66,15 @@ def parse_links(text: str) -> tuple[Link, ...]:
     return tuple(_link(entry) for entry in _entries(text) if "ifname" in entry)
 
 
-def parse_default_routes(text: str) -> tuple[DefaultRoute, ...]:
-    """The output of `ip -json -4 route show default`."""
-    routes = [entry for entry in _entries(text) if "gateway" in entry and "dev" in entry]
+def parse_routes(text: str) -> tuple[Route, ...]:
+    """The output of `ip -json route show`, without what the kernel or a router's advertisement made."""
+    routes = [
+        entry
+        for entry in _entries(text)
+        if entry.get("protocol") not in ("kernel", "ra", "redirect") and "dst" in entry and "dev" in entry
+    ]
     routes.sort(key=lambda entry: int(entry.get("metric", 0)))
-    return tuple(DefaultRoute(str(entry["gateway"]), str(entry["dev"])) for entry in routes)
+    return tuple(Route(str(entry["dst"]), str(entry.get("gateway", "")), str(entry["dev"])) for entry in routes)
 
 
 def _link(entry: dict[str, Any]) -> Link:

@@ -11,13 +11,14 @@ import structlog
 
 from cardume.hostops.durable import sync_folder, write_text
 from cardume.hostops.errors import NetworkError, RunError
-from cardume.hostops.network.links import DefaultRoute, Link, ip, list_default_routes, list_links
+from cardume.hostops.network.links import Link, Route, ip, list_links, list_routes
 from cardume.hostops.network.networkd import BridgePlan, Dhcp, NoAddress, Static, plan_bridges, render
 from cardume.hostops.run import run
 
 FOLDER = Path("/etc/systemd/network")
 _NETWORKCTL_S = 20.0
 _POLL_S = 0.2
+_NETWORK_MANAGER = "NetworkManager"
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +29,8 @@ class NotOurNetwork(NetworkError):
     def __init__(self, nic: str, owner: str) -> None:
         super().__init__(
             f"{nic} is configured by {owner}, and Cardume changes systemd-networkd's files only. Nothing was changed. "
-            f"With {owner}, make a bridge xenbr0 (STP off, forward delay 0) with {nic} as its port and with {nic}'s "
-            f"MAC address, move {nic}'s addresses, gateway and name servers to it, and run this again"
+            f"Make a bridge xenbr0 yourself (STP off, forward delay 0) with {nic} as its port and {nic}'s MAC "
+            f"address, move {nic}'s addresses, gateway and name servers to it, and run this again"
         )
         self.nic = nic
         self.owner = owner
@@ -37,10 +38,10 @@ class NotOurNetwork(NetworkError):
 
 async def find_management_nic() -> str:
     """The interface with the best default route, or the bridge's card when there is a bridge already."""
-    routes = await list_default_routes()
-    if not routes:
+    devices = [route.device for route in await list_routes() if route.destination == "default"]
+    if not devices:
         raise NetworkError("this host has no default route: name its management interface")
-    device = routes[0].device
+    device = devices[0]
     cards = [link.name for link in await list_links() if link.master == device]
     return cards[0] if cards else device
 
@@ -50,12 +51,14 @@ async def plan_host_bridges(management: str) -> tuple[BridgePlan, ...]:
     links = await list_links()
     states = await _networkd_states()
     dns = {name: _name_servers(state) for name, state in states.items()}
-    plans = plan_bridges(links, await list_default_routes(), management=management, dns=dns)
+    plans = plan_bridges(links, await list_routes(), management=management, dns=dns)
     for plan in plans:
-        # A card without addresses may be unmanaged: networkd takes it when it gets a file for it.
-        managed = states.get(plan.nic, {}).get("AdministrativeState", "unmanaged") != "unmanaged"
-        if not states or not (managed or isinstance(plan.addressing, NoAddress)):
-            raise NotOurNetwork(plan.nic, await _find_owner(plan.nic))
+        if states.get(plan.nic, {}).get("AdministrativeState", "unmanaged") != "unmanaged":
+            continue
+        owner = await _find_owner(plan.nic)
+        # A card that nobody configures is free: networkd takes it when it gets a file for it.
+        if not states or owner == _NETWORK_MANAGER or not isinstance(plan.addressing, NoAddress):
+            raise NotOurNetwork(plan.nic, owner)
     return plans
 
 
@@ -79,7 +82,7 @@ async def apply(plans: Sequence[BridgePlan], *, folder: Path = FOLDER, timeout_s
     log.info("network_bridged", bridges=[plan.bridge for plan in plans])
 
 
-def list_missing(plans: Sequence[BridgePlan], links: Sequence[Link], routes: Sequence[DefaultRoute]) -> tuple[str, ...]:
+def list_missing(plans: Sequence[BridgePlan], links: Sequence[Link], routes: Sequence[Route]) -> tuple[str, ...]:
     """What the plans ask for and the host does not have, in words; empty when all is there."""
     found = {link.name: link for link in links}
     missing = []
@@ -93,16 +96,19 @@ def list_missing(plans: Sequence[BridgePlan], links: Sequence[Link], routes: Seq
         if card is not None and any("." in address.text for address in card.addresses):
             missing.append(f"{plan.nic} still has an address")
         has = {address.text for address in bridge.addresses}
-        gateways = {route.gateway for route in routes if route.device == plan.bridge}
+        has_gateways = {
+            route.gateway for route in routes if route.device == plan.bridge and route.destination == "default"
+        }
         match plan.addressing:
-            case Static(addresses, gateway, _):
+            case Static(addresses, gateways, _):
                 missing += [f"{plan.bridge} lacks {each}" for each in map(str, addresses) if each not in has]
-                if gateway and str(gateway) not in gateways:
-                    missing.append(f"no default route by {gateway} on {plan.bridge}")
-            case Dhcp(has_default_route):
-                if not any("." in text for text in has):
-                    missing.append(f"{plan.bridge} got no address by DHCP")
-                if has_default_route and not gateways:
+                lost = [each for each in map(str, gateways) if each not in has_gateways]
+                missing += [f"no default route by {each} on {plan.bridge}" for each in lost]
+            case Dhcp(address, has_default_route):
+                # Another address would cut off whoever set the host up, and be a stranger to its pool.
+                if address is not None and str(address) not in has:
+                    missing.append(f"{plan.bridge} did not get {address} by DHCP (reserve it for {plan.mac})")
+                if has_default_route and not has_gateways:
                     missing.append(f"no default route on {plan.bridge}")
             case NoAddress():
                 pass
@@ -114,7 +120,7 @@ async def _wait_until_there(plans: Sequence[BridgePlan], timeout_s: float) -> No
     try:
         async with asyncio.timeout(timeout_s):
             while True:
-                missing = list_missing(plans, await list_links(), await list_default_routes())
+                missing = list_missing(plans, await list_links(), await list_routes())
                 if not missing:
                     return
                 await asyncio.sleep(_POLL_S)
@@ -180,13 +186,13 @@ def _name_servers(state: dict[str, Any]) -> tuple[IPv4Address | IPv6Address, ...
 
 async def _find_owner(nic: str) -> str:
     """Who configures the card, for a sentence."""
-    for unit, name in (("NetworkManager.service", "NetworkManager"), ("networking.service", "ifupdown")):
+    for unit, name in (("NetworkManager.service", _NETWORK_MANAGER), ("networking.service", "ifupdown")):
         try:
             await run("systemctl", "--quiet", "is-active", unit, timeout_s=_NETWORKCTL_S)
         except RunError:
             continue
         return name
-    return "something that is not systemd-networkd"
+    return "another program than systemd-networkd"
 
 
 def _read(path: Path) -> str | None:

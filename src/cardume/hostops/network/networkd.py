@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
 
 from cardume.hostops.errors import NetworkError
 from cardume.hostops.network.interface import assert_interface_name
-from cardume.hostops.network.links import DefaultRoute, Link
+from cardume.hostops.network.links import Link, Route
 
 BRIDGE_PREFIX = "xenbr"
 _FILE_PREFIX = "00-cardume-"  # the first file that matches an interface counts: before everybody else's
@@ -17,14 +17,15 @@ class Static:
     """Addresses that stay, each with its prefix."""
 
     addresses: tuple[IPv4Interface | IPv6Interface, ...]
-    gateway: IPv4Address | None = None
+    gateways: tuple[IPv4Address | IPv6Address, ...] = ()
     dns: tuple[IPv4Address | IPv6Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Dhcp:
-    """Whatever the network's DHCP server gives."""
+    """Whatever the network's DHCP server gives; `address` is what it has given, to be kept."""
 
+    address: IPv4Interface | None = None
     has_default_route: bool = True
 
 
@@ -49,7 +50,7 @@ class BridgePlan:
 
 def plan_bridges(
     links: Sequence[Link],
-    routes: Sequence[DefaultRoute],
+    routes: Sequence[Route],
     *,
     management: str,
     dns: Mapping[str, tuple[IPv4Address | IPv6Address, ...]],
@@ -112,29 +113,34 @@ def _bridge_network(plan: BridgePlan) -> str:
             # Up without a cable: guests on this host reach each other through it all the same.
             network = ["LinkLocalAddressing=no", "IPv6AcceptRA=no", "ConfigureWithoutCarrier=yes"]
             return _sections(match, ("Link", ["RequiredForOnline=no"]), ("Network", network))
-        case Dhcp(has_default_route):
+        case Dhcp(_, has_default_route):
             # The card's address served as the name of the lease's holder; the bridge has the same one.
-            dhcp = ["ClientIdentifier=mac", f"UseRoutes={'yes' if has_default_route else 'no'}"]
+            dhcp = ["ClientIdentifier=mac", f"UseGateway={'yes' if has_default_route else 'no'}"]
             return _sections(match, ("Network", ["DHCP=ipv4", "IgnoreCarrierLoss=yes"]), ("DHCPv4", dhcp))
-        case Static(addresses, gateway, dns):
+        case Static(addresses, gateways, dns):
             # A pulled cable must not take the address away: what listens on it would have to start again.
             network = ["ConfigureWithoutCarrier=yes", *(f"Address={address}" for address in addresses)]
-            network += [f"Gateway={gateway}"] if gateway else []
+            network += [f"Gateway={gateway}" for gateway in gateways]
             network += [f"DNS={server}" for server in dns]
             return _sections(match, ("Network", network))
 
 
-def _addressing(card: Link, routes: Sequence[DefaultRoute], dns: tuple[IPv4Address | IPv6Address, ...]) -> Addressing:
-    """How the card has its addresses now."""
-    route = next((route for route in routes if route.device == card.name), None)
-    if any(address.dynamic and "." in address.text for address in card.addresses):
-        return Dhcp(has_default_route=route is not None)
+def _addressing(card: Link, routes: Sequence[Route], dns: tuple[IPv4Address | IPv6Address, ...]) -> Addressing:
+    """How the card has its addresses now; NetworkError when a bridge with the same could not be written."""
+    mine = [route for route in routes if route.device == card.name]
     static = [address.text for address in card.addresses if not address.dynamic]
+    leased = [address.text for address in card.addresses if address.dynamic and "." in address.text]
+    if leased:
+        if static:
+            raise NetworkError(f"{card.name} has an address by DHCP and {', '.join(static)}: keep one of the two ways")
+        return Dhcp(IPv4Interface(leased[0]), any(route.destination == "default" for route in mine))
+    if others := [route.destination for route in mine if route.destination != "default"]:
+        raise NetworkError(f"{card.name} has routes of its own ({', '.join(others)}): move it under a bridge by hand")
     if not static:
         return NoAddress()
     return Static(
-        addresses=tuple(IPv4Interface(text) if "." in text else IPv6Interface(text) for text in static),
-        gateway=IPv4Address(route.gateway) if route else None,
+        addresses=tuple(ip_interface(text) for text in static),
+        gateways=tuple(ip_address(route.gateway) for route in mine if route.gateway),
         dns=dns,
     )
 

@@ -27,6 +27,7 @@ SOCKETS = "/run/cardume/nbd"
 _GREETING = b"NBDMAGIC"
 _GREETING_S = 5.0
 _SYSTEMCTL_S = 30.0
+_LEAVING_LOOKS, _LOOK_S = 10, 0.1
 _QEMU_GROUPS = ("libvirt-qemu", "qemu", "kvm")  # as Debian, Fedora and plain QEMU name them
 
 log = structlog.get_logger(__name__)
@@ -57,7 +58,7 @@ class IsoExports:
     async def stop_unused(self, key: str) -> bool:
         """End the daemon unless a guest is connected to it; True when it is gone."""
         async with self._locks[key]:
-            if self.count_clients(key):
+            if await self._has_clients(key):
                 return False
             if await self._is_active(key):
                 await run("systemctl", "stop", unit_name(key), timeout_s=_SYSTEMCTL_S)
@@ -73,6 +74,14 @@ class IsoExports:
         """How many connections the daemon has now."""
         path = str(self._sockets / f"{key}.sock")
         return count_connections(Path("/proc/net/unix").read_text(errors="replace"), path)
+
+    async def _has_clients(self, key: str) -> bool:
+        """True when somebody stays connected; one that is just leaving is waited for."""
+        for _ in range(_LEAVING_LOOKS):
+            if not self.count_clients(key):
+                return False
+            await asyncio.sleep(_LOOK_S)
+        return True
 
     async def _is_active(self, key: str) -> bool:
         state = await run(

@@ -1,0 +1,130 @@
+"""What the daemon does without being asked: repairs after a stop, follows guests, asks their agents, tries again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from cardume.datamodel.errors import ApiError
+from cardume.datamodel.host import Host
+from cardume.datamodel.pbd import PBD
+from cardume.datamodel.refs import Ref
+from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import VMPowerState
+from cardume.hostops.errors import HostError, StorageError
+from cardume.hostops.hands import Hands
+from cardume.messages.guest_facts import refresh_guest_facts
+from cardume.messages.guest_watch import GuestWatch
+from cardume.messages.new_vdi import remove_incomplete
+from cardume.messages.storage_values import driver, repository
+from cardume.pooldb.db import Database
+
+log = structlog.get_logger()
+
+REPLUG_S = 30.0
+FACTS_S = 10.0
+YOUNG_FACTS_S = 1.0
+"""How often an agent is asked that has not answered yet: people wait for a new guest's address."""
+
+StartVM = Callable[[Ref[VM]], Awaitable[Any]]
+
+
+class Upkeep:
+    """The standing work of one host's daemon."""
+
+    def __init__(self, db: Database, hands: Hands, host: Ref[Host]) -> None:
+        self._db = db
+        self._hands = hands
+        self._host = host
+        self._watch = GuestWatch(db, hands, host)
+        self._to_replug: set[Ref[PBD]] = set()
+
+    async def recover(self) -> None:
+        """Make database and host agree after a stop of any kind; before anybody is served."""
+        await self._plug_again()
+        await self._watch.resync()
+        await remove_incomplete(self._db, self._hands, self._host)
+        await self._sweep()
+
+    @asynccontextmanager
+    async def running(self, start_vm: StartVM) -> AsyncIterator[None]:
+        """Do the standing work as long as the block lasts; `start_vm` starts a VM whose settings ask for it."""
+        async with asyncio.TaskGroup() as group:
+            work = [
+                group.create_task(self._watch.run()),
+                group.create_task(self._restart_guests(start_vm)),
+                group.create_task(self._every(YOUNG_FACTS_S, self._ask_agents)),
+                group.create_task(self._every(REPLUG_S, self._replug)),
+            ]
+            try:
+                yield
+            finally:
+                for task in work:
+                    task.cancel()
+
+    async def _every(self, period_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(period_s)
+            try:
+                await work()
+            except Exception:
+                log.exception("upkeep_failed", work=getattr(work, "__name__", ""))
+
+    async def _restart_guests(self, start_vm: StartVM) -> None:
+        while True:
+            vm = await self._watch.wants_restart.get()
+            try:
+                await start_vm(vm)
+            except ApiError as fault:
+                log.warning("restart_failed", vm=str(vm), error=fault.code)
+
+    async def _plug_again(self) -> None:
+        """Attach what was attached when the daemon stopped."""
+        attached = [ref for ref, pbd in self._db.all(PBD).items() if pbd.host == self._host and pbd.currently_attached]
+        await asyncio.gather(*(self._attach(ref) for ref in attached))
+
+    async def _replug(self) -> None:
+        for ref in list(self._to_replug):
+            if self._db.find(ref) is None or self._db.get(ref).currently_attached:
+                self._to_replug.discard(ref)
+            else:
+                await self._attach(ref)
+
+    async def _attach(self, ref: Ref[PBD]) -> None:
+        pbd = self._db.get(ref)
+        repo = repository(self._db, pbd.SR, self._host, attached=False)
+        try:
+            await driver(self._hands, repo.type).attach(repo)
+        except (StorageError, ApiError) as fault:
+            log.warning("sr_not_attached", sr=repo.uuid, error=str(fault))
+            self._to_replug.add(ref)
+            await self._db.update(ref, currently_attached=False)
+        else:
+            self._to_replug.discard(ref)
+            await self._db.update(ref, currently_attached=True)
+
+    async def _sweep(self) -> None:
+        """Let drivers remove what a crash left half-made in their repositories."""
+        for pbd in self._db.all(PBD).values():
+            if pbd.host != self._host or not pbd.currently_attached:
+                continue
+            repo = repository(self._db, pbd.SR, self._host)
+            known = frozenset(self._db.get(vdi).uuid for vdi in self._db.get(pbd.SR).VDIs)
+            try:
+                await driver(self._hands, repo.type).scan(repo, known=known)
+            except (HostError, ApiError) as fault:
+                log.warning("sr_not_swept", sr=repo.uuid, error=str(fault))
+
+    async def _ask_agents(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for ref, vm in self._db.all(VM).items():
+            if vm.power_state is not VMPowerState.RUNNING or vm.is_control_domain or vm.resident_on != self._host:
+                continue
+            known = self._db.find(vm.guest_metrics)
+            has_address = known is not None and bool(known.networks)
+            # A guest that told its address is asked now and then, each at a moment of its own.
+            if has_address and (int(now) + vm.domid) % int(FACTS_S):
+                continue
+            await refresh_guest_facts(self._db, self._hands, ref)

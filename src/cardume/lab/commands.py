@@ -1,0 +1,199 @@
+"""`cardume lab …`: the commands of the lab."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+import XenAPI
+from rich.console import Console
+from rich.progress import Progress as Bars
+from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cardume.lab import container, control, room, starting_point
+from cardume.lab.api import UNREACHABLE, session
+from cardume.lab.api import find_vm_address as api_address
+from cardume.lab.cache import Progress
+from cardume.lab.errors import LabError
+from cardume.lab.layout import DEFAULT_NAME, DEFAULT_SUBNET, FREENAS, Lab, Network, get_lab
+
+app = typer.Typer(
+    name="lab",
+    no_args_is_help=True,
+    help="A machine room on this machine: hosts, storage and networks in containers. Needs root.",
+)
+console = Console()
+
+Name = Annotated[str, typer.Option("--name", envvar="CARDUME_LAB_NAME", help="Which lab.")]
+HostName = Annotated[str, typer.Argument(metavar="HOST", help="A host, for example d1-g1.")]
+Cable = Annotated[Network | None, typer.Option("--network", help="One cable only; both by default.")]
+
+
+@app.command()
+def up(
+    hosts: Annotated[int | None, typer.Option("--hosts", metavar="N", help="How many hosts; 2 for a new lab.")] = None,
+    name: Name = DEFAULT_NAME,
+    subnet: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A.B.C.0/23", envvar="CARDUME_LAB_SUBNET", help=f"Its networks. [default: {DEFAULT_SUBNET}]"
+        ),
+    ] = None,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Hosts and storage only, nothing of the product set up.")
+    ] = False,
+) -> None:
+    """Bring the lab up, or complete what is missing of it: power, cables, the starting point. Disks stay."""
+    with refusals(), shown() as progress:
+        lab = room.plan_up(name, subnet, hosts)
+        room.up(lab, progress, None if bare else starting_point.reach)
+    console.print(f"The lab [bold]{lab.name}[/] is up: {', '.join(box.name for box in lab.boxes)} on {lab.subnet}.")
+
+
+@app.command()
+def down(name: Name = DEFAULT_NAME) -> None:
+    """Remove the lab with its disks: afterwards nothing of it is left on this machine."""
+    with refusals(), shown() as progress:
+        there = room.down(name, progress)
+    console.print(f"The lab {name} is gone." if there else f"There was no lab {name}.")
+
+
+@app.command()
+def status(
+    name: Name = DEFAULT_NAME, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
+) -> None:
+    """Show power, cables and addresses."""
+    with refusals():
+        lab = get_lab(name)
+        facts = {"name": lab.name, "subnet": str(lab.subnet), "boxes": control.list_status(lab)}
+        if as_json:
+            print(json.dumps(facts, indent=2))
+        else:
+            console.print(_table(lab, facts))
+
+
+def _table(lab: Lab, facts: dict[str, Any]) -> Table:
+    table = Table("host", "power", "management", "storage", title=f"lab {lab.name}, {lab.subnet}")
+    for box in facts["boxes"]:
+        cables = (box["networks"][network.value] for network in Network)
+        shown_cables = [f"{one['address']}{'' if one['cable'] == 'plugged' else ' (unplugged)'}" for one in cables]
+        table.add_row(box["name"], box["power"], *shown_cables)
+    return table
+
+
+@app.command("exec")
+def execute(
+    host: HostName,
+    command: Annotated[list[str], typer.Argument(metavar="-- CMD…", help="What to run there.")],
+    name: Name = DEFAULT_NAME,
+) -> None:
+    """Run a command inside a host, with this terminal; its exit status is the command's."""
+    with refusals():
+        lab = get_lab(name)
+        leader = control.get_leader(lab, lab.get_box(host))
+        env = [f"TERM={os.environ['TERM']}"] if "TERM" in os.environ else []
+        words = container.entering(leader, command, env)
+        os.execvp(words[0], words)
+
+
+@app.command("power-off")
+def power_off(host: HostName, name: Name = DEFAULT_NAME) -> None:
+    """Cut a host's power, as pulling its plug would: what was not made durable is lost. Prints when."""
+    with refusals():
+        lab = get_lab(name)
+        when = datetime.fromtimestamp(control.power_off(lab, lab.get_box(host))).astimezone()
+        console.print(f"{host} lost power at {when.isoformat(timespec='milliseconds')}")
+
+
+@app.command("power-on")
+def power_on(host: HostName, name: Name = DEFAULT_NAME) -> None:
+    """Give a host power; it boots from its own disk."""
+    with refusals():
+        lab = get_lab(name)
+        control.power_on(lab, lab.get_box(host))
+        console.print(f"{host} has power and boots")
+
+
+@app.command()
+def unplug(host: HostName, network: Cable = None, name: Name = DEFAULT_NAME) -> None:
+    """Pull a host's cables."""
+    with refusals():
+        lab = get_lab(name)
+        control.unplug(lab, lab.get_box(host), [network] if network else list(Network))
+        console.print(f"{host}: {network.value if network else 'both cables'} unplugged")
+
+
+@app.command()
+def plug(host: HostName, network: Cable = None, name: Name = DEFAULT_NAME) -> None:
+    """Plug a host's cables in again."""
+    with refusals():
+        lab = get_lab(name)
+        control.plug(lab, lab.get_box(host), [network] if network else list(Network))
+        console.print(f"{host}: {network.value if network else 'both cables'} plugged")
+
+
+@app.command()
+def ping(vm: Annotated[str, typer.Argument(metavar="VM", help="A VM's name.")], name: Name = DEFAULT_NAME) -> None:
+    """Ping a VM, once a second until Ctrl-C, wherever in the lab it runs."""
+    with refusals():
+        lab = get_lab(name)
+        address = find_vm_address(lab, vm)
+        # From the storage server, which outlives every host; the machine itself may have no ping.
+        words = container.entering(control.get_leader(lab, lab.get_box(FREENAS)), ["ping", "-O", address])
+        os.execvp(words[0], words)
+
+
+def find_vm_address(lab: Lab, vm: str) -> str:
+    """The address of a VM, asked of the hosts one after another until one knows it."""
+    reasons = []
+    for box in lab.hosts:
+        try:
+            with session(str(lab.address(box)), timeout_s=10.0) as api:
+                address = api_address(api, vm)
+            if address is not None:
+                return address
+            reasons.append(f"{vm} has not told its address yet")
+        except (LabError, XenAPI.Failure, *UNREACHABLE) as reason:
+            reasons.append(f"{box.name}: {reason}")
+    raise LabError("; ".join(reasons))
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """A refusal is a sentence on standard error and status 1, never a traceback."""
+    try:
+        yield
+    except LabError as error:
+        print(f"cardume lab: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        print("cardume lab: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+@contextlib.contextmanager
+def shown() -> Iterator[Progress]:
+    """Progress for a person: a line per part of the work that changes in place, or plain lines in a log."""
+    if not console.is_terminal:
+        yield lambda part, step: print(f"{part}: {step}", flush=True)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.fields[part]:<14}"),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(part: str, step: str) -> None:
+            if part not in tasks:
+                tasks[part] = bars.add_task(step, total=None, part=part)
+            bars.update(tasks[part], description=step)
+
+        yield show

@@ -1,0 +1,148 @@
+"""What the lab writes into a box: its name, addresses and neighbours; and the storage server's services."""
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from cardume.lab.layout import ISO_EXPORT, LUN_BYTES, LUN_SERIAL, TARGET_IQN, Box, Lab, Network, Role
+
+LUN = "/var/lib/lun/lun1.img"
+FIRST_GUEST, LAST_GUEST = 100, 250
+_BEGIN, _END = "# the lab's boxes: begin", "# the lab's boxes: end"
+
+
+def first_files(lab: Lab, box: Box) -> Mapping[str, str]:
+    """The files, by their path in the box, that it needs before its first boot."""
+    files = {
+        "etc/hostname": f"{box.name}\n",
+        "etc/machine-id": f"{uuid.uuid4().hex}\n",
+        "etc/hosts": with_neighbours(lab, "127.0.0.1 localhost\n::1 localhost ip6-localhost\n"),
+        **{
+            # A high number: what the product configures for the same interface comes first.
+            f"etc/systemd/network/80-lab-{network.interface}.network": _interface(lab, box, network)
+            for network in Network
+        },
+    }
+    return {**files, **_freenas_files(lab, box)} if box.role is Role.FREENAS else files
+
+
+def with_neighbours(lab: Lab, hosts: str) -> str:
+    """The text of /etc/hosts with the lab's boxes in it.
+
+    libvirt looks names up several times a migration, and waits forty seconds for each that does not resolve.
+    """
+    before, _, rest = hosts.partition(f"{_BEGIN}\n")
+    after = rest.partition(f"{_END}\n")[2]
+    lines = [f"{lab.address(box)} {box.name}\n" for box in lab.boxes]
+    return f"{before}{_BEGIN}\n{''.join(lines)}{_END}\n{after}"
+
+
+def write(root: Path, files: Mapping[str, str]) -> None:
+    """Write files below a directory."""
+    for path, text in files.items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+
+def _interface(lab: Lab, box: Box, network: Network) -> str:
+    prefix = lab.network(network).prefixlen
+    return (
+        f"[Match]\nName={network.interface}\n\n"
+        f"[Network]\nAddress={lab.address(box, network)}/{prefix}\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n"
+        "ConfigureWithoutCarrier=yes\nIgnoreCarrierLoss=yes\n"
+    )
+
+
+def create_lun(var: Path) -> None:
+    """The sparse file behind the LUN, in the storage server's /var."""
+    lun = var / LUN.removeprefix("/var/")
+    lun.parent.mkdir(parents=True, exist_ok=True)
+    if not lun.exists():
+        with lun.open("wb") as file:
+            file.truncate(LUN_BYTES)
+
+
+def _freenas_files(lab: Lab, box: Box) -> Mapping[str, str]:
+    storage, management = lab.address(box, Network.STORAGE), lab.address(box)
+    return {
+        "etc/tgt/targets.conf": _target(lab),
+        "etc/systemd/system/tgt.service.d/lab.conf": (
+            "[Unit]\nWants=network-online.target\nAfter=network-online.target\n\n"
+            f"[Service]\nExecStart=\nExecStart=/usr/sbin/tgtd -f --iscsi portal={storage}:3260\n"
+            # tgtd does not end by SIGTERM while it has targets.
+            "TimeoutStopSec=3\n"
+        ),
+        "etc/ganesha/ganesha.conf": _export(storage_address=str(storage)),
+        "etc/systemd/system/nfs-ganesha.service.d/lab.conf": (
+            "[Unit]\nWants=network-online.target\nAfter=network-online.target\n"
+        ),
+        "etc/systemd/system/rpcbind.socket.d/lab.conf": (
+            "[Socket]\nListenStream=\nListenDatagram=\nListenStream=/run/rpcbind.sock\nFreeBind=yes\n"
+            f"ListenStream={storage}:111\nListenDatagram={storage}:111\nListenStream=127.0.0.1:111\nListenDatagram=127.0.0.1:111\n"
+        ),
+        "etc/dnsmasq.d/lab.conf": _leases(lab, str(management)),
+    }
+
+
+def _target(lab: Lab) -> str:
+    return f"""\
+<target {TARGET_IQN}>
+    <backing-store {LUN}>
+        lun 1
+        bs-type rdwr
+        block-size 512
+        vendor_id FreeNAS
+        product_id "iSCSI Disk"
+        product_rev 0123
+        scsi_sn {LUN_SERIAL}
+        params thin_provisioning=1
+    </backing-store>
+    initiator-address {lab.network(Network.STORAGE)}
+</target>
+"""
+
+
+def _export(storage_address: str) -> str:
+    return f"""\
+NFS_CORE_PARAM {{
+    Bind_addr = {storage_address};
+    NFS_Port = 2049;
+    MNT_Port = 20048;
+    Protocols = 3, 4;
+    Enable_NLM = false;
+    Enable_RQUOTA = false;
+    Enable_UDP = false;
+}}
+NFS_KRB5 {{
+    Active_krb5 = false;
+}}
+NFSv4 {{
+    Graceless = true;
+}}
+EXPORT {{
+    Export_Id = 1;
+    Path = {ISO_EXPORT};
+    Pseudo = {ISO_EXPORT};
+    Access_Type = RO;
+    Squash = No_Root_Squash;
+    SecType = sys;
+    Protocols = 3, 4;
+    Transports = TCP;
+    FSAL {{
+        Name = VFS;
+    }}
+}}
+"""
+
+
+def _leases(lab: Lab, address: str) -> str:
+    network = lab.network(Network.MANAGEMENT)
+    first, last = network[FIRST_GUEST], network[LAST_GUEST]
+    return (
+        "port=0\n"  # addresses only, no names
+        f"interface={Network.MANAGEMENT.interface}\nlisten-address={address}\nbind-dynamic\nno-resolv\nno-ping\n"
+        # Leases never end: a guest keeps its address over stops, hosts and failovers.
+        f"dhcp-range={first},{last},{network.netmask},infinite\n"
+        "dhcp-option=3\ndhcp-option=6\ndhcp-authoritative\ndhcp-leasefile=/var/lib/misc/dnsmasq.leases\n"
+    )
