@@ -10,7 +10,7 @@ BEGIN, END = "# --- cardume: managed block, do not edit ---", "# --- cardume: en
 
 SETTINGS = {
     "security_driver": '"none"',
-    "max_core": '"0"',
+    "max_core": "0",
 }
 
 
