@@ -15,7 +15,7 @@ from cardume.lab.layout import ISO_EXPORT, Box, Lab, Network, Role
 from cardume.lab.programs import run, wait_until
 from cardume.lab.volume import Volume
 
-DEVICES = ("/dev/net/tun", "/dev/fuse", "/dev/kvm")
+DEVICES = ("/dev/net/tun", "/dev/fuse")
 REBOOT_STATUS = 133  # what systemd-nspawn ends with when its container asked for a reboot
 ENTER = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
 INSIDE = (  # the environment of a command inside a box: nothing of the machine's
