@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from served_api import Api, Refused, blank, served
+from tests.unit.api.served_api import Api, Refused, blank, served
 
 from cardume.api.dispatch import Peer
 from cardume.api.rpc import Request

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from cryptography import x509
-from served_api import Api, Refused, served
+from tests.unit.api.served_api import Api, Refused, served
 
 from cardume.api.app import NOT_YET, make_redirect_app
 from cardume.api.tls import HostFiles, ensure_certificate, renew_if_due

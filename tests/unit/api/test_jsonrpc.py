@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from test_xmlrpc import NoObjects, typed
+from tests.unit.api.test_xmlrpc import NoObjects, typed
 
 from cardume.api import jsonrpc as wire
 from cardume.api.encode import Encoder

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from served_api import blank
+from tests.unit.api.served_api import blank
 
 from cardume.api.query import Both, Constant, Either, Equal, FieldName, Literal, Not, parse, select
 from cardume.datamodel.errors import ApiError

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from served_api import Api, Refused, blank, served
+from tests.unit.api.served_api import Api, Refused, blank, served
 
 from cardume.api.tasks import expired
 from cardume.datamodel import errors

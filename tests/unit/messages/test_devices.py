@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fake_host import GIB, Client, FakeHost, vbd_record, vdi_record, vif_record
+from tests.unit.messages.fake_host import GIB, Client, FakeHost, vbd_record, vdi_record, vif_record
 
 from cardume.hostops.errors import DeviceRefused, StorageFull, StorageUnreachable
 
