@@ -5,7 +5,15 @@ from collections.abc import Iterator
 
 from cardume.cli.command import Command, Commands
 
-THEMES = ("commands_power",)
+THEMES = (
+    "commands_power",
+    "commands_vm",
+    "commands_vm_disks",
+    "commands_storage",
+    "commands_network",
+    "commands_host",
+    "commands_pool",
+)
 
 
 def _written() -> Iterator[Command]:
