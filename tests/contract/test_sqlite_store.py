@@ -269,3 +269,22 @@ async def test_a_full_disk_refuses_the_write_and_keeps_what_was_there(tmp_path: 
     assert item is not None
     assert item.value == b"1"
     assert after == before + 1
+
+
+async def test_keys_of_a_lease_that_ends_while_the_disk_is_full_go_when_there_is_room(tmp_path: Path) -> None:
+    store = await SQLiteStore.open(tmp_path / "pool.db")
+    lease = await store.lease(30)
+    await store.txn([Put("/alive", b"1", lease=lease.id)])
+    await store._thread.ask(lambda file: setattr(file, "commit", lambda group: [NoQuorum("full")] * len(group)))
+
+    with pytest.raises(NoQuorum):
+        await lease.revoke()
+    kept = await store.get("/alive")
+    await store._thread.ask(lambda file: delattr(file, "commit"))
+    async with asyncio.timeout(10):
+        await anext(store.watch("/alive", await store.revision() + 1))
+    gone = await store.get("/alive")
+    await store.close()
+
+    assert kept is not None
+    assert gone is None

@@ -1,17 +1,21 @@
-"""The lab of the tests: named `test`, on a subnet of its own, removed when the session ends, whatever ended it."""
+"""The lab of the tests: named `test`, on a subnet of its own, removed when the session ends, whatever ended it.
+
+CARDUME_TEST_LAB and CARDUME_TEST_SUBNET give it another name and place, for two test runs side by side.
+"""
 
 import os
-import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from cardume.lab import room
+from cardume.lab import room, starting_point
+from cardume.lab.api import session
 from cardume.lab.handle import LabHandle, quiet
 
-NAME = "test"
-SUBNET = "10.148.0.0/23"
+NAME = os.environ.get("CARDUME_TEST_LAB", "test")
+SUBNET = os.environ.get("CARDUME_TEST_SUBNET", "10.148.0.0/23")
 
 
 def _interrupt(*_: object) -> None:
@@ -20,15 +24,50 @@ def _interrupt(*_: object) -> None:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[LabHandle]:
-    """Two hosts and the storage server, booted, with nothing set up on them."""
-    if os.geteuid() != 0 or shutil.which("systemd-nspawn") is None or shutil.which("mmdebstrap") is None:
-        pytest.skip("the lab needs root, systemd-container and mmdebstrap")
+    """The handout's starting point: two standalone hosts and the storage server, a running VM on each host."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         room.down(NAME, quiet)  # of a session that could not tidy up
         plan = room.plan_up(NAME, SUBNET, 2)
-        room.up(plan, quiet)
+        room.up(plan, quiet, starting_point.reach)
         yield LabHandle(plan)
     finally:
         room.down(NAME, quiet)
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def api(lab: LabHandle) -> Iterator[Any]:
+    """XenAPI of the first host, by the unmodified Python SDK: `api.VM.start(…)`."""
+    with session(lab.address("d1-g1")) as xenapi:
+        yield xenapi
+
+
+@pytest.fixture
+def scratch(api: Any) -> Iterator[Callable[[str], str]]:
+    """Makes VMs of the lab's template; the test's own are removed with their disks at its end."""
+    made: list[str] = []
+
+    def clone(name: str) -> str:
+        (template,) = api.VM.get_by_name_label("Cardume lab guest")
+        vm: str = api.VM.clone(template, name)
+        api.VM.provision(vm)
+        made.append(vm)
+        return vm
+
+    yield clone
+    records = api.VM.get_all_records()
+    for vm in made:
+        if vm in records:
+            remove_vm(api, vm)
+
+
+def remove_vm(api: Any, vm: str) -> None:
+    """End a VM and remove it with its disks."""
+    if api.VM.get_power_state(vm) != "Halted":
+        api.VM.hard_shutdown(vm)
+    drives = [api.VBD.get_record(vbd) for vbd in api.VM.get_VBDs(vm)]
+    api.VM.destroy(vm)
+    for drive in drives:
+        if drive["type"] == "Disk" and not drive["empty"]:
+            api.VDI.destroy(drive["VDI"])

@@ -219,7 +219,7 @@ class Dispatcher:
                 value = await self._tasks.run_unseen(work(Unseen()))
         except Exception as error:
             raise told(error, message.full_name, hidden) from None
-        if message.cls != "event":
+        if message.session and message.cls != "event":  # log-ins tell of themselves, with the user
             took_s = round(time.monotonic() - began, 3)
             log.info("called", message=message.full_name, user=caller.user, address=caller.address, took_s=took_s)
         return Result(value, message.result)

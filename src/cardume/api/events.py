@@ -51,19 +51,19 @@ class Events:
         """The changes after a token, as soon as there is one; none, with a fresh token, when the time is over."""
         wanted = self._filter(classes)
         since = parse_token(token)
-        await self._let_changes_gather(session, since, wanted)
         changes = await self._wait(session, since, wanted, timeout_s)
+        if changes and since and (early_s := self._early_s(session)) > 0:
+            await self._unless_ended(session, asyncio.sleep(early_s))
+            changes = self._changes(since, wanted)
         self._answered_s[session] = time.monotonic()
         return self._batch(since, wanted, changes)
 
-    async def _let_changes_gather(self, session: Ref[Any], since: int, wanted: Filter) -> None:
-        """A client that was answered just now waits a moment, so that a storm of changes comes in few batches.
+    def _early_s(self, session: Ref[Any]) -> float:
+        """How long a client that was answered just now waits, so that a storm of changes comes in few batches.
 
-        One that has been waiting gets the first change at once.
+        One that has waited longer gets the first change at once.
         """
-        early_s = self._answered_s.get(session, 0.0) + BATCHING_S - time.monotonic()
-        if since and early_s > 0 and self._changes(since, wanted):
-            await self._unless_ended(session, asyncio.sleep(early_s))
+        return self._answered_s.get(session, 0.0) + BATCHING_S - time.monotonic()
 
     async def _wait(self, session: Ref[Any], since: int, wanted: Filter, timeout_s: float) -> Changes:
         changes = self._changes(since, wanted)

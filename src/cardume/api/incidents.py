@@ -1,5 +1,6 @@
 """What a caller is told when something failed: XenAPI's own errors as they are, anything else without its details."""
 
+import dataclasses
 import secrets
 import traceback
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ import structlog
 from cardume.datamodel import errors
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.schema import Message
+from cardume.pooldb.store import NoQuorum, OutcomeUnknown, TooLarge
 
 log = structlog.get_logger(__name__)
 
@@ -21,8 +23,15 @@ def told(error: Exception, message: str, hidden: Iterable[str] = ()) -> ApiError
 
     Anything but an ApiError is our own fault: the log gets the traceback, the caller the number to find it by.
     """
-    if isinstance(error, ApiError):
-        return error
+    match error:
+        case ApiError():
+            return error
+        case TooLarge():
+            return errors.OPERATION_NOT_ALLOWED(f"The change is too large for the pool database: {error}.")
+        case NoQuorum():
+            return errors.INTERNAL_ERROR("The pool database cannot be written now; nothing was changed.")
+        case OutcomeUnknown():
+            return errors.INTERNAL_ERROR("The pool database did not answer; whether the change was made is not known.")
     incident = secrets.token_hex(4)
     trace = "".join(traceback.format_exception(error))
     for text in hidden:
@@ -47,6 +56,9 @@ def _gather(value: Any, is_secret: bool, found: list[str]) -> None:
         case Mapping():
             for key, member in value.items():
                 _gather(member, is_secret or _names_a_secret(str(key)), found)
+        case _ if dataclasses.is_dataclass(value):  # a constructor's record
+            for field in dataclasses.fields(value):
+                _gather(getattr(value, field.name), is_secret or _names_a_secret(field.name), found)
         case tuple() | list():
             for member in value:
                 _gather(member, is_secret, found)

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import structlog
 
@@ -17,6 +16,7 @@ from cardume.api.server import Listen, Parts, load_messages, serve
 from cardume.api.tls import server_context
 from cardume.daemons.accounts import AccountFile
 from cardume.daemons.config import Config, ConfigError, load
+from cardume.daemons.hosts import OneHost
 from cardume.daemons.notify import notify
 from cardume.daemons.upkeep import Upkeep
 from cardume.datamodel.refs import NULL, Ref
@@ -39,17 +39,6 @@ from cardume.pooldb.objects import Objects
 from cardume.pooldb.sqlite import SQLiteStore
 
 log = structlog.get_logger()
-
-
-class OneHost:
-    """The hands of a pool of one."""
-
-    def __init__(self, host: Ref[Any], hands: Hands) -> None:
-        self._host, self._hands = host, hands
-
-    def hands(self, host: Ref[Any]) -> Hands:
-        assert host == self._host, f"{host} is no host of this pool"
-        return self._hands
 
 
 async def run(config: Config) -> None:

@@ -1,4 +1,4 @@
-"""`cardume host setup`: makes a Linux host with libvirt into one that cardumed serves. Done twice, it changes nothing."""
+"""`cardume host setup`: makes a Linux machine with libvirt a host. Done twice, it changes nothing."""
 
 import os
 import shutil
@@ -97,12 +97,17 @@ async def _make_certificate(config: Config) -> None:
 
 async def _start_daemon() -> None:
     unit = unit_text(Path(sys.executable).with_name("cardumed"))
-    is_new = not UNIT.exists() or UNIT.read_text() != unit
-    if is_new:
-        write_text(UNIT, unit)
+    if _write_unit(unit):
         await run("systemctl", "daemon-reload", timeout_s=START_S)
     await run("systemctl", "enable", "--quiet", UNIT.name, timeout_s=START_S)
     await run("systemctl", "restart", UNIT.name, timeout_s=START_S)
+
+
+def _write_unit(unit: str) -> bool:
+    if UNIT.exists() and UNIT.read_text() == unit:
+        return False
+    write_text(UNIT, unit)
+    return True
 
 
 def unit_text(program: Path) -> str:

@@ -164,7 +164,7 @@ REGISTRY: dict[str, ClassOptions] = {}
 """Every declared class by its XenAPI name; filled by importing the class modules (`schema.py` does)."""
 
 
-# `field` is left out of the field specifiers on purpose: mypy would see neither its positional default nor the zero that
+# `field` is no field specifier on purpose: a type checker would see neither its positional default nor the zero that
 # read-only fields have, and ask for every argument. A missing one that is required is told at run time.
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def xenclass(

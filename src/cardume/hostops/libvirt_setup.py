@@ -1,33 +1,48 @@
-"""What libvirt must be told on a host: QEMU's user, and that nothing else starts guests behind cardumed's back."""
+"""What libvirt needs on a host beyond its package's defaults: QEMU may reach KVM and the sockets of disks."""
 
+import grp
+import os
+import stat
 from pathlib import Path
 
 from cardume.hostops.durable import write_text
+from cardume.hostops.errors import GuestError
 from cardume.hostops.run import run
 
-QEMU_CONF = Path("/etc/libvirt/qemu.conf")
-BEGIN, END = "# --- cardume: managed block, do not edit ---", "# --- cardume: end ---"
-
-SETTINGS = {
-    "security_driver": '"none"',
-    "max_core": '"0"',
-}
+KVM = Path("/dev/kvm")
+KVM_RULE = Path("/etc/udev/rules.d/65-cardume-kvm.rules")
+APPARMOR = Path("/etc/apparmor.d/local/abstractions/libvirt-qemu")
+APPARMOR_RULE = "/run/cardume/** rw,"
 
 
-async def configure_libvirt(path: Path = QEMU_CONF, *, timeout_s: float = 60) -> None:
-    """Write our settings into qemu.conf; libvirtd is restarted when they changed. Its guests run on."""
-    before = path.read_text() if path.exists() else ""
-    after = with_block(before)
-    if after == before:
+async def configure_libvirt(*, timeout_s: float = 60) -> None:
+    """Let QEMU's user open /dev/kvm and AppArmor let it reach our sockets; libvirtd runs when this returns."""
+    _open_kvm()
+    if APPARMOR.parent.is_dir() and APPARMOR_RULE not in _read(APPARMOR):
+        write_text(APPARMOR, _read(APPARMOR) + APPARMOR_RULE + "\n")
+    await run("systemctl", "enable", "--now", "--quiet", "libvirtd.service", timeout_s=timeout_s)
+
+
+def _open_kvm() -> None:
+    """Give /dev/kvm to the group kvm, as udev does where it runs.
+
+    A device that only root can open costs dear: libvirt then asks QEMU for its abilities anew at every start of a
+    guest, which takes most of a minute.
+    """
+    if not KVM.exists():
         return
-    write_text(path, after, mode=0o600)
-    await run("systemctl", "restart", "libvirtd.service", timeout_s=timeout_s)
+    try:
+        group = grp.getgrnam("kvm").gr_gid
+    except KeyError:
+        raise GuestError("there is no group kvm: is libvirt-daemon-system installed?") from None
+    now = KVM.stat()
+    if now.st_gid == group and stat.S_IMODE(now.st_mode) & 0o060 == 0o060:
+        return
+    os.chown(KVM, -1, group)
+    KVM.chmod(0o660)
+    if KVM_RULE.parent.is_dir():
+        write_text(KVM_RULE, 'KERNEL=="kvm", GROUP="kvm", MODE="0660"\n')
 
 
-def with_block(text: str) -> str:
-    """The file's text with our block at its end, once."""
-    head, begin, rest = text.partition(BEGIN + "\n")
-    tail = rest.partition(END + "\n")[2] if begin else ""
-    kept = (head + tail).rstrip("\n")
-    block = "".join(f"{key} = {value}\n" for key, value in SETTINGS.items())
-    return f"{kept}\n\n{BEGIN}\n{block}{END}\n" if kept else f"{BEGIN}\n{block}{END}\n"
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""

@@ -9,15 +9,18 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+import XenAPI
 from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cardume.lab import container, control, room
+from cardume.lab import container, control, room, starting_point
+from cardume.lab.api import UNREACHABLE, session
+from cardume.lab.api import find_vm_address as api_address
 from cardume.lab.cache import Progress
 from cardume.lab.errors import LabError
-from cardume.lab.layout import DEFAULT_NAME, DEFAULT_SUBNET, Lab, Network, get_lab
+from cardume.lab.layout import DEFAULT_NAME, DEFAULT_SUBNET, FREENAS, Lab, Network, get_lab
 
 app = typer.Typer(
     name="lab",
@@ -48,7 +51,7 @@ def up(
     """Bring the lab up, or complete what is missing of it: power, cables, the starting point. Disks stay."""
     with refusals(), shown() as progress:
         lab = room.plan_up(name, subnet, hosts)
-        room.up(lab, progress)
+        room.up(lab, progress, None if bare else starting_point.reach)
     console.print(f"The lab [bold]{lab.name}[/] is up: {', '.join(box.name for box in lab.boxes)} on {lab.subnet}.")
 
 
@@ -132,6 +135,32 @@ def plug(host: HostName, network: Cable = None, name: Name = DEFAULT_NAME) -> No
         lab = get_lab(name)
         control.plug(lab, lab.get_box(host), [network] if network else list(Network))
         console.print(f"{host}: {network.value if network else 'both cables'} plugged")
+
+
+@app.command()
+def ping(vm: Annotated[str, typer.Argument(metavar="VM", help="A VM's name.")], name: Name = DEFAULT_NAME) -> None:
+    """Ping a VM, once a second until Ctrl-C, wherever in the lab it runs."""
+    with refusals():
+        lab = get_lab(name)
+        address = find_vm_address(lab, vm)
+        # From the storage server, which outlives every host; the machine itself may have no ping.
+        words = container.entering(control.get_leader(lab, lab.get_box(FREENAS)), ["ping", "-O", address])
+        os.execvp(words[0], words)
+
+
+def find_vm_address(lab: Lab, vm: str) -> str:
+    """The address of a VM, asked of the hosts one after another until one knows it."""
+    reasons = []
+    for box in lab.hosts:
+        try:
+            with session(str(lab.address(box)), timeout_s=10.0) as api:
+                address = api_address(api, vm)
+            if address is not None:
+                return address
+            reasons.append(f"{vm} has not told its address yet")
+        except (LabError, XenAPI.Failure, *UNREACHABLE) as reason:
+            reasons.append(f"{box.name}: {reason}")
+    raise LabError("; ".join(reasons))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -15,7 +16,8 @@ from cardume.lab.layout import ISO_EXPORT, Box, Lab, Network, Role
 from cardume.lab.programs import run, wait_until
 from cardume.lab.volume import Volume
 
-DEVICES = ("/dev/net/tun", "/dev/fuse", "/dev/kvm")
+DEVICES = ("/dev/net/tun", "/dev/fuse")
+KVM = Path("/dev/kvm")
 REBOOT_STATUS = 133  # what systemd-nspawn ends with when its container asked for a reboot
 ENTER = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
 INSIDE = (  # the environment of a command inside a box: nothing of the machine's
@@ -91,6 +93,7 @@ def nspawn(lab: Lab, box: Box, volume: Volume, root: Path) -> list[str]:
     """The command line that boots a root file system as a box of the lab."""
     cables = [f"--network-veth-extra={box.cable(network)}:{network.interface}" for network in Network]
     devices = [f"--bind={device}" for device in DEVICES if Path(device).exists()]
+    devices += [f"--bind={own_kvm(lab, box)}:{KVM}"] if KVM.exists() and box.role is Role.HOST else []
     isos = [f"--bind={volume.iso}:{ISO_EXPORT}"] if box.role is Role.FREENAS else []
     return [
         "systemd-nspawn",
@@ -113,6 +116,14 @@ def nspawn(lab: Lab, box: Box, volume: Volume, root: Path) -> list[str]:
         *isos,
         *devices,
     ]
+
+
+def own_kvm(lab: Lab, box: Box) -> Path:
+    """A device node of the box's own: a host gives it to its QEMU's group, which is no group of the machine."""
+    node = lab.box_directory(box) / "kvm"
+    if not node.exists():
+        os.mknod(node, stat.S_IFCHR | 0o600, KVM.stat().st_rdev)
+    return node
 
 
 def find(lab: Lab, box: Box) -> Running | None:
@@ -138,7 +149,7 @@ def wait_gone(lab: Lab, box: Box, running: Running, timeout_s: float = 30.0) -> 
                 _signal(child)
             wait_until(f"the end of {box.name}", lambda: not is_alive(running.wrapper), timeout_s / 2)
         time.sleep(0.01)
-    _remove_cgroup(lab, box)
+    remove_cgroups(lab, box)
 
 
 def asked_for_reboot(lab: Lab, box: Box) -> bool:
@@ -204,34 +215,35 @@ def _unit(lab: Lab, box: Box) -> str:
     return f"cardume-{lab.name}-{box.name}"
 
 
-def _cgroup(lab: Lab, box: Box) -> Path | None:
-    """A control group for the box where no systemd makes one: two boxes in one group would stop each other's units."""
-    if has_systemd():
-        return None
-    for line in Path("/proc/self/mounts").read_text().splitlines():
-        _, place, kind, *_ = line.split()
-        if kind == "cgroup2":
-            return Path(place) / _unit(lab, box)
-    return None
-
-
 def _make_cgroup(lab: Lab, box: Box) -> str:
-    group = _cgroup(lab, box)
-    if group is None:
-        return ""
-    group.mkdir(exist_ok=True)
-    return str(group)
+    """A control group for the box where no systemd makes one: two boxes in one group would stop each other's units."""
+    places = () if has_systemd() else [place for place, kind in _hierarchies() if kind == "cgroup2"]
+    for place in places:
+        group = place / _unit(lab, box)
+        group.mkdir(exist_ok=True)
+        return str(group)
+    return ""
 
 
-def _remove_cgroup(lab: Lab, box: Box) -> None:
-    group = _cgroup(lab, box)
-    if group is None or not group.is_dir():
+def remove_cgroups(lab: Lab, box: Box) -> None:
+    """Remove a dead box's control groups: ours, and what systemd-nspawn made of the same name in older hierarchies."""
+    if has_systemd():
         return
-    for inner in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
-        with suppress(OSError):  # the kernel needs a moment to let go of processes that have just ended
-            inner.rmdir()
-    with suppress(OSError):
-        group.rmdir()
+    groups = [place / _unit(lab, box) for place, _ in _hierarchies()]
+    deadline = time.monotonic() + 2.0  # the kernel needs a moment to let go of processes that have just ended
+    while left := [group for group in groups if group.is_dir()]:
+        for group in left:
+            for inner in sorted((path for path in (group, *group.rglob("*")) if path.is_dir()), reverse=True):
+                with suppress(OSError):
+                    inner.rmdir()
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.02)
+
+
+def _hierarchies() -> list[tuple[Path, str]]:
+    mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
+    return [(Path(place), kind) for _, place, kind, *_ in mounts if kind in ("cgroup", "cgroup2")]
 
 
 def python_command(module: str, *arguments: str) -> tuple[list[str], list[str]]:

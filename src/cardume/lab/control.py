@@ -34,11 +34,10 @@ def ask(lab: Lab, do: str, **details: Any) -> Any:
         connection.settimeout(ANSWER_TIMEOUT_S)
         try:
             connection.connect(str(lab.socket))
-        except (FileNotFoundError, ConnectionRefusedError):
-            raise NoSupervisor(lab) from None
-        connection.sendall(json.dumps({"do": do, **details}).encode() + b"\n")
-        try:
+            connection.sendall(json.dumps({"do": do, **details}).encode() + b"\n")
             line = connection.makefile("r").readline()
+        except (FileNotFoundError, ConnectionError):
+            raise NoSupervisor(lab) from None
         except TimeoutError:
             raise LabError(f"the supervisor of {lab.name} did not answer within {ANSWER_TIMEOUT_S:g} s") from None
     if not line:

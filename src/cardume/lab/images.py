@@ -2,18 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from cardume.lab import cache as cached
 from cardume.lab import layers, rootfs
 from cardume.lab.cache import Progress
+from cardume.lab.guest import GuestImage, guest_image
 from cardume.lab.layout import Role
 from cardume.lab.programs import end_all
 
-Images = Mapping[Role, tuple[Path, ...]]
-"""For each role its layers, the lowest first."""
+KINDS = ("host", "freenas", "wheels", "compiled", "dependencies", "product", "guest")
 
-KINDS = ("host", "freenas", "wheels", "compiled", "dependencies", "product")
+
+@dataclass(frozen=True)
+class Images:
+    """What a lab runs on."""
+
+    layers: Mapping[Role, tuple[Path, ...]]  # of each role, the lowest first
+    guest: GuestImage
 
 
 def build_images(cache: Path, project: layers.Project, progress: Progress) -> Images:
@@ -26,11 +33,13 @@ def build_images(cache: Path, project: layers.Project, progress: Progress) -> Im
         host = pool.submit(rootfs.root_file_system, cache, rootfs.HOST, progress)
         wheels = pool.submit(layers.downloads, cache, project, progress)
         compiled = pool.submit(layers.compiled, cache, project, progress)
+        guest = pool.submit(guest_image, cache, lambda step: progress("guest", step))
         freenas = pool.submit(rootfs.root_file_system, cache, rootfs.FREENAS, progress)
         base = host.result()
         dependencies = layers.dependencies_layer(cache, base, wheels.result(), compiled.result(), project, progress)
         product = layers.product_layer(cache, base, dependencies, project, progress)
-        return {Role.HOST: (base, dependencies, product), Role.FREENAS: (freenas.result(),)}
+        stacks = {Role.HOST: (base, dependencies, product), Role.FREENAS: (freenas.result(),)}
+        return Images(stacks, guest.result())
     except BaseException:
         end_all()  # one part failed, or Ctrl-C: nobody waits for the others any more
         raise
@@ -40,5 +49,5 @@ def build_images(cache: Path, project: layers.Project, progress: Progress) -> Im
 
 def prune(cache: Path, images: Images, in_use: Sequence[Path]) -> list[Path]:
     """Remove images that no lab uses and nobody asked for within a day; tells what went."""
-    keep = {*in_use, *(layer for stack in images.values() for layer in stack)}
+    keep = {*in_use, images.guest.disk.parent, *(layer for stack in images.layers.values() for layer in stack)}
     return cached.prune(cache, KINDS, keep)

@@ -27,6 +27,15 @@ class Power(StrEnum):
     ENDING = "ending"
 
 
+def read_facts(lab: Lab, box: Box) -> dict[str, Any]:
+    """What is written down of a box: its layers, which cables are pulled, the device number of its overlay."""
+    try:
+        facts: dict[str, Any] = json.loads((lab.box_directory(box) / "box.json").read_text())
+    except FileNotFoundError:
+        return {"layers": [], "pulled": [], "overlay": None}
+    return facts
+
+
 class PoweredBox:
     """A box with its power switch and its cables. Safe to use from several threads."""
 
@@ -39,16 +48,9 @@ class PoweredBox:
         self._running: Running | None = None
         self._disk: HeldDisk | None = None
         self._cut = False
-        self._facts = self._read_facts()
+        self._facts = read_facts(lab, box)
 
-    # Facts that outlive a supervisor: the image that the box runs, and which cables are pulled.
-
-    def _read_facts(self) -> dict[str, Any]:
-        try:
-            facts: dict[str, Any] = json.loads((self._directory / "box.json").read_text())
-        except FileNotFoundError:
-            return {"layers": [], "pulled": []}
-        return facts
+    # Facts outlive a supervisor, and tell `down` what to look for.
 
     def _keep(self, **facts: Any) -> None:
         self._facts |= facts
@@ -84,7 +86,7 @@ class PoweredBox:
             if running is not None:
                 self._watch(running)
             elif self._volume.image.exists():
-                volume.detach(self._volume)
+                volume.detach(self._volume, self._facts.get("overlay"))
 
     def power_on(self, layers: Sequence[str]) -> None:
         """Give it power: the journal is replayed and the box boots, the first time on a new disk.
@@ -121,7 +123,7 @@ class PoweredBox:
         if running is not None:
             container.kill(running)
             container.wait_gone(self.lab, self.box, running)
-        volume.detach(self._volume)
+        volume.detach(self._volume, self._facts.get("overlay"))
 
     def power_off(self) -> float:
         """Cut its power; the time (seconds since the epoch) when it was gone. Cables, disk, processes, in this order:
@@ -162,6 +164,7 @@ class PoweredBox:
 
     def _watch(self, running: Running) -> None:
         self._disk = HeldDisk(self._volume, self._directory / "root", running.nspawn)
+        self._keep(overlay=self._disk.overlay)
         self._running, self._cut = running, False
         threading.Thread(target=self._attend, args=(running, self._disk), name=self.box.name, daemon=True).start()
 
@@ -178,7 +181,7 @@ class PoweredBox:
             disk.release()
             try:
                 container.wait_gone(self.lab, self.box, running)
-                volume.detach(self._volume, disk.devices)
+                volume.detach(self._volume, disk.overlay)
             except LabError as error:
                 self._log(f"{self.box.name}: {error}")
                 return  # stays `ending`: a second start beside what is left would destroy the disk

@@ -12,6 +12,7 @@ from pathlib import Path
 from cardume.lab import container, control, network, volume
 from cardume.lab.cache import CACHE, Progress
 from cardume.lab.errors import LabError, ProgramError
+from cardume.lab.guest import GuestImage
 from cardume.lab.images import Images, build_images, prune
 from cardume.lab.layers import get_project
 from cardume.lab.layout import (
@@ -26,6 +27,7 @@ from cardume.lab.layout import (
     plan_lab,
     remember,
 )
+from cardume.lab.power import read_facts
 from cardume.lab.programs import run, wait_until
 
 BOOT_TIMEOUT_S = 180.0
@@ -39,6 +41,8 @@ _NEEDED = {  # program: Debian package
 }
 _KERNEL = ("overlay", "ext4")  # file systems
 _MODULES = ("overlay", "loop", "veth", "bridge", "tun", "fuse")
+
+Furnish = Callable[[Lab, GuestImage, Progress], None]
 
 
 def assert_can_run() -> None:
@@ -77,8 +81,11 @@ def plan_up(name: str, subnet: str | None, host_count: int | None) -> Lab:
     return plan_lab(name, str(present.subnet), host_count or present.host_count)
 
 
-def up(lab: Lab, progress: Progress, cache: Path = CACHE) -> None:
-    """Bring about the lab: what is missing is made, what is off gets power, pulled cables are plugged, disks stay."""
+def up(lab: Lab, progress: Progress, furnish: Furnish | None = None, cache: Path = CACHE) -> None:
+    """Bring about the lab: what is missing is made, what is off gets power, pulled cables are plugged, disks stay.
+
+    `furnish` then brings the booted hosts to a starting point.
+    """
     assert_can_run()
     _assert_kernel()
     with _alone_with(lab.name):
@@ -89,17 +96,23 @@ def up(lab: Lab, progress: Progress, cache: Path = CACHE) -> None:
         network.build_network(lab)
         control.ensure_supervisor(lab)
         _power_on(lab, images, progress)
+        if furnish is not None:
+            furnish(lab, images.guest, progress)
         prune(cache, images, list_used_layers(cache))
 
 
 def _power_on(lab: Lab, images: Images, progress: Progress) -> None:
+    def runs(box: Box) -> bool:
+        """True when the box runs on these images: one that had power keeps the ones it started with."""
+        return bool([str(layer) for layer in images.layers[box.role]] == read_facts(lab, box)["layers"])
+
     def bring(box: Box) -> None:
         progress(box.name, "power on")
         control.plug(lab, box, tuple(Network))
-        control.power_on(lab, box, images[box.role])
+        control.power_on(lab, box, images.layers[box.role])
         progress(box.name, "booting")
         wait_booted(lab, box)
-        progress(box.name, "up")
+        progress(box.name, "up" if runs(box) else "up, with an older build: cut its power and `up` again to renew it")
 
     each(lab.boxes, bring)
 
@@ -165,7 +178,8 @@ def _end_boxes(lab: Lab, progress: Progress) -> None:
         if left is not None:
             container.kill(left)
             container.wait_gone(lab, box, left)
-        volume.detach(volume.volume_of(lab.box_directory(box)))
+        container.remove_cgroups(lab, box)
+        volume.detach(volume.volume_of(lab.box_directory(box)), read_facts(lab, box)["overlay"])
 
 
 def _all_off(lab: Lab) -> bool:

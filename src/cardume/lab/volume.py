@@ -11,12 +11,13 @@ import fcntl
 import json
 import os
 import struct
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cardume.lab.errors import LabError
-from cardume.lab.programs import run, wait_until
+from cardume.lab.programs import run
 
 FS_IOC_SHUTDOWN = 0x8004587D
 NOLOGFLUSH = 2
@@ -98,40 +99,60 @@ def mount_root(volume: Volume, layers: Sequence[Path], root: Path) -> None:
 
 
 class HeldDisk:
-    """A running box's disk, held open: it cannot be unmounted, which would write everything, before it is cut."""
+    """A running box's disk and the overlay above it, held open until it is cut.
+
+    When a box ends by itself, the kernel unmounts both, and either unmount would write everything that is unwritten.
+    """
 
     def __init__(self, volume: Volume, root: Path, process: int) -> None:
         inside = Path(f"/proc/{process}/root")  # as a process of the box's mount namespace sees it
-        self._descriptor = os.open(inside / str(volume.mounted)[1:], os.O_RDONLY | os.O_DIRECTORY)
-        self.devices = frozenset(
-            _number(where.stat().st_dev) for where in (inside / str(volume.mounted)[1:], inside / str(root)[1:])
-        )
+        held = (inside / str(volume.mounted)[1:], inside / str(root)[1:])
+        self._disk, self._overlay = (os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in held)
+        # Files that the box wrote have another device number in an overlay than the overlay has: ask one of them.
+        written = (inside / str(root)[1:] / "etc/machine-id").stat().st_dev
+        self.overlay = f"{os.major(written)}:{os.minor(written)}"
 
     def cut(self) -> None:
         """Drop everything that was not made durable, this very moment: no write reaches the image any more."""
-        fcntl.ioctl(self._descriptor, FS_IOC_SHUTDOWN, struct.pack("I", NOLOGFLUSH))
+        fcntl.ioctl(self._disk, FS_IOC_SHUTDOWN, struct.pack("I", NOLOGFLUSH))
 
     def release(self) -> None:
-        os.close(self._descriptor)
+        os.close(self._overlay)
+        os.close(self._disk)
 
 
-def detach(volume: Volume, devices: Collection[str] = ()) -> None:
+def detach(volume: Volume, overlay: str | None) -> None:
     """Take the disk away from a box that has ended; LabError when something on the machine still holds it.
 
-    `devices` are the numbers of the file systems of the box: loop devices that it made over its own files and left
-    behind would hold the disk for ever.
+    Loop devices that the box made over files of its own, on the disk or in the overlay above it, and left behind would
+    hold it for ever.
     """
-    own = loops_over(volume.image)
-    numbers = {*devices, *(f"7:{device.removeprefix('/dev/loop')}" for device in own)}
-    for loop in _loops():
-        if loop.get("back-maj:min", "").strip() in numbers:
-            run("losetup", "--detach", loop["name"], timeout_s=TIMEOUT_S)
-    for device in own:
-        # Mounting the image a second time beside a file system that is still alive would destroy it.
-        alive = Path("/sys/fs/ext4", Path(device).name)
-        wait_until(f"the release of {volume.image}", lambda alive=alive: not alive.exists(), timeout_s=30)  # type: ignore[misc]
+    for device in loops_over(volume.image):
+        file_system = Path("/sys/fs/ext4", Path(device).name)
+        _detach_over(f"7:{device.removeprefix('/dev/loop')}")
+        if overlay is not None and not _gone(file_system, timeout_s=1.0):
+            # Only now: the kernel gives the number of an overlay that is gone to another file system.
+            _detach_over(overlay)
+        if not _gone(file_system, timeout_s=30.0):
+            # Mounting the image a second time beside a file system that is still alive would destroy it.
+            raise LabError(f"something on this machine still holds the file system of {volume.image}")
         if device in loops_over(volume.image):
             run("losetup", "--detach", device, timeout_s=TIMEOUT_S)
+
+
+def _detach_over(number: str) -> None:
+    for loop in _loops():
+        if loop.get("back-maj:min", "").strip() == number:
+            run("losetup", "--detach", loop["name"], timeout_s=TIMEOUT_S)
+
+
+def _gone(path: Path, timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while path.exists():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def loops_over(image: Path) -> list[str]:
@@ -145,7 +166,3 @@ def _loops() -> list[Mapping[str, str]]:
     if not isinstance(found, list):
         raise LabError(f"losetup lists no devices: {listed}")
     return found
-
-
-def _number(device: int) -> str:
-    return f"{os.major(device)}:{os.minor(device)}"

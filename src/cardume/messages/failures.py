@@ -20,6 +20,9 @@ from cardume.hostops.errors import (
 )
 from cardume.pooldb.db import Reader
 
+CONFIG_WRONG = 90  # device_config lacks something, or holds what cannot be
+UNFORESEEN = 1  # the driver's own words are all there is
+
 
 @contextmanager
 def storage_failures(db: Reader, *, sr: Ref[Any] = NULL, vdi: Ref[Any] = NULL) -> Iterator[None]:
@@ -31,11 +34,11 @@ def storage_failures(db: Reader, *, sr: Ref[Any] = NULL, vdi: Ref[Any] = NULL) -
     except StorageFull as fault:
         raise errors.SR_FULL(fault.needed_bytes, fault.free_bytes) from None
     except StorageConfigError as fault:
-        raise errors.SR_BACKEND_FAILURE("90", "", f"device_config {fault.key}: {fault}", "") from None
+        raise errors.sr_backend_failure(CONFIG_WRONG, f"device_config {fault.key}: {fault}") from None
     except StorageUnreachable as fault:
-        raise errors.SR_BACKEND_FAILURE("73", "", f"the storage does not answer: {fault}", "") from None
+        raise errors.sr_backend_failure(errors.Backend.NFS_MOUNT, f"the storage does not answer: {fault}") from None
     except StorageError as fault:
-        raise errors.SR_BACKEND_FAILURE("1", "", str(fault), "") from None
+        raise errors.sr_backend_failure(UNFORESEEN, str(fault)) from None
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from cardume.datamodel.vm_enums import OnCrash, OnNormalExit, VMOperation, VMPow
 from cardume.hostops.guests.guest import FileSource, GuestEvent, GuestEventKind, GuestPower, RunningGuest, StopReason
 from cardume.hostops.hands import Hands
 from cardume.messages.guest_facts import refresh_guest_facts
-from cardume.messages.storage_values import open_volume, reachable_host
 from cardume.messages.new_vdi import remove_vdi
+from cardume.messages.storage_values import open_volume, reachable_host
 from cardume.messages.vm_disks import close_disks
 from cardume.messages.vm_state import ensure_metrics, set_running, set_stopped
 from cardume.pooldb.db import Database, Reader

@@ -13,7 +13,7 @@ from cardume.datamodel.network import Network
 from cardume.datamodel.pif import PIF, IpConfigurationMode
 from cardume.datamodel.pif_metrics import PIFMetrics
 from cardume.datamodel.pool import Pool
-from cardume.datamodel.refs import Ref
+from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.sm import SM
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
@@ -43,7 +43,7 @@ class ThisHost:
 async def record_host(
     db: Database, this: ThisHost, facts: HostFacts, drivers: Mapping[str, StorageDriver], guest_vms: str
 ) -> Ref[Host]:
-    """Write what is true of this host into the database; its reference. `guest_vms` tells how guests run: kvm or tcg."""
+    """Write what is true of this host into the database; its reference. `guest_vms`: what runs guests, kvm or tcg."""
     async with db.transaction() as txn:
         host = _ensure_host(txn, this, facts, guest_vms)
         _ensure_pool(txn, host)
@@ -69,6 +69,8 @@ def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: 
             enabled=True,
             logging={},
             other_config={},
+            suspend_image_sr=NULL,
+            crash_dump_sr=NULL,
             **fields,
         )
         found = txn.create(made)
@@ -160,7 +162,17 @@ def _ensure_pool(txn: Transaction, host: Ref[Host]) -> None:
     for pool in txn.all(Pool):
         txn.update(pool, **shared)
         return
-    txn.create(Pool(name_label="", name_description="", master=host, other_config={}, **shared))
+    made = Pool(
+        name_label="",
+        name_description="",
+        master=host,
+        default_SR=NULL,
+        suspend_image_SR=NULL,
+        crash_dump_SR=NULL,
+        other_config={},
+        **shared,
+    )
+    txn.create(made)
 
 
 def _record_cpus(txn: Transaction, host: Ref[Host], facts: HostFacts) -> None:

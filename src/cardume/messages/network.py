@@ -33,6 +33,16 @@ async def destroy(call: Call, self: Ref[Network]) -> None:
     await call.db.delete(self)
 
 
+@implements("network.set_MTU")
+async def set_mtu(call: Call, self: Ref[Network], value: int) -> None:
+    """The bridge takes it at once, guests' cards at their next start."""
+    if not 68 <= value <= 65535:
+        raise errors.INVALID_VALUE("MTU", value)
+    with guest_failures(self):
+        await call.hosts.hands(call.localhost).bridges.ensure_bridge(call.db.get(self).bridge, value)
+    await call.db.update(self, MTU=value)
+
+
 def _free_bridge(db: Reader) -> str:
     """`xapi0`, `xapi1`, …: as XenServer names the bridges of networks inside a host."""
     taken = {network.bridge for network in db.all(Network).values()}

@@ -71,6 +71,7 @@ async def _identify(call: Call, user: str, password: str) -> Identity:
     if identity is None:
         call.log.warning("login_refused", user=user[:80], address=call.caller.address)
         raise errors.SESSION_AUTHENTICATION_FAILED(user, "Authentication failure")
+    call.log.info("logged_in", user=identity.user, address=call.caller.address)
     return identity
 
 

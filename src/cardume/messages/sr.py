@@ -178,6 +178,7 @@ def _sr_record(
         type=repo.type,
         content_type=repo.content_type,
         shared=shared,
+        physical_size=0,
         other_config={},
         sm_config=dict(sm_config),
     )

@@ -60,7 +60,8 @@ def template_record(template: Template) -> VM:
         other_config["install-distro"] = template.distro
     if template.disk_bytes:
         other_config["disks"] = (
-            f'<provision><disk device="0" size="{template.disk_bytes}" sr="" bootable="true" type="system"/></provision>'
+            f'<provision><disk device="0" size="{template.disk_bytes}" sr="" bootable="true" type="system"/>'
+            "</provision>"
         )
     return blank_vm(
         template.name,

@@ -135,7 +135,7 @@ async def copy_into(
 ) -> tuple[Ref[VDI], Volume]:
     """An incomplete copy of a disk in any SR that the host of the source reaches."""
     record = call.db.get(vdi)
-    if record.SR == sr:
+    if sr == record.SR:
         return await clone_into(call, vdi, undo, **more)
     host = reachable_host(call.db, sr)
     hands = call.hosts.hands(host)

@@ -101,9 +101,10 @@ async def suspend(call: Call, vm: Ref[VM]) -> None:
         hands = call.hosts.hands(host)
         vdi = await create_suspend_vdi(call, vm, host)
         undo.push_async_callback(destroy_suspend_vdi, call, vm, host)
-        path = await suspend_path(call, vdi, host, undo)
-        with guest_failures(vm):
-            await hands.guests.save(call.db.get(vm).uuid, path)
+        async with AsyncExitStack() as opened:
+            path = await suspend_path(call, vdi, host, opened)
+            with guest_failures(vm):
+                await hands.guests.save(call.db.get(vm).uuid, path)
         # From here the memory is in the VDI alone: nothing may remove it, whatever happens next.
         undo.pop_all()
         await close_disks(call.db, hands, vm, host)
@@ -128,11 +129,12 @@ async def resume_on(call: Call, vm: Ref[VM], host: Ref[Host], start_paused: bool
 async def _resume_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> None:
     async with AsyncExitStack() as undo:
         hands, sources = await _prepare(call, vm, host, undo)
-        path = await suspend_path(call, call.db.get(vm).suspend_VDI, host, undo)
         spec = guest_spec(call.db, vm, sources)
         undo.push_async_callback(hands.guests.destroy, spec.uuid)
-        with guest_failures(vm):
-            guest = await hands.guests.restore(spec, path, paused=paused)
+        async with AsyncExitStack() as opened:
+            path = await suspend_path(call, call.db.get(vm).suspend_VDI, host, opened)
+            with guest_failures(vm):
+                guest = await hands.guests.restore(spec, path, paused=paused)
         async with call.db.transaction() as txn:
             set_running(txn, vm, host, guest)
         undo.pop_all()

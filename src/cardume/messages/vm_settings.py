@@ -237,3 +237,32 @@ async def _remove(call: Call, vm: Ref[VM], field: str, key: str) -> None:
     async with call.db.transaction() as txn:
         held: Mapping[str, str] = getattr(txn.get(vm), field)
         txn.update(vm, **{field: {k: v for k, v in held.items() if k != key}})
+
+
+@implements("VM.set_is_a_template")
+async def set_is_a_template(call: Call, self: Ref[VM], value: bool) -> None:
+    if call.db.get(self).is_a_template == value:
+        return
+    async with operation(call, self, VMOperation.MAKE_INTO_TEMPLATE if value else VMOperation.PROVISION):
+        await call.db.update(self, is_a_template=value)
+
+
+@implements(VM.set_order)
+async def set_order(call: Call, self: Ref[VM], value: int) -> None:
+    await _store_whole(call, self, "order", value)
+
+
+@implements(VM.set_start_delay)
+async def set_start_delay(call: Call, self: Ref[VM], value: int) -> None:
+    await _store_whole(call, self, "start_delay", value)
+
+
+@implements(VM.set_shutdown_delay)
+async def set_shutdown_delay(call: Call, self: Ref[VM], value: int) -> None:
+    await _store_whole(call, self, "shutdown_delay", value)
+
+
+async def _store_whole(call: Call, vm: Ref[VM], field: str, value: int) -> None:
+    if value < 0:
+        raise errors.INVALID_VALUE(field, value)
+    await call.db.update(vm, **{field: value})

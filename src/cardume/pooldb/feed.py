@@ -7,7 +7,7 @@ monotonic over restarts because their upper part is the number of starts, which 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -228,8 +228,3 @@ class Feed:
 def _wake_if_waiting(woken: asyncio.Future[None]) -> None:
     if not woken.done():
         woken.set_result(None)
-
-
-def live_counts(tables: Mapping[str, int]) -> dict[str, int]:
-    """`valid_ref_counts` as the wire spells it: lower-case class to number of live objects."""
-    return {cls.lower(): count for cls, count in tables.items()}

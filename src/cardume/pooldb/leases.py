@@ -3,7 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from cardume.pooldb.store import LeaseLost
+import structlog
+
+from cardume.pooldb.store import LeaseLost, StoreClosed
+
+log = structlog.get_logger(__name__)
+
+RETRY_S = 1.0
 
 DropKeys = Callable[[int], Awaitable[object]]
 """Delete every key of a lease. The deletion is queued by the call itself; awaiting it waits until it is done."""
@@ -40,10 +46,21 @@ class LocalLeases:
         """Forget the lease and begin to delete its keys."""
         self._alive.pop(lease.id, None)
         lease.stop_timer()
-        dropped = asyncio.ensure_future(self._drop_keys(lease.id))
+        return self._drop(lease.id)
+
+    def _drop(self, lease: int) -> asyncio.Future[object]:
+        dropped = asyncio.ensure_future(self._drop_keys(lease))
         self._ending.add(dropped)
-        dropped.add_done_callback(self._ending.discard)
+        dropped.add_done_callback(lambda _: self._dropped(lease, dropped))
         return dropped
+
+    def _dropped(self, lease: int, dropped: asyncio.Future[object]) -> None:
+        self._ending.discard(dropped)
+        error = None if dropped.cancelled() else dropped.exception()
+        if error is not None and not isinstance(error, StoreClosed):
+            # Keys that outlive their lease would look like somebody who is alive.
+            log.warning("lease_keys_not_deleted_yet", lease=lease, error=str(error))
+            asyncio.get_running_loop().call_later(RETRY_S, self._drop, lease)
 
     def is_alive(self, lease: int) -> bool:
         return lease in self._alive

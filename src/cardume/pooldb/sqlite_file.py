@@ -127,11 +127,13 @@ class SQLiteFile:
             raise StoreError(f"cannot compact {self._path}: {error}") from error
         self.compacted = compacted
 
-    def drop_leased(self, lease: int | None = None) -> int | StoreError:
+    def drop_leased(self, lease: int | None = None) -> None:
         """Delete the keys of a lease, None: of every lease."""
         where, values = ("lease = ?", (lease,)) if lease is not None else ("lease != 0", ())
         keys = self._rows(f"SELECT key FROM kv WHERE {where}", *values)
-        return self.commit([Transaction(tuple(Delete(key) for (key,) in keys), ())])[0]
+        [result] = self.commit([Transaction(tuple(Delete(key) for (key,) in keys), ())])
+        if isinstance(result, StoreError):
+            raise result
 
     def _prepare(self, steps: Sequence[Sequence[str]]) -> None:
         # Exclusive: a second daemon on the same file is refused at once instead of interleaving its writes.

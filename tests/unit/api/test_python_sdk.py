@@ -56,7 +56,7 @@ async def test_two_scripts_add_different_keys_at_once_and_none_is_lost(api: Api)
     def script(prefix: str) -> None:
         client = api.logged_in()
         for number in range(20):
-            client.xenapi.pool.add_to_other_config(api.pool, f"{prefix}{number}", "x")
+            client.xenapi.pool.add_to_other_config(str(api.pool), f"{prefix}{number}", "x")
 
     await asyncio.gather(api.blocking(lambda: script("a")), api.blocking(lambda: script("b")))
     assert len(api.db.get(api.pool).other_config) == 40

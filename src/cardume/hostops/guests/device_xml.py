@@ -69,7 +69,7 @@ def nic_xml(nic: Nic, *, boot_order: int | None = None) -> Element:
 
 
 def _is_block_device(path: str) -> bool:
-    return path.startswith("/dev/")
+    return path.startswith("/dev/") and not path.startswith("/dev/shm/")
 
 
 def _driver(disk: Disk, page_cache: bool) -> Element:

@@ -42,6 +42,10 @@ class Guests(Protocol):
         """Write the guest's memory and devices to a file and end it. A failure leaves it running."""
         ...
 
+    async def is_saved(self, path: str) -> bool:
+        """True when the file holds a guest that `save` wrote to its end; False for half of one, or none."""
+        ...
+
     async def restore(
         self, spec: GuestSpec, path: str, *, paused: bool = False, timeout_s: float = 600
     ) -> RunningGuest:

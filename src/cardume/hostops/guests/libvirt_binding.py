@@ -13,6 +13,7 @@ import libvirt
 import libvirt_qemu
 
 from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound
+from cardume.hostops.guests.lifecycle import RawEvent
 
 _KEEPALIVE_S = 5
 _KEEPALIVE_MISSES = 5
@@ -37,35 +38,27 @@ class DomainState:
     xml: str
 
 
-@dataclass(frozen=True, slots=True)
-class RawEvent:
-    """An event as libvirt's thread told it; `kind` says what the other fields mean."""
-
-    uuid: str
-    kind: str  # lifecycle, reboot, agent, io_error, removed, removal_failed
-    event: int = 0
-    detail: int = 0
-    alias: str = ""
-
-
 class Connection:
-    """A connection to libvirtd. Every method blocks, and may be called from any thread but libvirt's event thread."""
+    """A connection to libvirtd for calls, which block; one at a time (see `libvirt_link.py`)."""
 
-    def __init__(self, uri: str, on_event: Callable[[RawEvent], None], on_lost: Callable[[], None]) -> None:
+    def __init__(self, uri: str) -> None:
         _start_event_thread()
         with _translated():
             self._virt = libvirt.open(uri)
-            self._virt.setKeepAlive(_KEEPALIVE_S, _KEEPALIVE_MISSES)
-            self._virt.registerCloseCallback(lambda *_: on_lost(), None)
-            self._register(on_event)
 
     def close(self) -> None:
-        """Drop the connection; guests go on."""
+        """Drop the connection, which must have no call in it; guests go on."""
         try:
-            self._virt.unregisterCloseCallback()
             self._virt.close()
         except libvirt.libvirtError:
             pass  # it was gone already
+
+    def is_alive(self) -> bool:
+        """False once libvirtd is known to have closed it."""
+        try:
+            return bool(self._virt.isAlive())
+        except libvirt.libvirtError:
+            return False
 
     def capabilities(self) -> str:
         with _translated():
@@ -177,6 +170,25 @@ class Connection:
             return None
         stopped = (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PMSUSPENDED)
         return DomainState(domain.UUIDString(), domain.name(), domid, state in stopped, memory_kib * 1024, xml)
+
+
+class EventConnection:
+    """A connection to libvirtd for events alone, watched by keepalive messages: when it goes, libvirtd went."""
+
+    def __init__(self, uri: str, on_event: Callable[[RawEvent], None], on_lost: Callable[[], None]) -> None:
+        _start_event_thread()
+        with _translated():
+            self._virt = libvirt.open(uri)
+            self._virt.registerCloseCallback(lambda *_: on_lost(), None)
+            self._virt.setKeepAlive(_KEEPALIVE_S, _KEEPALIVE_MISSES)
+            self._register(on_event)
+
+    def close(self) -> None:
+        try:
+            self._virt.unregisterCloseCallback()
+            self._virt.close()
+        except libvirt.libvirtError:
+            pass  # it was gone already
 
     def _register(self, tell: Callable[[RawEvent], None]) -> None:
         """Have libvirt's event thread call `tell`; it must not call libvirt, so only the uuid is read."""

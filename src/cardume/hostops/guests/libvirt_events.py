@@ -9,10 +9,12 @@ from cardume.hostops.errors import DeviceRefused, GuestError
 from cardume.hostops.guests.domain_view import device_of_alias
 from cardume.hostops.guests.guest import GuestEvent, GuestEventKind
 from cardume.hostops.guests.interface import EventSink
-from cardume.hostops.guests.libvirt_binding import RawEvent
-from cardume.hostops.guests.lifecycle import guest_event
+from cardume.hostops.guests.lifecycle import RawEvent, guest_event
 
 log = structlog.get_logger()
+
+# Linux pulls every reset line it knows until one works: QEMU tells up to eight resets for one reboot.
+_SAME_REBOOT_S = 2.0
 
 
 class EventDesk:
@@ -22,6 +24,7 @@ class EventDesk:
         self._is_ours = is_ours
         self._known: dict[str, bool] = {}  # uuid → ours?
         self._starting: set[str] = set()
+        self._reboots: dict[str, float] = {}  # uuid → when it was last told
         self._sinks: list[EventSink] = []
         self._queue: asyncio.Queue[RawEvent] = asyncio.Queue()
         self._removals: dict[tuple[str, str], asyncio.Future[None]] = {}
@@ -83,13 +86,21 @@ class EventDesk:
             event = self._ours(raw)
             if event is None or not await self._check(raw.uuid):
                 continue
+            if event.kind is GuestEventKind.REBOOTED and self._is_told(raw.uuid):
+                continue
             if event.kind is GuestEventKind.STOPPED:
                 self._known.pop(raw.uuid, None)
+                self._reboots.pop(raw.uuid, None)
             for sink in tuple(self._sinks):
                 try:
                     sink(event)
                 except Exception:
                     log.exception("guest_event_sink_failed", guest=event.uuid, kind=event.kind)
+
+    def _is_told(self, uuid: str) -> bool:
+        now = asyncio.get_running_loop().time()
+        last, self._reboots[uuid] = self._reboots.get(uuid), now
+        return last is not None and now - last < _SAME_REBOOT_S
 
     async def _check(self, uuid: str) -> bool:
         if uuid not in self._known:

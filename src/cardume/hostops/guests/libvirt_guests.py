@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeVar
 
@@ -112,20 +111,32 @@ class LibvirtGuests:
             if pid is not None and began is not None:
                 _wait_gone(pid, began, timeout_s)
 
-        await self._link_call(uuid, "destroy", work, timeout_s=timeout_s)
+        await self._link_call(uuid, "destroy", work, timeout_s=timeout_s, repeatable=True)
 
     async def save(self, uuid: str, path: str, *, timeout_s: float = 600) -> None:
         def work(connection: Connection) -> None:
             connection.save(uuid, path)
             _make_durable(path)
 
+        # The call may take longer than its caller waits: whether the guest was saved is known when it returns only.
+        call = asyncio.create_task(self._link_call(uuid, "save", work, timeout_s=timeout_s + _UNDO_S))
         try:
-            await self._link_call(uuid, "save", work, timeout_s=timeout_s)
-        except (CallTimedOut, ConnectionLost, asyncio.CancelledError) as error:
-            # The save would go on without us and end the guest behind its owner's back.
-            saved = await self._undo(self._end_save(uuid, path))
-            if not saved or isinstance(error, asyncio.CancelledError):
-                raise
+            await asyncio.wait((call,), timeout=timeout_s)
+        except asyncio.CancelledError:
+            await self._undo(self._stop_save(uuid, path, call))
+            raise
+        if call.done() and not isinstance(call.exception(), ConnectionLost):
+            await call
+        elif not await self._undo(self._stop_save(uuid, path, call)):
+            raise GuestError(f"guest {uuid} was not saved within {timeout_s:g} s, or libvirtd went away meanwhile")
+
+    async def is_saved(self, path: str) -> bool:
+        try:
+            # libvirt marks an image as whole only when all of it is there, and reads no other.
+            await self._link_call("", "is_saved", lambda connection: connection.saved_xml(path))
+        except GuestError:
+            return False
+        return True
 
     async def restore(
         self, spec: GuestSpec, path: str, *, paused: bool = False, timeout_s: float = 600
@@ -182,14 +193,14 @@ class LibvirtGuests:
             seen = (_running(state) for state in connection.list_all())
             return tuple(guest for guest in seen if guest is not None)
 
-        return await self._link_call("", "list", work)
+        return await self._link_call("", "list", work, repeatable=True)
 
     async def find(self, uuid: str) -> RunningGuest | None:
         def work(connection: Connection) -> RunningGuest | None:
             state = connection.find(uuid)
             return _running(state) if state is not None else None
 
-        return await self._link_call(uuid, "find", work)
+        return await self._link_call(uuid, "find", work, repeatable=True)
 
     async def agent_facts(self, uuid: str, *, timeout_s: float = 5) -> AgentFacts | None:
         def work(connection: Connection) -> AgentFacts | None:
@@ -209,9 +220,15 @@ class LibvirtGuests:
         self._resyncs.append(resync)
 
     async def _link_call(
-        self, uuid: str, what: str, work: Callable[[Connection], T], *, timeout_s: float = _CALL_S
+        self,
+        uuid: str,
+        what: str,
+        work: Callable[[Connection], T],
+        *,
+        timeout_s: float = _CALL_S,
+        repeatable: bool = False,
     ) -> T:
-        return await self._link.call(work, f"{what} {uuid}".strip(), timeout_s=timeout_s)
+        return await self._link.call(work, f"{what} {uuid}".strip(), timeout_s=timeout_s, repeatable=repeatable)
 
     async def _bring_up(
         self, uuid: str, what: str, create: Callable[[Connection], None], timeout_s: float
@@ -282,7 +299,7 @@ class LibvirtGuests:
                 await self._link_call(uuid, f"detach {kind} of", ask)
                 # The event tells at once; looking as well, for an event that a lost connection swallowed.
                 while not (await asyncio.wait((removal,), timeout=1))[0]:
-                    if not await self._link_call(uuid, "look at", has_device):
+                    if not await self._link_call(uuid, "look at", has_device, repeatable=True):
                         return
                 await removal
         except TimeoutError:
@@ -294,23 +311,29 @@ class LibvirtGuests:
         await self.destroy(uuid)
         return True
 
-    async def _end_save(self, uuid: str, path: str) -> bool:
-        """Stop a save that nobody waits for any more; true when it came to its end all the same."""
+    async def _stop_save(self, uuid: str, path: str, call: "asyncio.Task[None]") -> bool:
+        """Have libvirt give up a save that nobody waits for any more; true when it came to its end all the same."""
 
-        def stop(connection: Connection) -> None:
-            connection.abort_job(uuid)
-
-        def look(connection: Connection) -> bool:
+        def is_saved(connection: Connection) -> bool:
             if connection.find(uuid) is not None:
-                Path(path).unlink(missing_ok=True)  # the guest runs on: the file holds half a memory
                 return False
             connection.saved_xml(path)  # an error when the file is not whole
             _make_durable(path)
             return True
 
-        with suppress(GuestError):  # no job any more: it has just ended
-            await self._link_call(uuid, "abort save of", stop)
-        return await self._link_call(uuid, "look at", look)
+        while not call.done():
+            with suppress(GuestError):  # there is no job yet, or none any more
+                await self._link_call(uuid, "abort save of", lambda connection: connection.abort_job(uuid))
+            await asyncio.wait((call,), timeout=0.5)
+        try:
+            await call
+        except ConnectionLost:
+            return await self._link_call(uuid, "look at", is_saved, repeatable=True)
+        except CallTimedOut:
+            raise
+        except GuestError:
+            return False  # libvirt has removed its file
+        return True
 
     async def _undo(self, work: Coroutine[None, None, bool]) -> bool:
         """Clean up even when our own caller is cancelled; bounded, and a failure is told in the log."""
@@ -340,7 +363,7 @@ class LibvirtGuests:
             owner = qemu_owner(connection.capabilities())
             return owner, {state.uuid: view_of(state.xml).ours for state in connection.list_all()}
 
-        self._owner, known = await self._link_call("", "list", work)
+        self._owner, known = await self._link_call("", "list", work, repeatable=True)
         for uuid, ours in known.items():
             self._desk.know(uuid, ours)
         if first:

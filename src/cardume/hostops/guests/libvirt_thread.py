@@ -9,9 +9,7 @@ from cardume.hostops.errors import GuestError
 
 T = TypeVar("T")
 
-# libvirtd takes `max_client_requests` at once from one connection (host setup raises it above this); beyond that it
-# stops reading, keepalive answers too, and the connection would be taken for dead.
-_AT_ONCE = 32
+_AT_ONCE = 16  # libvirtd works on 20 at once unless it is told otherwise
 _MAX_LOST = 64  # calls given up on that have not returned
 
 

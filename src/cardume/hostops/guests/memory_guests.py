@@ -113,6 +113,13 @@ class MemoryGuests:
             raise GuestError(f"the guest cannot be saved to {path}: {error.strerror}") from error
         self._stop(uuid, StopReason.SAVED)
 
+    async def is_saved(self, path: str) -> bool:
+        try:
+            await asyncio.to_thread(_read_image, path)
+        except GuestError:
+            return False
+        return True
+
     async def restore(
         self, spec: GuestSpec, path: str, *, paused: bool = False, timeout_s: float = 600
     ) -> RunningGuest:

@@ -20,6 +20,7 @@ class MemoryShelf:
 
     volumes: dict[str, dict[str, Volume]] = field(default_factory=dict)  # SR uuid → location → volume
     contents: dict[str, bytes] = field(default_factory=dict)  # path of an opened volume → its data
+    folder: str = "/memory"  # a folder that exists, where whoever opens a volume is to write into its file
 
 
 class MemoryDriver:
@@ -58,7 +59,7 @@ class MemoryDriver:
     def put(self, repo: Repository, volume: Volume, content: bytes = b"") -> None:
         """Place a volume there from outside."""
         self._held(repo)[volume.location] = volume
-        self.shelf.contents[_path(repo, volume)] = content
+        self.shelf.contents[self._path(repo, volume)] = content
 
     # Repository
 
@@ -116,7 +117,7 @@ class MemoryDriver:
         await self._begin("destroy_volume")
         self._opens.assert_not_open(repo, volume)
         self._held(repo).pop(volume.location, None)
-        self.shelf.contents.pop(_path(repo, volume), None)
+        self.shelf.contents.pop(self._path(repo, volume), None)
 
     async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:
         await self._begin("resize_volume")
@@ -134,7 +135,7 @@ class MemoryDriver:
         await self._begin("clone_volume")
         progress(0.5)
         copy = replace(source, uuid=uuid, location=f"{uuid}.{source.format}")
-        self._place(repo, copy, self.shelf.contents.get(_path(repo, source), b""))
+        self._place(repo, copy, self.shelf.contents.get(self._path(repo, source), b""))
         progress(1.0)
         return copy
 
@@ -148,7 +149,7 @@ class MemoryDriver:
         if writable and now.read_only:
             raise StorageError(f"{now.location} is read-only")
         self._opens.add(repo, now)
-        return FileSource(_path(repo, now), "raw" if now.format == "iso" else now.format)
+        return FileSource(self._path(repo, now), "raw" if now.format == "iso" else now.format)
 
     async def close(self, repo: Repository, volume: Volume) -> None:
         await self._begin("close")
@@ -163,6 +164,9 @@ class MemoryDriver:
             raise self._failures[operation].pop(0)
         if self.unreachable:
             raise StorageUnreachable("the memory was taken away")
+
+    def _path(self, repo: Repository, volume: Volume) -> str:
+        return f"{self.shelf.folder}/{repo.uuid}-{volume.location}"
 
     def _held(self, repo: Repository) -> dict[str, Volume]:
         try:
@@ -184,7 +188,7 @@ class MemoryDriver:
         if used + volume.physical_utilisation > self.physical_size:
             raise StorageFull("full", volume.physical_utilisation, self.physical_size - used)
         held[volume.location] = volume
-        self.shelf.contents[_path(repo, volume)] = content
+        self.shelf.contents[self._path(repo, volume)] = content
 
 
 class MemoryCopier:
@@ -200,7 +204,3 @@ class MemoryCopier:
         await asyncio.sleep(0)
         self._shelf.contents[target.path] = self._shelf.contents[source.path]
         progress(1.0)
-
-
-def _path(repo: Repository, volume: Volume) -> str:
-    return f"/memory/{repo.uuid}/{volume.location}"

@@ -1,0 +1,233 @@
+"""Work under tasks: begun, watched, ended and cancelled."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from served_api import Api, Refused, blank, served
+
+from cardume.api.tasks import expired
+from cardume.datamodel import errors
+from cardume.datamodel.refs import Ref
+from cardume.datamodel.task import Task, TaskStatus
+from cardume.messages.call import Call
+from cardume.messages.registry import IMPLEMENTATIONS, Implementation
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    async with served(tmp_path) as made:
+        yield made
+
+
+class Clone:
+    """A `VM.clone` that works as the test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.may_go_on = asyncio.Event()
+        self.began = asyncio.Event()
+        self.failure: Exception | None = None
+        self.undone = False
+        self.handle: Any = None
+        monkeypatch.setitem(IMPLEMENTATIONS, "VM.clone", Implementation(self._clone, as_task=True))
+
+    async def _clone(self, call: Call, vm: Ref[Any], new_name: str) -> Ref[Any]:
+        self.handle = call.task
+        self.began.set()
+        try:
+            await self.may_go_on.wait()
+        except asyncio.CancelledError:
+            self.undone = True
+            raise
+        if self.failure:
+            raise self.failure
+        return vm
+
+
+async def ended(api: Api, root: str, task: str) -> dict[str, Any]:
+    token = ""
+    for _ in range(20):
+        record: dict[str, Any] = await api.rpc("task.get_record", root, task)
+        if record["status"] != "pending":
+            return record
+        token = (await api.rpc("event.from", root, [f"task/{task}"], token, 5.0))["token"]
+    raise AssertionError("the task does not end")
+
+
+async def test_asynchronous_work_answers_at_once_and_ends_with_its_result(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone, root = Clone(monkeypatch), await api.login()
+    task = await api.rpc("Async.VM.clone", root, api.vm, "copy")
+    pending = await api.rpc("task.get_record", root, task)
+    assert {key: pending[key] for key in ("name_label", "status", "type", "finished", "allowed_operations")} == {
+        "name_label": "Async.VM.clone",
+        "status": "pending",
+        "type": "<none/>",
+        "finished": "19700101T00:00:00Z",
+        "allowed_operations": ["cancel"],
+    }
+    assert pending["resident_on"] == api.host
+    clone.may_go_on.set()
+    done = await ended(api, root, task)
+    assert {key: done[key] for key in ("status", "progress", "allowed_operations", "result", "error_info")} == {
+        "status": "success",
+        "progress": 1.0,
+        "allowed_operations": [],
+        "result": f"<value>{api.vm}</value>",
+        "error_info": [],
+    }
+    await api.rpc("task.cancel", root, task)
+    assert await api.rpc("task.get_status", root, task) == "success"
+    await api.rpc("task.destroy", root, task)
+    assert await api.rpc("task.get_all", root) == []
+
+
+async def test_a_failure_is_told_by_the_task(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone, root = Clone(monkeypatch), await api.login()
+    clone.failure = errors.SR_FULL("10", "5")
+    clone.may_go_on.set()
+    done = await ended(api, root, await api.rpc("Async.VM.clone", root, api.vm, "copy"))
+    assert (done["status"], done["progress"], done["error_info"]) == ("failure", 1.0, ["SR_FULL", "10", "5"])
+
+
+async def test_cancelled_work_undoes_itself_and_ends_as_cancelled(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone, root = Clone(monkeypatch), await api.login()
+    task = await api.rpc("Async.VM.clone", root, api.vm, "copy")
+    await clone.began.wait()
+    await api.rpc("task.cancel", root, task)
+    done = await ended(api, root, task)
+    assert clone.undone
+    assert (done["status"], done["error_info"]) == ("cancelled", ["TASK_CANCELLED", task])
+    assert (done["allowed_operations"], done["current_operations"]) == ([], {})
+
+
+async def test_a_synchronous_call_is_a_task_while_it_runs_and_vanishes_after(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone, root = Clone(monkeypatch), await api.login()
+    call = asyncio.create_task(api.rpc("VM.clone", root, api.vm, "copy"))
+    await clone.began.wait()
+    (record,) = (await api.rpc("task.get_all_records", root)).values()
+    assert record["name_label"] == "VM.clone"
+    clone.may_go_on.set()
+    assert await call == api.vm
+    assert await api.rpc("task.get_all", root) == []
+
+
+async def test_a_synchronous_call_can_be_cancelled_by_another_client(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone, root = Clone(monkeypatch), await api.login()
+    call = asyncio.create_task(api.rpc("VM.clone", root, api.vm, "copy"))
+    await clone.began.wait()
+    (task,) = await api.rpc("task.get_all", root)
+    await api.rpc("task.cancel", root, task)
+    with pytest.raises(Refused, match="TASK_CANCELLED"):
+        await call
+
+
+async def test_work_goes_on_when_its_caller_leaves(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone, root = Clone(monkeypatch), await api.login()
+    with pytest.raises((TimeoutError, aiohttp.ClientError)):
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "VM.clone", "params": [root, api.vm, "copy"]}
+        await api.http.post(f"{api.url}/jsonrpc", json=asked, timeout=aiohttp.ClientTimeout(total=0.2))
+    await asyncio.sleep(0.1)
+    assert not clone.undone
+    assert len(await api.rpc("task.get_all", root)) == 1
+
+
+async def test_the_end_of_the_server_stops_work_and_waits_for_its_undoing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = Clone(monkeypatch)
+    async with served(tmp_path) as api:
+        await api.rpc("Async.VM.clone", await api.login(), api.vm, "copy")
+        await clone.began.wait()
+    assert clone.undone
+
+
+async def test_progress_is_told_a_few_times_a_second(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone, root = Clone(monkeypatch), await api.login()
+    task = await api.rpc("Async.VM.clone", root, api.vm, "copy")
+    await clone.began.wait()
+    before = await api.rpc("event.get_current_id", root)
+    for step in range(1, 1001):
+        clone.handle.progress(step / 2000)
+    await asyncio.sleep(0.6)
+    assert await api.rpc("task.get_progress", root, task) == 0.5
+    assert await api.rpc("event.get_current_id", root) - before == 1
+
+
+async def test_a_client_tells_how_its_own_work_goes(api: Api) -> None:
+    reader = await api.login("reader")
+    task = await api.rpc("task.create", reader, "upload", "of mine")
+    await api.rpc("task.set_progress", reader, task, 0.25)
+    await api.rpc("task.add_to_other_config", reader, task, "mine", "x")
+    await api.rpc("task.set_result", reader, task, "done")
+    await api.rpc("task.set_status", reader, task, "success")
+    record = await api.rpc("task.get_record", reader, task)
+    assert (record["status"], record["progress"], record["result"]) == ("success", 1.0, "done")
+    assert record["other_config"] == {"mine": "x"}
+    assert record["finished"] != "19700101T00:00:00Z"
+
+
+async def test_a_task_is_its_owners_and_the_operators(api: Api) -> None:
+    reader, vmadmin, operator = [await api.login(user) for user in ("reader", "vmadmin", "operator")]
+    task = await api.rpc("task.create", reader, "mine", "")
+    for method, params in (("task.destroy", ()), ("task.cancel", ()), ("task.set_progress", (0.5,))):
+        with pytest.raises(Refused, match="RBAC_PERMISSION_DENIED"):
+            await api.rpc(method, vmadmin, task, *params)
+    await api.rpc("task.cancel", operator, task)
+    assert await api.rpc("task.get_status", reader, task) == "cancelled"
+
+
+async def test_nobody_but_the_pool_ends_the_pools_own_work(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    Clone(monkeypatch)
+    root = await api.login()
+    task = await api.rpc("Async.VM.clone", root, api.vm, "copy")
+    with pytest.raises(Refused, match="OPERATION_NOT_ALLOWED"):
+        await api.rpc("task.set_status", root, task, "success")
+
+
+async def test_a_transfer_ends_the_task_that_its_client_made(api: Api) -> None:
+    root = await api.login()
+    caller = api.server.sessions.caller(root)
+    good, bad = [Ref(await api.rpc("task.create", root, name, "")) for name in ("good", "bad")]
+    async with api.server.tasks.adopted(good, "GET /export", caller) as handle:
+        handle.result = "<value></value>"
+    with pytest.raises(errors.ApiError):
+        async with api.server.tasks.adopted(bad, "GET /export", caller):
+            raise errors.SR_FULL("1", "0")
+    assert await api.rpc("task.get_result", root, good) == "<value></value>"
+    assert await api.rpc("task.get_status", root, good) == "success"
+    assert await api.rpc("task.get_error_info", root, bad) == ["SR_FULL", "1", "0"]
+
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def done(minutes_ago: float) -> Task:
+    return blank(Task, status=TaskStatus.SUCCESS, finished=NOW - timedelta(minutes=minutes_ago))
+
+
+def test_done_tasks_go_after_an_hour_and_idle_ones_after_a_day() -> None:
+    records = {
+        "old": done(66),
+        "fresh": done(64),
+        "idle": blank(Task, created=NOW - timedelta(hours=25)),
+        "busy": blank(Task, created=NOW - timedelta(hours=25)),
+        "new": blank(Task, created=NOW - timedelta(hours=23)),
+    }
+    assert expired(records, frozenset({"idle", "new"}), NOW) == ["old", "idle"]
+
+
+def test_above_two_hundred_done_ones_the_oldest_go_unless_they_have_just_ended() -> None:
+    records = {f"t{number}": done(1 + number / 100) for number in range(300)}
+    gone = expired(records, frozenset(), NOW)
+    assert len(gone) == 100
+    assert "t299" in gone
+    assert "t0" not in gone
+    assert expired({f"t{number}": done(1) for number in range(300)}, frozenset(), NOW) == []

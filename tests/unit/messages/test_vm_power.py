@@ -1,0 +1,99 @@
+"""A VM's life over the API, with guests in memory."""
+
+import asyncio
+from typing import Any
+
+from fake_host import Client, FakeHost, eventually
+
+
+async def test_a_vm_starts_and_its_record_says_so(host: FakeHost, api: Client, vm: str) -> None:
+    await api("VM.start", vm, False, False)
+
+    record = await api("VM.get_record", vm)
+    assert record["power_state"] == "Running"
+    assert record["resident_on"] == (await api("host.get_all"))[0]
+    assert "clean_shutdown" in record["allowed_operations"]
+    assert "start" not in record["allowed_operations"]
+    assert record["current_operations"] == {}
+    (disk,) = record["VBDs"]
+    assert (await api("VBD.get_record", disk))["currently_attached"] is True
+    assert (await api("VBD.get_record", disk))["device"] == "xvda"
+    assert len(record["consoles"]) == 1
+    assert len(await host.guests.list()) == 1
+
+
+async def test_suspending_and_resuming_keeps_the_guest_and_leaves_no_image(
+    host: FakeHost, api: Client, vm: str, sr: str
+) -> None:
+    await api("VM.start", vm, False, False)
+    before = len(await api("SR.get_VDIs", sr))
+
+    await api("VM.suspend", vm)
+    assert await api("VM.get_power_state", vm) == "Suspended"
+    assert await host.guests.list() == ()
+    assert len(await api("SR.get_VDIs", sr)) == before + 1
+
+    await api("VM.resume", vm, False, False)
+    assert await api("VM.get_power_state", vm) == "Running"
+    assert await api("VM.get_suspend_VDI", vm) == "OpaqueRef:NULL"
+    assert len(await api("SR.get_VDIs", sr)) == before
+
+
+async def test_a_guest_that_powers_itself_off_is_halted_with_an_event(host: FakeHost, api: Client, vm: str) -> None:
+    await api("VM.start", vm, False, False)
+    token = (await api("event.from", ["vm"], "", 0.0))["token"]
+
+    host.guests.power_off_by_guest((await host.guests.list())[0].uuid)
+
+    told = await api("event.from", ["vm"], token, 10.0)
+    assert [event["snapshot"]["power_state"] for event in told["events"] if event["ref"] == vm] == ["Halted"]
+    assert await api("VM.get_consoles", vm) == []
+
+
+async def test_a_guest_whose_qemu_was_killed_is_halted(host: FakeHost, api: Client, vm: str) -> None:
+    await api("VM.set_actions_after_crash", vm, "destroy")
+    await api("VM.start", vm, False, False)
+
+    host.guests.crash((await host.guests.list())[0].uuid)
+
+    await eventually(lambda: host.db.get(_ref(vm)).power_state == "Halted")
+
+
+async def test_two_clients_cannot_start_one_vm_at_once(host: FakeHost, api: Client, vm: str) -> None:
+    host.guests.slow("start", 0.5)
+    first = asyncio.create_task(api("VM.start", vm, False, False))
+    await eventually(lambda: host.db.get(_ref(vm)).current_operations)
+
+    refusal = await (await host.login()).refused("VM.start", vm, False, False)
+
+    assert refusal[:3] == ["OTHER_OPERATION_IN_PROGRESS", "VM", vm]
+    await first
+    assert await api.refused("VM.start", vm, False, False) == ["VM_BAD_POWER_STATE", vm, "halted", "running"]
+
+
+async def test_a_start_that_fails_leaves_the_vm_halted_and_its_disk_free(host: FakeHost, api: Client, vm: str) -> None:
+    from cardume.hostops.errors import GuestError
+
+    host.guests.fail_next("start", GuestError("no such machine"))
+
+    assert (await api.refused("VM.start", vm, False, False))[0] == "INTERNAL_ERROR"
+    record = await api("VM.get_record", vm)
+    assert record["power_state"] == "Halted"
+    assert record["current_operations"] == {}
+    assert (await api("VBD.get_record", record["VBDs"][0]))["currently_attached"] is False
+    await api("VM.start", vm, False, False)
+
+
+async def test_a_shutdown_waits_for_the_guest(host: FakeHost, api: Client, vm: str) -> None:
+    await api("VM.start", vm, False, False)
+    await api("VM.clean_shutdown", vm)
+    assert await api("VM.get_power_state", vm) == "Halted"
+    await api("VM.start", vm, False, False)
+    await api("VM.hard_shutdown", vm)
+    assert await api("VM.get_power_state", vm) == "Halted"
+
+
+def _ref(text: str) -> Any:
+    from cardume.datamodel.refs import Ref
+
+    return Ref(text)
