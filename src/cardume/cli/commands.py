@@ -34,5 +34,5 @@ def find_command(name: str) -> Command | None:
     """The command of this name; None when there is none."""
     from cardume.cli.generic import find_generic
 
-    written = next((command for command in _written() if command.name == name), None)
-    return written or find_generic(name)
+    # The generated ones first: looking for them costs little, and lists are what scripts ask for most.
+    return find_generic(name) or next((command for command in _written() if command.name == name), None)

@@ -3,14 +3,14 @@
 from typing import Any
 
 from cardume.datamodel.declare import REQUIRED, Qualifier
-from cardume.datamodel.schema import schema
+from cardume.datamodel.schema import xenclass_named
 from cardume.datamodel.values import to_plain
 from cardume.datamodel.wiretypes import zero
 
 
 def fresh(cls: str, **said: Any) -> dict[str, Any]:
     """The whole argument of a class's constructor."""
-    fields = schema().classes[cls].fields
+    fields = xenclass_named(cls).fields
     unknown = said.keys() - fields.keys()
     assert not unknown, f"{cls} has no fields {unknown}"
     defaults = {

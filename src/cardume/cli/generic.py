@@ -1,6 +1,6 @@
 """The commands that every class has: `-list`, `-param-list`, `-param-get`, `-param-set`, `-param-add` and so on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from cardume.cli.command import Call, Command, parse_bool, parse_integer
@@ -10,7 +10,7 @@ from cardume.cli.failures import Plain, Refused
 from cardume.cli.fields import Shape, Subject, XeField
 from cardume.cli.selection import load, part_of, subject_by_uuid, subjects, unknown_field
 from cardume.cli.views import View, views
-from cardume.datamodel.schema import schema
+from cardume.datamodel.schema import class_names, xenclass_named
 from cardume.datamodel.wiretypes import EnumType, MapType, Prim, RefType, SetType, WireType
 
 
@@ -21,25 +21,26 @@ def generic_commands() -> Iterator[Command]:
 
 
 def find_generic(name: str) -> Command | None:
-    """The generated command of this name, without looking at the fields of any other class."""
-    for view in views().values():
-        if name.startswith(f"{view.prefix}-"):
-            found = [command for command in _commands(view) if command.name == name]
-            if found:
-                return found[0]
-    return None
+    """The generated command of this name, without looking at any other class."""
+    verbs = [verb for verb in _VERBS if name.endswith(f"-{verb}")]
+    view = views().get(name.removesuffix(f"-{verbs[0]}")) if verbs else None
+    return next((command for command in _commands(view) if command.name == name), None) if view else None
+
+
+_VERBS = ("param-list", "param-get", "param-set", "param-add", "param-remove", "param-clear", "list")  # longest first
 
 
 def _commands(view: View) -> Iterator[Command]:
-    prefix, many = view.prefix, view.many
+    many = view.many
     filters = ("params", "FIELD=", "MAP:key=", "SET:contains=")
 
-    def made(name: str, work: object, doc: str, *required: str, optional: tuple[str, ...] = ()) -> Command:
-        assert callable(work), name
-        return Command(f"{prefix}-{name}", partial(work, view), doc, required, optional, common=name == "list")
+    def made(
+        verb: str, work: Callable[[View, Call], None], doc: str, *required: str, optional: tuple[str, ...] = ()
+    ) -> Command:
+        return Command(f"{view.prefix}-{verb}", partial(work, view), doc, required, optional, common=verb == "list")
 
     yield made("list", list_objects, f"List all {many}, or those whose fields have the given values.", optional=filters)
-    yield made("param-list", param_list, f"List all fields of one of the {many}.", "uuid")
+    yield made("param-list", param_list, f"Show all fields of one of the {many}.", "uuid")
     yield made(
         "param-get",
         param_get,
@@ -48,33 +49,30 @@ def _commands(view: View) -> Iterator[Command]:
         "param-name",
         optional=("param-key",),
     )
-    if any(made_.writable for made_ in view.fields.values()):
-        yield made(
-            "param-set",
-            param_set,
-            f"Set fields of one of the {many}: FIELD=value, or MAP:key=value for one value of a map.",
-            "uuid",
-            optional=("FIELD=", "MAP:key="),
-        )
-    if any(made_.writable and made_.shape is not Shape.ONE for made_ in view.fields.values()):
-        yield made(
-            "param-add",
-            param_add,
-            "Add to a set (param-key=member) or to a map (key=value).",
-            "uuid",
-            "param-name",
-            optional=("param-key", "KEY="),
-        )
-        yield made(
-            "param-remove",
-            param_remove,
-            "Remove a member of a set or a key of a map.",
-            "uuid",
-            "param-name",
-            "param-key",
-        )
-    if any(made_.writable for made_ in view.fields.values()):
-        yield made("param-clear", param_clear, "Make a field empty.", "uuid", "param-name")
+    writable = [one for one in view.fields.values() if one.writable]
+    if not writable:
+        return
+    yield made(
+        "param-set",
+        param_set,
+        f"Set fields of one of the {many}: FIELD=value, or MAP:key=value for one value of a map.",
+        "uuid",
+        optional=("FIELD=", "MAP:key="),
+    )
+    yield made("param-clear", param_clear, "Make a field empty.", "uuid", "param-name")
+    if all(one.shape is Shape.ONE for one in writable):
+        return
+    yield made(
+        "param-add",
+        param_add,
+        "Add to a set (param-key=member) or to a map (key=value).",
+        "uuid",
+        "param-name",
+        optional=("param-key", "KEY="),
+    )
+    yield made(
+        "param-remove", param_remove, "Remove a member of a set or a key of a map.", "uuid", "param-name", "param-key"
+    )
 
 
 def list_objects(view: View, call: Call) -> None:
@@ -223,7 +221,7 @@ def _field(view: View, name: str) -> XeField:
 
 
 def _has(view: View, message: str) -> bool:
-    return message in schema().classes[view.cls].messages
+    return message in xenclass_named(view.cls).messages
 
 
 def _parsed(call: Call, name: str, text: str, of: WireType) -> object:
@@ -255,6 +253,6 @@ def _parsed(call: Call, name: str, text: str, of: WireType) -> object:
 
 
 def _by_uuid(call: Call, cls: str, uuid: str) -> str:
-    if cls not in schema().classes:
+    if cls not in class_names():
         raise Refused(["UUID_INVALID", cls, uuid])
     return call.get(f"{cls}.get_by_uuid", uuid)

@@ -10,7 +10,7 @@ from cardume.cli.directory import Record
 from cardume.cli.failures import Plain, Refused, SomeFailed, XeFailure
 from cardume.cli.fields import Shape, Subject, Value, XeField
 from cardume.cli.views import View, views
-from cardume.datamodel.schema import schema
+from cardume.datamodel.schema import xenclass_named
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ _ASKED_OF_SERVER = {
 
 def _question(view: View, conditions: Pairs, named: str | None) -> tuple[str, ...]:
     """The call that reads a view's objects; the simplest conditions are left to the server, which sends less then."""
-    own = schema().classes[view.cls].fields
+    own = xenclass_named(view.cls).fields
     checked = [
         f'field "{_ASKED_OF_SERVER[name]}" = "{value}"'
         for name, value in (*view.where, *conditions)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from cardume.cli.fields import NameOf, Own, Shape, Source, Via, XeField
-from cardume.datamodel.schema import Field, XenClass, schema
+from cardume.datamodel.schema import Field, XenClass, xenclass_named
 from cardume.datamodel.wiretypes import EnumType, MapType, RefType, SetType
 
 
@@ -72,7 +72,7 @@ def views() -> Mapping[str, View]:
 def fields_of(prefix: str) -> Mapping[str, XeField]:
     """The fields of a view."""
     view = views()[prefix]
-    declared = schema().classes[view.cls]
+    declared = xenclass_named(view.cls)
     named = {_normal(name): own for name, own in declared.fields.items()}
     shown = [_field(view, declared, name, named) for name in view.order.split()]
     taken = {made.name for made in shown} | {made.own.name.replace("_", "-") for made in shown if made.own is not None}
@@ -95,7 +95,7 @@ def _field(view: View, declared: XenClass, name: str, named: Mapping[str, Field]
     source_field, _, via = derived.said.partition(">")
     if via:
         cls = _referred(declared.fields[source_field])
-        other = schema().classes[cls].fields[via]
+        other = xenclass_named(cls).fields[via]
         source = Via(cls, source_field, Own(other), *([derived.absent] if derived.absent else []))
         return _made(view, name, source, derived, derived.shape or _shape(other))
     source_field, _, wants_name = derived.said.partition(".")
@@ -122,7 +122,7 @@ def _own(view: View, declared: XenClass, name: str, own: Field) -> XeField:
         Own(own),
         shape,
         own,
-        writable=name not in view.read_only and _writer(own, shape) in declared.messages,
+        writable=name not in view.read_only and _is_settable(declared, own, shape),
         hidden=name in view.hidden,
         expensive=name in view.expensive,
         deprecated=name in view.deprecated,
@@ -131,9 +131,11 @@ def _own(view: View, declared: XenClass, name: str, own: Field) -> XeField:
     )
 
 
-def _writer(own: Field, shape: Shape) -> str:
-    """The message that changes the field in its shape."""
-    return {Shape.ONE: "set", Shape.SET: "add", Shape.MAP: "add_to"}[shape] + f"_{own.name}"
+def _is_settable(declared: XenClass, own: Field, shape: Shape) -> bool:
+    """True when a message of the API changes just this field in its shape (some setters want more than the value)."""
+    verb, values = {Shape.ONE: ("set", 1), Shape.SET: ("add", 1), Shape.MAP: ("add_to", 2)}[shape]
+    message = declared.messages.get(f"{verb}_{own.name}")
+    return message is not None and len(message.params) == 1 + values
 
 
 def _shape(own: Field) -> Shape:
