@@ -117,7 +117,7 @@ def sr_forget(call: Call) -> None:
 
 @commands.add("sr-destroy", "uuid", optional=("progress",))
 def sr_destroy(call: Call) -> None:
-    """Destroy an SR whose PBDs are unplugged, with all that is on it."""
+    """Destroy an SR that holds no disks and whose PBDs are unplugged."""
     work(call, "SR.destroy", call.by_uuid("SR"))
 
 

@@ -114,7 +114,12 @@ class _Once(xmlrpc.client.Transport):
     user_agent = "xe/cardume"
 
     def request(self, host: Any, handler: str, request_body: Any, verbose: bool = False) -> Any:
-        return self.single_request(host, handler, request_body, verbose)
+        try:
+            return self.single_request(host, handler, request_body, verbose)
+        except BaseException:
+            # Ctrl-C leaves a request half done; the next one, which cancels the work, needs a connection of its own.
+            self.close()
+            raise
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         if self._connection[1] is None:

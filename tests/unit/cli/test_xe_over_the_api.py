@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.datamodel.wiretypes import zero
 from cardume.hostops.hands import Hands
+from cardume.messages.call import Call
+from cardume.messages.registry import IMPLEMENTATIONS, Implementation
 from cardume.messages.session import ROOT, Identity
 from cardume.pooldb.memory import MemoryStore
 from cardume.pooldb.objects import Objects
@@ -60,9 +63,15 @@ class Served:
 
     async def xe(self, *arguments: str, password: str = PASSWORD) -> tuple[int | None, str, str]:
         """Run the program; its exit status and what it printed."""
+        process = await self.begin(*arguments, password=password)
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        return process.returncode, out.decode(), err.decode()
+
+    async def begin(self, *arguments: str, password: str = PASSWORD) -> asyncio.subprocess.Process:
+        """Start the program."""
         # The password goes the way that process listings do not show.
         extra = f"server=127.0.0.1,port={self.port},username=root,password={password}"
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "cardume.cli.xe",
@@ -71,8 +80,6 @@ class Served:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await asyncio.wait_for(process.communicate(), 60)
-        return process.returncode, out.decode(), err.decode()
 
 
 @pytest.fixture
@@ -142,3 +149,25 @@ async def test_waiting_for_an_event_ends_once_the_vm_has_changed(served: Served)
     assert not waiting.done()
     await served.db.update(served.vm, name_label="renamed")
     assert await asyncio.wait_for(waiting, 30) == (0, "", "")
+
+
+async def test_ctrl_c_cancels_the_work_and_waits_for_its_end(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def suspend(call: Call, vm: Ref[VM]) -> None:
+        began.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    monkeypatch.setitem(IMPLEMENTATIONS, "VM.suspend", Implementation(suspend, as_task=True))
+    process = await served.begin("vm-suspend", "vm=máquina")
+    await asyncio.wait_for(began.wait(), 30)
+    await asyncio.sleep(0.3)  # let the program begin to watch the task
+    process.send_signal(signal.SIGINT)
+    _, err = await asyncio.wait_for(process.communicate(), 30)
+    assert ended.is_set()
+    assert process.returncode == 1
+    assert "Cancelling" in err.decode()
+    assert "The task was cancelled." in err.decode()
