@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fake_host import GIB, Client, FakeHost, vbd_record, vdi_record, vif_record
+from tests.unit.messages.fake_host import GIB, Client, FakeHost, vbd_record, vdi_record, vif_record
 
 from cardume.hostops.errors import DeviceRefused, StorageFull, StorageUnreachable
 
@@ -134,7 +134,9 @@ async def test_a_cancelled_copy_leaves_nothing(host: FakeHost, api: Client, sr: 
     assert await api("VDI.get_current_operations", disk) == {}
 
 
-async def test_repositories_are_detached_forgotten_and_found_again(host: FakeHost, api: Client, vm: str, sr: str) -> None:
+async def test_repositories_are_detached_forgotten_and_found_again(
+    host: FakeHost, api: Client, vm: str, sr: str
+) -> None:
     uuid, disks = await api("SR.get_uuid", sr), await api("SR.get_VDIs", sr)
     (pbd,) = await api("SR.get_PBDs", sr)
     assert await api.refused("SR.forget", sr) == ["SR_HAS_PBD", sr]
