@@ -56,9 +56,7 @@ def up(
         boxes = control.list_status(lab)
     console.print(_table(lab, boxes))
     if not bare:
-        console.print(
-            f"XenAPI at each host, user [bold]{USER}[/], password [bold]{PASSWORD}[/]; for instance"
-        )
+        console.print(f"XenAPI at each host, user [bold]{USER}[/], password [bold]{PASSWORD}[/]; for instance")
         first = lab.address(lab.hosts[0])
         console.print(f"  .venv/bin/xe -s {first} -u {USER} -pw {PASSWORD} vm-list", highlight=False)
 
