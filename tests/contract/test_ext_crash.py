@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
+from tests.contract.storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
 
 from cardume.hostops.errors import StorageError, StorageFull, StorageUnreachable, VolumeNotFound
 from cardume.hostops.guests.guest import FileSource

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from storage_cases import needs_qemu_img, repository
+from tests.contract.storage_cases import needs_qemu_img, repository
 
 from cardume.hostops.errors import RunError, StorageError, StorageUnreachable, VolumeNotFound
 from cardume.hostops.guests.guest import FileSource, NBDSource

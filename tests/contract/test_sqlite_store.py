@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from store_committer import PAD, WRITERS
+from tests.contract.store_committer import PAD, WRITERS
 
 from cardume.pooldb import sqlite_file
 from cardume.pooldb.sqlite import SQLiteStore

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
+from tests.contract.storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
 
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageUnreachable, VolumeNotFound
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store_backends import BACKENDS
+from tests.contract.store_backends import BACKENDS
 
 from cardume.pooldb.store import (
     MAX_BYTES,
@@ -42,7 +42,7 @@ async def batches(store: Store, prefix: str, from_revision: int, count: int) -> 
 
 async def eventually_absent(store: Store, key: str, within_s: float) -> None:
     async with asyncio.timeout(within_s):
-        while await store.get(key) is not None:  # noqa: ASYNC110  # what is waited for has no event
+        while await store.get(key) is not None:  # what is waited for has no event
             await asyncio.sleep(0.02)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_backends import BACKENDS, EMBEDDED
+from tests.contract.store_backends import BACKENDS, EMBEDDED
 
 from cardume.pooldb.store import Batch, Compacted, Compare, Conflict, Delete, Operation, Put, Store
 
@@ -132,7 +132,7 @@ async def check_watches(store: Store, model: Model) -> None:
 
 async def until(holds: Any) -> None:
     async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110  # what is waited for has no event
+        while not holds():  # what is waited for has no event
             await asyncio.sleep(0.001)
 
 

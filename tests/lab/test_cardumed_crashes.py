@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from crash_room import (
+from tests.lab.crash_room import (
     MIB,
     NULL,
     CrashHost,

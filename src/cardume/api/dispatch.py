@@ -200,14 +200,13 @@ class Dispatcher:
         self, target: Target, implementation: Implementation, caller: Caller, values: tuple[Any, ...]
     ) -> Result:
         message = target.message
-        hidden = secret_texts(message, values)
 
         async def work(handle: TaskHandle) -> Any:
             return await implementation.function(self._call(message, caller, handle), *values)
 
         if target.is_async:
             label = f"Async.{message.full_name}"
-            ref = await self._tasks.start(label, caller, work, message.result, hidden)
+            ref = await self._tasks.start(label, caller, work, message.result, secret_texts(message, values))
             return Result(ref, RefType("task"))
         began = time.monotonic()
         try:
@@ -218,7 +217,7 @@ class Dispatcher:
             else:
                 value = await self._tasks.run_unseen(work(Unseen()))
         except Exception as error:
-            raise told(error, message.full_name, hidden) from None
+            raise told(error, message.full_name, secret_texts(message, values)) from None
         if message.session and message.cls != "event":  # log-ins tell of themselves, with the user
             took_s = round(time.monotonic() - began, 3)
             log.info("called", message=message.full_name, user=caller.user, address=caller.address, took_s=took_s)
@@ -231,7 +230,7 @@ class Dispatcher:
             task=handle,
             hosts=self._hosts,
             localhost=self._localhost,
-            log=structlog.get_logger("cardume.messages").bind(message=message.full_name, task=handle.ref),
+            log=log.bind(message=message.full_name, task=handle.ref),
             services=self._services,
         )
 

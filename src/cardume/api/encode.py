@@ -77,10 +77,14 @@ class Encoder:
                 return texts.__getitem__
             case SetType(item):
                 one = self._encoder(item)
-                return lambda members: write.array([one(member) for member in members])
+                nothing = write.array([])
+                return lambda members: write.array([one(member) for member in members]) if members else nothing
             case MapType(_, item):
                 one = self._encoder(item)
-                return lambda pairs: write.struct([(str(key), one(value)) for key, value in pairs.items()])
+                empty = write.struct([])
+                return lambda pairs: (
+                    write.struct([(str(key), one(value)) for key, value in pairs.items()]) if pairs else empty
+                )
             case OptionType(item):
                 one = self._encoder(item)
                 return lambda value: write.array([] if value is None else [one(value)])
@@ -104,15 +108,23 @@ class Encoder:
                 return lambda _: write.void
 
     def _compile_record(self, cls: XenClass) -> Encode:
-        """One template with a place per field: a record of a hundred fields is one formatting."""
-        names = list(cls.fields)
-        template = self.notation.struct([(name, "%s") for name in names])
-        encoders = [self._encoder(cls.fields[name].type) for name in names]
-        attributes = [cls.fields[name].attribute for name in names]
-        if len(names) == 1:
-            only, attribute = encoders[0], operator.attrgetter(attributes[0])
-            return lambda record: template % only(attribute(record))
-        values = operator.attrgetter(*attributes)
-        return lambda record: (
-            template % tuple([one(value) for one, value in zip(encoders, values(record), strict=True)])
-        )
+        """One template with a place per field: a record of a hundred fields is one formatting.
+
+        Most fields of most objects are what they were in the object before: the very same value needs no new text.
+        """
+        fields = list(cls.fields.values())
+        assert len(fields) > 1, "attrgetter of one name gives no tuple; no class of XenAPI has one field"
+        template = self.notation.struct([(name, "%s") for name in cls.fields])
+        encoders = [self._encoder(field.type) for field in fields]
+        values = operator.attrgetter(*[field.attribute for field in fields])
+        last_values: list[Any] = [object()] * len(fields)
+        texts = [""] * len(fields)
+
+        def encode(record: Any) -> str:
+            for position, value in enumerate(values(record)):
+                if value is not last_values[position]:
+                    texts[position] = encoders[position](value)
+                    last_values[position] = value
+            return template % tuple(texts)
+
+        return encode

@@ -41,7 +41,7 @@ class Events:
         self._filters: dict[tuple[str, ...], Filter] = {}
         self._batches: dict[tuple[int, Filter], EventBatch] = {}
         self._batches_of = -1  # the generation that the batches lead up to
-        self._waiting: dict[Ref[Any], set[asyncio.Future[Any]]] = {}
+        self._waiting: dict[Ref[Any], set[asyncio.Task[Any]]] = {}
         self._answered_s: dict[Ref[Any], float] = {}
         self._registered: dict[Ref[Any], _Registration] = {}
 
@@ -80,16 +80,17 @@ class Events:
 
     async def _unless_ended(self, session: Ref[Any], waiting: Awaitable[T]) -> T:
         """What is awaited, or SESSION_INVALID as soon as the session ends."""
-        waiter: asyncio.Future[T] = asyncio.ensure_future(waiting)
+        waiter = asyncio.current_task()
+        assert waiter is not None, "awaited in a task"
         waiters = self._waiting.setdefault(session, set())
         waiters.add(waiter)
         try:
-            return await waiter
+            return await waiting
         except asyncio.CancelledError:
-            waiter.cancel()
-            if session not in self._waiting:
-                raise errors.SESSION_INVALID(session) from None
-            raise
+            if waiter in waiters:
+                raise  # the client left, or the server ends
+            waiter.uncancel()
+            raise errors.SESSION_INVALID(session) from None
         except Lost:
             raise errors.EVENTS_LOST() from None
         finally:
@@ -99,7 +100,9 @@ class Events:
         """End the session's waiting calls, and forget what it registered for."""
         self._registered.pop(session, None)
         self._answered_s.pop(session, None)
-        for waiter in self._waiting.pop(session, set()):
+        waiters = self._waiting.pop(session, set())
+        for waiter in [*waiters]:
+            waiters.discard(waiter)  # tells the waiter whose cancelling it is
             waiter.cancel()
 
     def _batch(self, since: int, wanted: Filter, changes: Changes) -> EventBatch:

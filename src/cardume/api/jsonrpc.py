@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -74,7 +75,7 @@ JSON = Notation(
     small_int=lambda value: str(value),
     float=_float,
     bool=lambda value: "true" if value else "false",
-    datetime=lambda value: f'"{format_datetime(value)}"',
+    datetime=lru_cache(maxsize=4096)(lambda value: f'"{format_datetime(value)}"'),
     array=_array,
     struct=_struct,
     void='""',

@@ -30,6 +30,7 @@ from cardume.api.events import Events
 from cardume.api.respond import Responder
 from cardume.api.sessions import Sessions
 from cardume.api.tasks import Tasks
+from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import Ref
 from cardume.messages.call import Hosts
 from cardume.messages.registry import check_implementations
@@ -91,7 +92,7 @@ async def serve(parts: Parts, listen: Listen) -> AsyncIterator[Server]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(server.tasks.close)
         await ensure_roles(parts.db)
-        server.tasks.spawn(_housekeep(server))
+        server.tasks.spawn(_housekeep(server, parts))
         if listen.tls is not None:
             runner = await _run(stack, make_app(server.responder, handlers=parts.handlers))
             site = web.TCPSite(runner, listen.address, listen.port, ssl_context=listen.tls, backlog=1024)
@@ -155,11 +156,13 @@ def _make_room_for_socket(path: Path) -> None:
     path.unlink(missing_ok=True)  # of a process that is no more: one daemon runs on a host
 
 
-async def _housekeep(server: Server) -> None:
+async def _housekeep(server: Server, parts: Parts) -> None:
     while True:
         await asyncio.sleep(HOUSEKEEPING_S)
         try:
             await server.sessions.housekeep()
             await server.tasks.housekeep()
+            for pool in parts.db.all(Pool):
+                parts.db.touch(pool)  # clients take this regular event as a sign of life
         except Exception:
             log.exception("housekeeping_failed")  # the next round may do better

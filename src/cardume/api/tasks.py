@@ -110,15 +110,15 @@ class Tasks:
             raise
 
     @asynccontextmanager
-    async def adopted(self, ref: Ref[Any] | None, label: str, owner: Caller) -> AsyncIterator[TaskHandle]:
+    async def adopted(self, ref: Ref[Any] | None, label: str, owner: Caller) -> AsyncIterator["Adopted"]:
         """Work of an HTTP transfer under the client's task, or under one made here; it ends with the block.
 
         The block may set `handle.result`; an exception ends the task as failed and goes on.
         """
-        running = _Adopted(self, ref, asyncio.current_task()) if ref is not None else None
+        running = Adopted(self, ref, asyncio.current_task()) if ref is not None else None
         if running is None:
             begun = await self._begin(label, "", owner)
-            running = _Adopted(self, begun.ref, asyncio.current_task())
+            running = Adopted(self, begun.ref, asyncio.current_task())
         self._running[running.ref] = running
         try:
             yield running
@@ -278,7 +278,7 @@ class Tasks:
         )
 
 
-class _Adopted(_Running):
+class Adopted(_Running):
     """The task of a transfer, whose worker is the handler itself."""
 
     __slots__ = ("result",)

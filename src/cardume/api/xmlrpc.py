@@ -9,6 +9,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from xml.parsers import expat
 
@@ -188,7 +189,9 @@ def _replacement(found: re.Match[str]) -> str:
 
 def escape(text: str) -> str:
     """Text as it may stand in XML; characters that XML cannot carry become U+FFFD."""
-    return _SPECIAL.sub(_replacement, text) if _SPECIAL.search(text) else text
+    if text.isprintable() and "&" not in text and "<" not in text and ">" not in text:
+        return text
+    return _SPECIAL.sub(_replacement, text)
 
 
 def _array(items: Iterable[str]) -> str:
@@ -201,6 +204,7 @@ def _struct(members: Iterable[tuple[str, str]]) -> str:
     return f"<value><struct>{inside}</struct></value>" if inside else "<value><struct/></value>"
 
 
+@lru_cache(maxsize=4096)
 def _datetime(value: datetime) -> str:
     return f"<value><dateTime.iso8601>{format_datetime(value)}</dateTime.iso8601></value>"
 

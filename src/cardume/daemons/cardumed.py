@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
+import ssl
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -13,8 +15,9 @@ import structlog
 
 from cardume.api.authentication import PasswordAuthenticator
 from cardume.api.server import Listen, Parts, load_messages, serve
-from cardume.api.tls import server_context
+from cardume.api.tls import reload_certificate, renew_if_due, server_context
 from cardume.daemons.accounts import AccountFile
+from cardume.daemons.certificate import certificate_addresses, certificate_names
 from cardume.daemons.config import Config, ConfigError, load
 from cardume.daemons.hosts import OneHost
 from cardume.daemons.notify import notify
@@ -25,7 +28,7 @@ from cardume.datamodel.vm import VM
 from cardume.hostops.guests.accel import acceleration
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
 from cardume.hostops.hands import Hands
-from cardume.hostops.host_facts import read_host_facts
+from cardume.hostops.host_facts import HostFacts, read_host_facts
 from cardume.hostops.network.linux_bridges import LinuxBridges
 from cardume.hostops.storage.copy import QemuCopier
 from cardume.hostops.storage.driver import StorageDriver
@@ -39,6 +42,8 @@ from cardume.pooldb.objects import Objects
 from cardume.pooldb.sqlite import SQLiteStore
 
 log = structlog.get_logger()
+
+RENEWAL_CHECK_S = 6 * 3600.0
 
 
 async def run(config: Config) -> None:
@@ -72,8 +77,9 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
         await upkeep.recover()
         accounts = PasswordAuthenticator(AccountFile(config.passwords))
         parts = Parts(db=db, hosts=hosts, localhost=host, authenticator=accounts, passwords=accounts)
+        tls = server_context(config.tls_files)
         listen = Listen(
-            tls=server_context(config.tls_files),
+            tls=tls,
             port=config.listen_port,
             redirect_port=config.redirect_port or None,
             unix_socket=config.socket,
@@ -90,7 +96,21 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
             await server.tasks.run("VM.start", root, work)
 
         await stack.enter_async_context(upkeep.running(start_vm))
+        server.tasks.spawn(_keep_certificate(config, facts, tls))
+        # The pool's objects stay for good: the collector need not walk them again and again.
+        gc.freeze()
         yield
+
+
+async def _keep_certificate(config: Config, facts: HostFacts, tls: ssl.SSLContext) -> None:
+    """Renew the host's certificate before it expires; new connections get the new one."""
+    addresses = certificate_addresses(facts.nics)
+    while True:
+        names = certificate_names(facts.hostname)
+        if await asyncio.to_thread(renew_if_due, config.tls_files, names=names, addresses=addresses):
+            reload_certificate(tls, config.tls_files)
+            log.info("certificate_renewed")
+        await asyncio.sleep(RENEWAL_CHECK_S)
 
 
 def main() -> None:

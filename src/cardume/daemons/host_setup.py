@@ -10,6 +10,7 @@ from pathlib import Path
 from cardume.api.tls import ensure_certificate
 from cardume.core.passwords import hash_password
 from cardume.daemons.accounts import AccountFile
+from cardume.daemons.certificate import certificate_addresses, certificate_names
 from cardume.daemons.config import CONFIG, Config, load, render
 from cardume.datamodel.refs import new_uuid
 from cardume.hostops.durable import write_text
@@ -90,9 +91,8 @@ async def _keep_password(config: Config, password: str) -> None:
 
 
 async def _make_certificate(config: Config) -> None:
-    nics = await read_nics()
-    addresses = ["127.0.0.1", *(nic.ipv4.address for nic in nics if nic.ipv4 is not None)]
-    ensure_certificate(config.tls_files, names=[os.uname().nodename, "localhost"], addresses=addresses)
+    addresses = certificate_addresses(await read_nics())
+    ensure_certificate(config.tls_files, names=certificate_names(os.uname().nodename), addresses=addresses)
 
 
 async def _start_daemon() -> None:

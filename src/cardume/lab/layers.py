@@ -31,8 +31,9 @@ class Project:
     host_dependencies: tuple[str, ...]
 
     @property
-    def downloaded(self) -> tuple[str, ...]:
-        return tuple(d for d in (*self.dependencies, *self.host_dependencies) if d not in self.compiled)
+    def lock(self) -> Path:
+        """Every package that a host downloads, with its hashes; `make lock` writes it."""
+        return self.root / "requirements-host.lock"
 
     @property
     def compiled(self) -> tuple[str, ...]:
@@ -65,12 +66,14 @@ def downloads(cache: Path, project: Project, progress: Progress) -> Path:
             "--only-binary=:all:",
             f"--python-version={PYTHON}",
             *platforms,
+            "--require-hashes",
             "-d",
             str(fresh),
-            *project.downloaded,
+            "-r",
+            str(project.lock),
         )
 
-    return built(cache, "wheels", key_of(1, PYTHON, PLATFORMS, project.downloaded), build, progress)
+    return built(cache, "wheels", key_of(2, PYTHON, PLATFORMS, project.lock.read_text()), build, progress)
 
 
 def compiled(cache: Path, project: Project, progress: Progress) -> Path:

@@ -7,10 +7,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from served_api import Api, Refused, blank, served
+from tests.unit.api.served_api import Api, Refused, blank, served
 
-from cardume.api.rpc import Request
 from cardume.api.dispatch import Peer
+from cardume.api.rpc import Request
 from cardume.datamodel import errors
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.refs import NULL
@@ -259,7 +259,9 @@ async def test_roles_are_records_with_their_permissions(api: Api) -> None:
 
 async def test_a_subject_is_given_and_loses_a_role(api: Api) -> None:
     root = await api.login()
-    subject = await api.rpc("subject.create", root, {"subject_identifier": "S-9", "other_config": {"subject-name": "ana"}})
+    subject = await api.rpc(
+        "subject.create", root, {"subject_identifier": "S-9", "other_config": {"subject-name": "ana"}}
+    )
     (role,) = await api.rpc("role.get_by_name_label", root, "vm-operator")
     await api.rpc("subject.add_to_roles", root, subject, role)
     assert (await refusal(api, "subject.add_to_roles", root, subject, role)) == ["ROLE_ALREADY_EXISTS"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served_api import Api, Refused, blank, served
+from tests.unit.api.served_api import Api, Refused, blank, served
 
 from cardume.api.events import format_token, parse_token
 from cardume.datamodel.errors import ApiError

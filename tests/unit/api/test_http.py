@@ -7,8 +7,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from cryptography import x509
-from served_api import Api, Refused, served
+from tests.unit.api.served_api import Api, Refused, served
 
 from cardume.api.app import NOT_YET, make_redirect_app
 from cardume.api.tls import HostFiles, ensure_certificate, renew_if_due
@@ -123,15 +124,13 @@ async def test_a_value_that_the_pool_database_cannot_keep_is_refused(api: Api) -
 async def test_old_tls_is_refused(api: Api, tmp_path: Path) -> None:
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises(aiohttp.ClientError):
         await api.http.get(api.url, ssl=old)
 
 
 async def test_plain_http_is_sent_to_https_and_nothing_else() -> None:
-    from aiohttp.test_utils import TestClient, TestServer
-
     async with TestClient(TestServer(make_redirect_app())) as client:
         for method in ("GET", "POST"):
             answer = await client.request(method, "/x?y=1", allow_redirects=False, headers={"Host": "d1-g1:80"})

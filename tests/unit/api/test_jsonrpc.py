@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from test_xmlrpc import NoObjects, typed
+from tests.unit.api.test_xmlrpc import NoObjects, typed
 
 from cardume.api import jsonrpc as wire
 from cardume.api.encode import Encoder
@@ -18,12 +18,12 @@ def body(**members: Any) -> bytes:
     return json.dumps(members).encode()
 
 
-def test_version_two_is_known_by_its_member():
+def test_version_two_is_known_by_its_member() -> None:
     asked = wire.parse_request(body(jsonrpc="2.0", method="VM.start", params=["a", 1, 5.001, None], id="x"))
     assert asked == wire.JsonRequest(Request("VM.start", ("a", 1, 5.001, None)), "x", True)
 
 
-def test_version_one_has_no_version():
+def test_version_one_has_no_version() -> None:
     asked = wire.parse_request(body(method="m", params=[], id=3))
     assert asked == wire.JsonRequest(Request("m", ()), 3, False)
 
@@ -47,12 +47,12 @@ def test_version_one_has_no_version():
     ],
     ids=lambda given_body: given_body[:60].decode("latin-1"),
 )
-def test_what_is_no_request_is_refused(given_body):
+def test_what_is_no_request_is_refused(given_body: Any) -> None:
     with pytest.raises(Malformed):
         wire.parse_request(given_body)
 
 
-def test_answers_of_version_two():
+def test_answers_of_version_two() -> None:
     asked = wire.parse_request(body(jsonrpc="2.0", method="m", params=[], id=0))
     assert wire.success(asked, '""') == '{"jsonrpc":"2.0","id":0,"result":""}'
     assert wire.failure(asked, ["SESSION_INVALID", "x"]) == (
@@ -60,13 +60,13 @@ def test_answers_of_version_two():
     )
 
 
-def test_answers_of_version_one():
+def test_answers_of_version_one() -> None:
     asked = wire.parse_request(body(method="m", params=[], id="a"))
     assert wire.success(asked, "[]") == '{"result":[],"error":null,"id":"a"}'
     assert wire.failure(asked, ["EVENTS_LOST"]) == '{"result":null,"error":["EVENTS_LOST"],"id":"a"}'
 
 
-def test_numbers_that_json_lacks_are_texts():
+def test_numbers_that_json_lacks_are_texts() -> None:
     encoder = Encoder(wire.JSON, NoObjects())
     assert [encoder.encode(x, Prim.FLOAT) for x in (float("nan"), float("inf"), -float("inf"))] == [
         '"NaN"',
@@ -76,6 +76,6 @@ def test_numbers_that_json_lacks_are_texts():
 
 
 @given(typed)
-def test_a_value_written_is_read_back(pair):
+def test_a_value_written_is_read_back(pair: Any) -> None:
     of, value = pair
     assert from_plain(json.loads(Encoder(wire.JSON, NoObjects()).encode(value, of)), of) == value

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import XenAPI
-from served_api import Api, served
+from tests.unit.api.served_api import Api, served
 
 
 @pytest.fixture

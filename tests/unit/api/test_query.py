@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from served_api import blank
+from tests.unit.api.served_api import blank
 
 from cardume.api.query import Both, Constant, Either, Equal, FieldName, Literal, Not, parse, select
 from cardume.datamodel.errors import ApiError
@@ -31,14 +31,15 @@ a, b, c = ('field "a" = "1"', 'field "b" = "2"', 'field "c" = "3"')
         (f"{a} and not {b} or {c}", Both(A, Not(Either(B, C)))),
     ],
 )
-def test_expressions_bind_as_the_grammar_says(text, tree):
+def test_expressions_bind_as_the_grammar_says(text: Any, tree: Any) -> None:
     assert parse(text) == tree
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tru", "truefalse", "field a = b", '"a"', '"a" = ', "(true", "true)", "true and", '"a', "(" * 200 + "true"]
+    "text",
+    ["", "tru", "truefalse", "field a = b", '"a"', '"a" = ', "(true", "true)", "true and", '"a', "(" * 200 + "true"],
 )
-def test_what_is_no_expression_is_refused(text):
+def test_what_is_no_expression_is_refused(text: Any) -> None:
     with pytest.raises(ApiError, match="INVALID_VALUE"):
         parse(text)
 
@@ -47,7 +48,7 @@ def chosen(text: str, **vms: Any) -> set[str]:
     return set(select(vms, text, schema().classes["VM"]))
 
 
-def test_records_are_chosen_by_the_text_of_their_fields():
+def test_records_are_chosen_by_the_text_of_their_fields() -> None:
     vms = {
         "one": blank(VM, name_label="one", is_a_template=True, memory_static_max=512, tags=("x", "y")),
         "two": blank(VM, name_label="two", is_a_template=False, memory_static_max=1024),
@@ -60,11 +61,11 @@ def test_records_are_chosen_by_the_text_of_their_fields():
     assert chosen("true", **vms) == {"one", "two"}
 
 
-def test_a_field_that_is_not_there_is_refused():
+def test_a_field_that_is_not_there_is_refused() -> None:
     with pytest.raises(ApiError, match="nonsense"):
         chosen('field "nonsense" = "x"')
 
 
-def test_a_long_chain_is_no_deep_recursion():
+def test_a_long_chain_is_no_deep_recursion() -> None:
     text = " or ".join(f'field "uuid" = "{number}"' for number in range(1500))
     assert chosen(text, one=blank(VM, uuid="1499"), two=blank(VM, uuid="no")) == {"one"}

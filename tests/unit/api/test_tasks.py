@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from served_api import Api, Refused, blank, served
+from tests.unit.api.served_api import Api, Refused, blank, served
 
 from cardume.api.tasks import expired
 from cardume.datamodel import errors
@@ -131,8 +131,8 @@ async def test_a_synchronous_call_can_be_cancelled_by_another_client(api: Api, m
 
 async def test_work_goes_on_when_its_caller_leaves(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     clone, root = Clone(monkeypatch), await api.login()
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "VM.clone", "params": [root, api.vm, "copy"]}
     with pytest.raises((TimeoutError, aiohttp.ClientError)):
-        asked = {"jsonrpc": "2.0", "id": 1, "method": "VM.clone", "params": [root, api.vm, "copy"]}
         await api.http.post(f"{api.url}/jsonrpc", json=asked, timeout=aiohttp.ClientTimeout(total=0.2))
     await asyncio.sleep(0.1)
     assert not clone.undone
@@ -195,7 +195,8 @@ async def test_nobody_but_the_pool_ends_the_pools_own_work(api: Api, monkeypatch
 async def test_a_transfer_ends_the_task_that_its_client_made(api: Api) -> None:
     root = await api.login()
     caller = api.server.sessions.caller(root)
-    good, bad = [Ref(await api.rpc("task.create", root, name, "")) for name in ("good", "bad")]
+    good: Ref[Task] = Ref(await api.rpc("task.create", root, "good", ""))
+    bad: Ref[Task] = Ref(await api.rpc("task.create", root, "bad", ""))
     async with api.server.tasks.adopted(good, "GET /export", caller) as handle:
         handle.result = "<value></value>"
     with pytest.raises(errors.ApiError):
@@ -221,7 +222,7 @@ def test_done_tasks_go_after_an_hour_and_idle_ones_after_a_day() -> None:
         "busy": blank(Task, created=NOW - timedelta(hours=25)),
         "new": blank(Task, created=NOW - timedelta(hours=23)),
     }
-    assert expired(records, frozenset({"idle", "new"}), NOW) == ["old", "idle"]
+    assert expired(records, frozenset[Ref[Task]]({Ref("idle"), Ref("new")}), NOW) == ["old", "idle"]
 
 
 def test_above_two_hundred_done_ones_the_oldest_go_unless_they_have_just_ended() -> None:

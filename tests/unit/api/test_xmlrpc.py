@@ -25,7 +25,7 @@ def call(inside: str) -> bytes:
     return f"<methodCall><methodName>m</methodName><params>{inside}</params></methodCall>".encode()
 
 
-def test_values_of_every_kind_are_read():
+def test_values_of_every_kind_are_read() -> None:
     body = xmlrpc.client.dumps(
         ("text", 7, True, 0.5, {"a": {"b": ["c", []]}}, xmlrpc.client.DateTime("20260102T03:04:05")), "VM.start"
     ).encode()
@@ -33,24 +33,24 @@ def test_values_of_every_kind_are_read():
     assert wire.parse_request(body) == Request("VM.start", params)
 
 
-def test_a_bare_value_is_text_and_keeps_its_blanks():
+def test_a_bare_value_is_text_and_keeps_its_blanks() -> None:
     assert wire.parse_request(call("<param><value> 5 </value></param>")).params == (" 5 ",)
 
 
-def test_an_integer_comes_in_any_of_its_tags():
+def test_an_integer_comes_in_any_of_its_tags() -> None:
     body = call("".join(f"<param><value><{tag}>-12</{tag}></value></param>" for tag in ("int", "i4", "i8")))
     assert wire.parse_request(body).params == (-12, -12, -12)
 
 
-def test_base64_is_text():
+def test_base64_is_text() -> None:
     assert wire.parse_request(call("<param><value><base64>b2kh</base64></value></param>")).params == ("oi!",)
 
 
-def test_nil_is_a_value_that_no_type_takes():
+def test_nil_is_a_value_that_no_type_takes() -> None:
     assert wire.parse_request(call("<param><value><nil/></value></param>")).params == (None,)
 
 
-def test_another_encoding_is_understood():
+def test_another_encoding_is_understood() -> None:
     body = "<?xml version='1.0' encoding='iso-8859-1'?><methodCall><methodName>é</methodName></methodCall>"
     assert wire.parse_request(body.encode("latin-1")).method == "é"
 
@@ -82,13 +82,13 @@ def test_another_encoding_is_understood():
     ],
     ids=lambda body: body[:60].decode(),
 )
-def test_what_is_no_request_is_refused(body):
+def test_what_is_no_request_is_refused(body: Any) -> None:
     with pytest.raises(Malformed):
         wire.parse_request(body)
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_do_anything_but_parse_or_be_refused(body):
+def test_no_bytes_do_anything_but_parse_or_be_refused(body: Any) -> None:
     try:
         wire.parse_request(body)
     except Malformed:
@@ -96,7 +96,7 @@ def test_no_bytes_do_anything_but_parse_or_be_refused(body):
 
 
 # What XML can carry: everything but control characters, surrogates and the two non-characters.
-texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\ufffe\uffff", min_codepoint=32))
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff", min_codepoint=32))
 times = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1)).map(
     lambda at: at.replace(microsecond=0, tzinfo=UTC)
 )
@@ -129,16 +129,18 @@ typed = st.recursive(st.sampled_from(prims), _containers, max_leaves=3).flatmap(
 
 
 @given(typed)
-def test_a_value_written_is_read_back_by_any_client_and_by_us(pair):
+def test_a_value_written_is_read_back_by_any_client_and_by_us(pair: Any) -> None:
     of, value = pair
     text = Encoder(wire.XML, NoObjects()).encode(value, of)
     (answer,), _ = xmlrpc.client.loads(wire.success(text))
     assert isinstance(answer, dict)
     assert answer["Status"] == "Success"
-    read = wire.parse_request(f"<methodCall><methodName>m</methodName><params><param>{text}</param></params></methodCall>".encode())
+    read = wire.parse_request(
+        f"<methodCall><methodName>m</methodName><params><param>{text}</param></params></methodCall>".encode()
+    )
     assert from_plain(read.params[0], of) == value
 
 
-def test_control_characters_do_not_break_the_answer():
+def test_control_characters_do_not_break_the_answer() -> None:
     text = Encoder(wire.XML, NoObjects()).encode("a\x00b\rc\ud800", Prim.STRING)
     assert text == "<value>a\ufffdb&#13;c\ufffd</value>"

@@ -1,5 +1,5 @@
 """Fixtures of the tests of messages; see fake_host.py."""
 
-from fake_host import api, host, sr, vm
+from tests.unit.messages.fake_host import api, host, sr, vm
 
 __all__ = ["api", "host", "sr", "vm"]

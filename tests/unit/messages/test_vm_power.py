@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from fake_host import Client, FakeHost, eventually
+from tests.unit.messages.fake_host import Client, FakeHost, eventually
 
 
 async def test_a_vm_starts_and_its_record_says_so(host: FakeHost, api: Client, vm: str) -> None:

@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from pooldb_shapes import SHAPES, Fish, Pond
+from tests.unit.pooldb.pooldb_shapes import SHAPES, Fish, Pond
 
 from cardume.datamodel.refs import NULL, Ref, new_ref
 from cardume.pooldb.memory import MemoryStore

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from pooldb_shapes import SHAPES, Pond
+from tests.unit.pooldb.pooldb_shapes import SHAPES, Pond
 
 from cardume.pooldb import commit
 from cardume.pooldb.memory import MemoryStore

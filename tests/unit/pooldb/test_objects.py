@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from pooldb_shapes import SHAPES, Fish, Glance, Mood, Pond, Reed, Ripple
+from tests.unit.pooldb.pooldb_shapes import SHAPES, Fish, Glance, Mood, Pond, Reed, Ripple
 
 from cardume.datamodel import errors
 from cardume.datamodel.errors import ApiError

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pooldb_shapes import SHAPES
+from tests.unit.pooldb.pooldb_shapes import SHAPES
 
 from cardume.pooldb.memory import MemoryStore
 from cardume.pooldb.objects import Objects
