@@ -254,9 +254,7 @@ def assert_outcome(api: Any, name: str, stage: Stage, answer: Any, acknowledged:
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", sorted(ON_DISKS))
-def test_a_kill_in_the_middle_of_work_on_disks_leaves_the_old_or_the_new(
-    host: CrashHost, name: str, seed: int
-) -> None:
+def test_a_kill_in_the_middle_of_work_on_disks_leaves_the_old_or_the_new(host: CrashHost, name: str, seed: int) -> None:
     crash_during(host, name, seed, host.kill_daemon)
 
 
