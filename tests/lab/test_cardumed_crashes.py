@@ -3,13 +3,16 @@
 Each round has a seed in its name; a round that failed is repeated by `-k` with that name. `-m soak` runs many.
 """
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
+import XenAPI
 from tests.lab.crash_room import (
     MIB,
     NULL,
@@ -29,8 +32,10 @@ from tests.lab.crash_room import (
 
 from cardume.lab.api import session
 from cardume.lab.handle import LabHandle
+from cardume.lab.starting_point import ISO_SR, LOCAL_PATH
 
 GUEST = "vm-d1-g1"
+SOAK_ROUNDS = int(os.environ.get("CARDUME_SOAK_ROUNDS", "100"))
 
 
 @pytest.fixture
@@ -263,3 +268,262 @@ def test_a_power_cut_in_the_middle_of_work_on_disks_leaves_the_old_or_the_new(
     host: CrashHost, name: str, seed: int
 ) -> None:
     crash_during(host, name, seed + 100, host.cut_power)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1000, 1000 + SOAK_ROUNDS))
+def test_a_crash_at_any_moment_of_any_work_on_disks(host: CrashHost, seed: int) -> None:
+    chance = random.Random(seed)
+    crash = host.cut_power if chance.random() < 0.2 else host.kill_daemon
+    crash_during(host, chance.choice(sorted(ON_DISKS)), seed, crash)
+
+
+# Crashes in the middle of work on guests
+
+# Name → (power state it begins in, about how long it takes in seconds)
+ON_GUESTS: dict[str, tuple[str, float]] = {
+    "start": ("Halted", 2.5),
+    "suspend": ("Running", 1.5),
+    "resume": ("Suspended", 1.5),
+    "hard_shutdown": ("Running", 0.3),
+}
+ENDS_IN = {"start": "Running", "suspend": "Suspended", "resume": "Running", "hard_shutdown": "Halted"}
+
+
+def bring(api: Any, vm: str, wanted: str) -> None:
+    """Bring a VM into a power state by calls alone."""
+    state = api.VM.get_power_state(vm)
+    if state == "Paused":
+        api.VM.unpause(vm)
+        state = "Running"
+    if state == "Suspended" and wanted != "Suspended":
+        api.VM.resume(vm, False, False)
+        state = "Running"
+    if state == "Halted" and wanted != "Halted":
+        api.VM.start(vm, False, False)
+        state = "Running"
+    if wanted == "Suspended" and state != "Suspended":
+        api.VM.suspend(vm)
+    if wanted == "Halted" and state != "Halted":
+        api.VM.hard_shutdown(vm)
+
+
+def crash_guest_during(host: CrashHost, vm: str, name: str, seed: int, crash: Callable[[], None]) -> None:
+    """One round with a guest: afterwards it is in the old state or the new one, and can be brought into any other."""
+    chance = random.Random(f"{name} {seed}")
+    before, takes_s = ON_GUESTS[name]
+    host.wait_back()
+    with session(host.address) as api:
+        bring(api, vm, before)
+        arguments = {"start": (False, False), "resume": (False, False)}.get(name, ())
+        begun = begin(lambda: getattr(api.VM, name)(vm, *arguments))
+        time.sleep(chance.uniform(0, 1.3 * takes_s))
+        crash()
+        acknowledged = begun.end()
+    host.wait_back()
+    assert_whole(host)
+    with session(host.address) as api:
+        state = api.VM.get_power_state(vm)
+        # A resume that was cut off after its first memory was given up waits, paused, to be let go on.
+        between = {"Paused"} if name == "resume" else set()
+        lost_power = {"Halted"} if crash == host.cut_power and "Running" in (before, ENDS_IN[name]) else set()
+        assert state in {before, ENDS_IN[name]} - ({before} if acknowledged else set()) | between | lost_power
+        bring(api, vm, "Running")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", ["start", "hard_shutdown"])
+def test_a_kill_while_a_guest_starts_or_ends_leaves_it_running_or_halted(
+    host: CrashHost, spare: str, name: str, seed: int
+) -> None:
+    crash_guest_during(host, spare, name, seed, host.kill_daemon)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", ["suspend", "resume"])
+def test_a_guest_lives_on_through_a_kill_while_it_is_suspended_or_resumed(
+    host: CrashHost, guest: str, name: str, seed: int
+) -> None:
+    with session(host.address) as api:
+        (vm,) = api.VM.get_by_name_label(guest)
+        address = guest_address(api, guest)
+    before = guest_state(address)
+    crash_guest_during(host, vm, name, seed, host.kill_daemon)
+    assert_goes_on(address, before)
+    assert_whole(host)
+
+
+@pytest.mark.parametrize(("name", "seed"), [("suspend", 3), ("resume", 4)])
+def test_a_power_cut_while_a_guest_is_suspended_or_resumed_leaves_no_stale_memory(
+    host: CrashHost, spare: str, name: str, seed: int
+) -> None:
+    crash_guest_during(host, spare, name, seed, host.cut_power)
+    assert_whole(host)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(2000, 2000 + SOAK_ROUNDS))
+def test_a_crash_at_any_moment_of_a_guest_s_life(host: CrashHost, spare: str, seed: int) -> None:
+    chance = random.Random(seed)
+    crash = host.cut_power if chance.random() < 0.2 else host.kill_daemon
+    crash_guest_during(host, spare, chance.choice(sorted(ON_GUESTS)), seed, crash)
+
+
+def test_a_suspended_guest_outlives_a_power_cut_with_its_memory(host: CrashHost, guest: str) -> None:
+    with session(host.address) as api:
+        (vm,) = api.VM.get_by_name_label(guest)
+        address = guest_address(api, guest)
+        before = guest_state(address)
+        api.VM.suspend(vm)
+    host.cut_power()
+    host.wait_back()
+    assert_whole(host)
+    with session(host.address) as api:
+        assert api.VM.get_power_state(vm) == "Suspended"
+        api.VM.resume(vm, False, False)
+    assert_goes_on(address, before)
+
+
+# libvirtd
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+def test_libvirtd_goes_and_comes_and_neither_guests_nor_cardumed_mind(host: CrashHost, guest: str, how: str) -> None:
+    with session(host.address) as api:
+        (vm,) = api.VM.get_by_name_label(guest)
+        address = guest_address(api, guest)
+        before = guest_state(address)
+        pid = host.run("systemctl", "show", "--property=MainPID", "cardumed.service")
+        if how == "restart":
+            host.run("systemctl", "restart", "libvirtd")
+        else:
+            host.kill_daemon("libvirtd")
+        api.VM.pause(vm)  # waits for libvirtd
+        assert api.VM.get_power_state(vm) == "Paused"
+        api.VM.unpause(vm)
+    assert_goes_on(address, before)
+    assert_whole(host)
+    assert host.run("systemctl", "show", "--property=MainPID", "cardumed.service") == pid
+
+
+# Storage that is full, gone, or silent
+
+
+@pytest.fixture
+def full_disk(host: CrashHost) -> Iterator[Callable[[], None]]:
+    """Fills the host's disk; there is room again at the end."""
+
+    def fill() -> None:
+        # By the file system's own allocation: nothing is written, on the machine it takes no space.
+        host.shell(
+            "avail=$(df -B1 --output=avail /var | tail -1);"
+            " fallocate -l $((avail - (1 << 20))) /var/full; dd if=/dev/zero of=/var/fuller bs=4k 2>/dev/null || true"
+        )
+
+    yield fill
+    host.run("rm", "-f", "/var/full", "/var/fuller")
+
+
+def test_a_full_disk_refuses_new_disks_and_keeps_what_is_there(host: CrashHost, full_disk: Callable[[], None]) -> None:
+    host.wait_back()
+    with session(host.address) as api:
+        sr, original = local_sr(api), template_disk(api)
+        before = {vdi["uuid"] for vdi in api.VDI.get_all_records().values()}
+        machines = set(api.VM.get_all())
+        filler = "fallocate -l $(($(df -B1 --output=avail /var | tail -1) - (8 << 20))) /var/full"
+        host.shell(filler)  # the database has room, a copy of 18 MB has not
+        assert refused(lambda: api.VDI.clone(original, {}))[0] == "SR_FULL"
+        assert refused(lambda: api.VDI.copy(original, sr, NULL, NULL))[0] == "SR_FULL"
+        assert refused(lambda: api.VM.clone(template(api), "too-large"))[0] == "SR_FULL"
+        assert {vdi["uuid"] for vdi in api.VDI.get_all_records().values()} == before
+        assert set(api.VM.get_all()) == machines
+        full_disk()
+    host.run("rm", "-f", "/var/full", "/var/fuller")
+    assert_whole(host)
+
+
+def test_a_database_without_room_refuses_changes_in_words_and_goes_on_when_there_is_room(
+    host: CrashHost, full_disk: Callable[[], None]
+) -> None:
+    host.wait_back()
+    pid = host.run("systemctl", "show", "--property=MainPID", "cardumed.service")
+    with session(host.address) as api:
+        pool = api.pool.get_all()[0]
+        api.pool.set_name_description(pool, "before")
+        full_disk()
+        refusal: list[str] = []
+        for number in range(400):  # the log of the database has some room of its own
+            text = f"{number} " + "x" * 20_000
+            told = failure_of(partial(api.pool.set_name_description, pool, text))
+            if told:
+                refusal = told
+                break
+        assert refusal[0] == "INTERNAL_ERROR"
+        assert "database" in refusal[1]
+        kept = api.pool.get_name_description(pool)
+        assert refused(lambda: api.VDI.create(vdi_record(local_sr(api), "no room")))[0] in ("SR_FULL", "INTERNAL_ERROR")
+        host.run("rm", "-f", "/var/full", "/var/fuller")
+        assert api.pool.get_name_description(pool) == kept
+        api.pool.set_name_description(pool, "after")
+    host.kill_daemon()
+    host.wait_back()
+    with session(host.address) as api:
+        assert api.pool.get_name_description(pool) == "after"
+        api.pool.set_name_description(pool, "")
+    assert_whole(host)
+    assert pid != host.run("systemctl", "show", "--property=MainPID", "cardumed.service")
+
+
+def test_a_vm_whose_disk_file_vanished_is_refused_by_name(host: CrashHost, spare: str) -> None:
+    with session(host.address) as api:
+        disk = api.VBD.get_VDI(api.VM.get_VBDs(spare)[0])
+        location = api.VDI.get_location(disk)
+        host.shell(f"mv {LOCAL_PATH}/{location} /var/{location}")
+        try:
+            assert refused(lambda: api.VM.start(spare, False, False)) == ["VDI_MISSING", local_sr(api), disk]
+            assert api.VM.get_power_state(spare) == "Halted"
+        finally:
+            host.shell(f"mv /var/{location} {LOCAL_PATH}/{location}")
+        api.VM.start(spare, False, False)
+    assert_whole(host)
+
+
+def test_a_silent_nfs_server_is_told_in_time_and_works_when_it_is_back(host: CrashHost) -> None:
+    server = CrashHost(host.lab, "freenas")
+    host.wait_back()
+    with session(host.address) as api:
+        (sr,) = api.SR.get_by_name_label(ISO_SR)
+        (pbd,) = api.SR.get_PBDs(sr)
+        server.run("systemctl", "stop", "nfs-ganesha")
+        try:
+            began = time.monotonic()
+            assert refused(lambda: api.SR.scan(sr))[0].startswith("SR_BACKEND_FAILURE")
+            api.PBD.unplug(pbd)
+            assert refused(lambda: api.PBD.plug(pbd))[0].startswith("SR_BACKEND_FAILURE")
+            assert time.monotonic() - began < 70
+            assert api.PBD.get_currently_attached(pbd) is False
+        finally:
+            server.run("systemctl", "start", "nfs-ganesha")
+
+        def plugs() -> None:
+            assert failure_of(lambda: api.PBD.plug(pbd)) == []
+
+        eventually(plugs, 60)
+        api.SR.scan(sr)
+        assert len(api.SR.get_VDIs(sr)) == 1
+
+
+def failure_of(call: Callable[[], Any]) -> list[str]:
+    """The error that a call ends with, nothing when it ends well."""
+    try:
+        call()
+    except XenAPI.Failure as failure:
+        return [str(detail) for detail in failure.details]
+    return []
+
+
+def refused(call: Callable[[], Any]) -> list[str]:
+    """The error that a call is refused with."""
+    told = failure_of(call)
+    assert told, "it was not refused"
+    return told
