@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import XenAPI
 from tests.lab.crash_room import (
+    ANSWER_S,
     MIB,
     NULL,
     CrashHost,
@@ -217,7 +218,7 @@ def crash_during(host: CrashHost, name: str, seed: int, crash: Callable[[], None
     chance = random.Random(f"{name} {seed}")
     work, takes_s = ON_DISKS[name]
     host.wait_back()
-    with session(host.address) as api:
+    with session(host.address, ANSWER_S) as api:
         vm = api.VM.clone(template(api), "half-way")
         api.VM.provision(vm)
         sr = local_sr(api)
@@ -315,6 +316,7 @@ def crash_guest_during(host: CrashHost, vm: str, name: str, seed: int, crash: Ca
     host.wait_back()
     with session(host.address) as api:
         bring(api, vm, before)
+    with session(host.address, ANSWER_S) as api:
         arguments = {"start": (False, False), "resume": (False, False)}.get(name, ())
         begun = begin(lambda: getattr(api.VM, name)(vm, *arguments))
         time.sleep(chance.uniform(0, 1.3 * takes_s))
@@ -410,47 +412,49 @@ def test_libvirtd_goes_and_comes_and_neither_guests_nor_cardumed_mind(host: Cras
 
 
 @pytest.fixture
-def full_disk(host: CrashHost) -> Iterator[Callable[[], None]]:
-    """Fills the host's disk; there is room again at the end."""
+def leave_free(host: CrashHost) -> Iterator[Callable[[int], None]]:
+    """Fills the host's disk but for so many bytes, root's reserve too; there is room again at the end."""
 
-    def fill() -> None:
+    def fill(free_bytes: int) -> None:
         # By the file system's own allocation: nothing is written, on the machine it takes no space.
-        host.shell(
-            "avail=$(df -B1 --output=avail /var | tail -1);"
-            " fallocate -l $((avail - (1 << 20))) /var/full; dd if=/dev/zero of=/var/fuller bs=4k 2>/dev/null || true"
-        )
+        host.shell(f"fallocate -l $(($(stat -f -c '%f * %S' /var) - {free_bytes} - {MIB})) /var/full")
+        if not free_bytes:  # the last blocks one by one
+            host.shell("head -c 2M /dev/zero | split -b 64k - /var/filler- || true")
 
     yield fill
-    host.run("rm", "-f", "/var/full", "/var/fuller")
+    host.shell(EMPTY)
 
 
-def test_a_full_disk_refuses_new_disks_and_keeps_what_is_there(host: CrashHost, full_disk: Callable[[], None]) -> None:
+EMPTY = "rm -f /var/full /var/filler-*; sync"
+
+
+def test_a_full_disk_refuses_new_disks_and_keeps_what_is_there(
+    host: CrashHost, leave_free: Callable[[int], None]
+) -> None:
     host.wait_back()
     with session(host.address) as api:
         sr, original = local_sr(api), template_disk(api)
         before = {vdi["uuid"] for vdi in api.VDI.get_all_records().values()}
         machines = set(api.VM.get_all())
-        filler = "fallocate -l $(($(df -B1 --output=avail /var | tail -1) - (8 << 20))) /var/full"
-        host.shell(filler)  # the database has room, a copy of 18 MB has not
+        leave_free(8 * MIB)  # the database has room, a copy of 18 MB has not
         assert refused(lambda: api.VDI.clone(original, {}))[0] == "SR_FULL"
         assert refused(lambda: api.VDI.copy(original, sr, NULL, NULL))[0] == "SR_FULL"
         assert refused(lambda: api.VM.clone(template(api), "too-large"))[0] == "SR_FULL"
         assert {vdi["uuid"] for vdi in api.VDI.get_all_records().values()} == before
         assert set(api.VM.get_all()) == machines
-        full_disk()
-    host.run("rm", "-f", "/var/full", "/var/fuller")
+    host.shell(EMPTY)
     assert_whole(host)
 
 
 def test_a_database_without_room_refuses_changes_in_words_and_goes_on_when_there_is_room(
-    host: CrashHost, full_disk: Callable[[], None]
+    host: CrashHost, leave_free: Callable[[int], None]
 ) -> None:
     host.wait_back()
     pid = host.run("systemctl", "show", "--property=MainPID", "cardumed.service")
     with session(host.address) as api:
         pool = api.pool.get_all()[0]
         api.pool.set_name_description(pool, "before")
-        full_disk()
+        leave_free(0)
         refusal: list[str] = []
         for number in range(400):  # the log of the database has some room of its own
             text = f"{number} " + "x" * 20_000
@@ -462,7 +466,7 @@ def test_a_database_without_room_refuses_changes_in_words_and_goes_on_when_there
         assert "database" in refusal[1]
         kept = api.pool.get_name_description(pool)
         assert refused(lambda: api.VDI.create(vdi_record(local_sr(api), "no room")))[0] in ("SR_FULL", "INTERNAL_ERROR")
-        host.run("rm", "-f", "/var/full", "/var/fuller")
+        host.shell(EMPTY)
         assert api.pool.get_name_description(pool) == kept
         api.pool.set_name_description(pool, "after")
     host.kill_daemon()
