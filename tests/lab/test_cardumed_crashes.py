@@ -413,11 +413,11 @@ def test_libvirtd_goes_and_comes_and_neither_guests_nor_cardumed_mind(host: Cras
 
 @pytest.fixture
 def leave_free(host: CrashHost) -> Iterator[Callable[[int], None]]:
-    """Fills the host's disk but for so many bytes, root's reserve too; there is room again at the end."""
+    """Fills the host's disk but for so many bytes; there is room again at the end."""
 
     def fill(free_bytes: int) -> None:
         # By the file system's own allocation: nothing is written, on the machine it takes no space.
-        host.shell(f"fallocate -l $(($(stat -f -c '%f * %S' /var) - {free_bytes} - {MIB})) /var/full")
+        host.shell(f"fallocate -l $(($(stat -f -c '%a * %S' /var) - {free_bytes} - {MIB})) /var/full")
         if not free_bytes:  # the last blocks one by one
             host.shell("head -c 2M /dev/zero | split -b 64k - /var/filler- || true")
 
