@@ -121,6 +121,8 @@ NFSv4 {{
     Graceless = true;
 }}
 EXPORT {{
+    # An image that is put there behind the server's back is seen by the next scan.
+    Attr_Expiration_Time = 0;
     Export_Id = 1;
     Path = {ISO_EXPORT};
     Pseudo = {ISO_EXPORT};
