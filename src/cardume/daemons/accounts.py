@@ -20,7 +20,7 @@ class AccountFile:
         """Durable when it returns."""
         changed = {**self._kept, user: kept}
         text = "".join(f"{name}:{value}\n" for name, value in changed.items())
-        await asyncio.to_thread(write_text, self._path, text)
+        await asyncio.to_thread(write_text, self._path, text, mode=0o600)
         self._kept = changed
 
 

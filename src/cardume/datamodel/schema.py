@@ -162,11 +162,24 @@ class Schema:
 @cache
 def schema() -> Schema:
     """The whole declared API; built once."""
-    names = _load()
-    classes = {name: _derive(options, names) for name, options in sorted(REGISTRY.items())}
+    classes = {name: xenclass_named(name) for name in class_names()}
     return Schema(classes, {cls.python: cls for cls in classes.values()})
 
 
+def class_names() -> list[str]:
+    """The names of all declared classes."""
+    _load()
+    return sorted(REGISTRY)
+
+
+@cache
+def xenclass_named(name: str) -> XenClass:
+    """One class alone: a short-lived program that needs few starts twice as fast without the whole schema."""
+    names = _load()
+    return _derive(REGISTRY[name], names)
+
+
+@cache
 def _load() -> dict[str, Any]:
     """Import every module of the package; the names that annotations may use."""
     names: dict[str, Any] = {}

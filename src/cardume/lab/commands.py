@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -16,10 +16,11 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from cardume.lab import container, control, room, starting_point
-from cardume.lab.api import UNREACHABLE, session
+from cardume.lab.api import PASSWORD, UNREACHABLE, USER, session
 from cardume.lab.api import find_vm_address as api_address
 from cardume.lab.cache import Progress
 from cardume.lab.errors import LabError
+from cardume.lab.facts import lab_facts
 from cardume.lab.layout import DEFAULT_NAME, DEFAULT_SUBNET, FREENAS, Lab, Network, get_lab
 
 app = typer.Typer(
@@ -52,7 +53,12 @@ def up(
     with refusals(), shown() as progress:
         lab = room.plan_up(name, subnet, hosts)
         room.up(lab, progress, None if bare else starting_point.reach)
-    console.print(f"The lab [bold]{lab.name}[/] is up: {', '.join(box.name for box in lab.boxes)} on {lab.subnet}.")
+        boxes = control.list_status(lab)
+    console.print(_table(lab, boxes))
+    if not bare:
+        console.print(f"XenAPI at each host, user [bold]{USER}[/], password [bold]{PASSWORD}[/]; for instance")
+        first = lab.address(lab.hosts[0])
+        console.print(f"  .venv/bin/xe -s {first} -u {USER} -pw {PASSWORD} vm-list", highlight=False)
 
 
 @app.command()
@@ -70,16 +76,16 @@ def status(
     """Show power, cables and addresses."""
     with refusals():
         lab = get_lab(name)
-        facts = {"name": lab.name, "subnet": str(lab.subnet), "boxes": control.list_status(lab)}
-        if as_json:
-            print(json.dumps(facts, indent=2))
-        else:
-            console.print(_table(lab, facts))
+        boxes = control.list_status(lab)
+    if as_json:
+        print(json.dumps(lab_facts(lab, boxes), indent=2))
+    else:
+        console.print(_table(lab, boxes))
 
 
-def _table(lab: Lab, facts: dict[str, Any]) -> Table:
+def _table(lab: Lab, boxes: Sequence[Mapping[str, Any]]) -> Table:
     table = Table("host", "power", "management", "storage", title=f"lab {lab.name}, {lab.subnet}")
-    for box in facts["boxes"]:
+    for box in boxes:
         cables = (box["networks"][network.value] for network in Network)
         shown_cables = [f"{one['address']}{'' if one['cable'] == 'plugged' else ' (unplugged)'}" for one in cables]
         table.add_row(box["name"], box["power"], *shown_cables)

@@ -27,6 +27,7 @@ from cardume.lab.room import each
 LOCAL_SR = "Local storage"
 ISO_SR = "NFS ISO library"
 TEMPLATE = "Cardume lab guest"
+BEING_MADE = f"{TEMPLATE} (being made)"
 LOCAL_PATH = "/var/lib/cardume/sr/local"
 GUEST_MEMORY_BYTES = 128 << 20
 SETUP_TIMEOUT_S = 180.0
@@ -152,6 +153,8 @@ def ensure_disk(api: Any, lab: Lab, box: Box, sr: str, guest: GuestImage) -> str
 
 def create_template(api: Any, disk: str) -> str:
     """The template with its disk and a network card in the management network."""
+    for unfinished in api.VM.get_by_name_label(BEING_MADE):
+        api.VM.destroy(unfinished)
     vm: str = api.VM.create(template_record())
     api.VBD.create(
         {
@@ -180,9 +183,7 @@ def create_template(api: Any, disk: str) -> str:
             "qos_algorithm_params": {},
         }
     )
-    # Last: by this name and flag a second attempt knows that the template is whole.
-    api.VM.set_name_label(vm, TEMPLATE)
-    api.VM.set_is_a_template(vm, True)
+    api.VM.set_name_label(vm, TEMPLATE)  # last: by this name a second attempt knows that the template is whole
     return vm
 
 
@@ -190,10 +191,10 @@ def template_record() -> dict[str, Any]:
     """The fields of a small BIOS guest that boots from its disk."""
     memory = str(GUEST_MEMORY_BYTES)
     return {
-        "name_label": f"{TEMPLATE} (being made)",
+        "name_label": BEING_MADE,
         "name_description": "A small Linux that answers ping and tells over HTTP that it lives",
         "user_version": "1",
-        "is_a_template": False,
+        "is_a_template": True,
         "affinity": _NULL,
         "memory_static_max": memory,
         "memory_dynamic_max": memory,

@@ -20,7 +20,7 @@ from cardume.hostops.hands import Hands
 from cardume.messages.guest_facts import refresh_guest_facts
 from cardume.messages.new_vdi import remove_vdi
 from cardume.messages.storage_values import open_volume, reachable_host
-from cardume.messages.vm_disks import close_disks
+from cardume.messages.vm_disks import close_disks, release
 from cardume.messages.vm_state import ensure_metrics, set_running, set_stopped
 from cardume.pooldb.db import Database, Reader
 
@@ -83,6 +83,15 @@ class GuestWatch:
                 await self._adopt(ref, running[vm.uuid])
             elif vm.resident_on == self._host or _looks_running(vm):
                 await self._settle(ref)
+            else:
+                await self._release_claims(ref)
+
+    async def _release_claims(self, ref: Ref[VM]) -> None:
+        """Let go of disks that were claimed for a start which never came to QEMU."""
+        vm = self._db.get(ref)
+        claimed = tuple(vbd for vbd in vm.VBDs if self._db.get(vbd).currently_attached)
+        if claimed:
+            await release(self._db, claimed)
 
     def _note(self, event: GuestEvent) -> None:
         vm = find_vm(self._db, event.uuid)
@@ -130,7 +139,7 @@ class GuestWatch:
             await self._db.update(ref, power_state=wanted)
 
     async def _adopt(self, ref: Ref[VM], guest: RunningGuest) -> None:
-        """Record a guest that runs, whoever started it; open again what its disks need."""
+        """Record a guest that runs, whoever started it."""
         async with self._db.transaction() as txn:
             set_running(txn, ref, self._host, guest)
         await refresh_guest_facts(self._db, self._hands, ref)

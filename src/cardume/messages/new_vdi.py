@@ -6,6 +6,7 @@ A VDI that still carries the mark when cardumed starts is what a crash left: vol
 import dataclasses
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 
@@ -55,6 +56,14 @@ def complete(txn: Transaction, vdi_ref: Ref[VDI], made: Volume) -> None:
         physical_utilisation=made.physical_utilisation,
         sm_config={**facts, **made.sm_config, "image-format": made.format},
     )
+
+
+async def mark_incomplete(call: Call, vdi_ref: Ref[VDI]) -> dict[str, Any]:
+    """Mark a VDI whose volume is about to go; the fields as they were, for taking the mark back."""
+    vdi = call.db.get(vdi_ref)
+    marked = {**vdi.sm_config, INCOMPLETE: str(call.task.ref)}
+    await call.db.update(vdi_ref, managed=False, sm_config=marked)
+    return {"managed": vdi.managed, "sm_config": dict(vdi.sm_config)}
 
 
 async def remove_vdi(db: Database, hands: Hands, host: Ref[Host], vdi_ref: Ref[VDI]) -> None:

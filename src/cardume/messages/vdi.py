@@ -11,7 +11,7 @@ from cardume.hostops.storage.driver import Volume
 from cardume.messages.call import Call
 from cardume.messages.failures import storage_failures
 from cardume.messages.lifecycle import operation
-from cardume.messages.new_vdi import complete, make_vdi, remove_vdi
+from cardume.messages.new_vdi import complete, make_vdi, mark_incomplete, remove_vdi
 from cardume.messages.registry import implements
 from cardume.messages.sr_space import refresh_space
 from cardume.messages.storage_values import driver, open_volume, reachable_host, repository, volume
@@ -66,8 +66,12 @@ async def destroy(call: Call, self: Ref[VDI]) -> None:
     async with operation(call, self, VDIOperation.DESTROY):
         host = reachable_host(call.db, sr)
         _assert_writable_sr(call, sr)
-        # The mark goes first: a crash from here on ends with the disk gone, not with a record without a disk.
-        await remove_vdi(call.db, call.hosts.hands(host), host, self)
+        before = await mark_incomplete(call, self)
+        # From here on a crash ends with the disk gone at the next start, never with a record without a disk.
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(call.db.update, self, **before)
+            await remove_vdi(call.db, call.hosts.hands(host), host, self)
+            undo.pop_all()
     await refresh_space(call, sr, host)
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import xml.etree.ElementTree as ET
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from cardume.messages.call import Call
 from cardume.messages.lifecycle import operation
 from cardume.messages.new_vdi import complete, make_vdi
 from cardume.messages.registry import implements
+from cardume.messages.sr_space import refresh_space
 from cardume.messages.storage_values import reachable_host
 from cardume.messages.suspend_image import destroy_suspend_vdi
 from cardume.messages.vdi import clone_into, copy_into
@@ -88,7 +89,13 @@ async def _duplicate(call: Call, vm: Ref[VM], new_name: str, copy_disk: CopyDisk
         async with call.db.transaction() as txn:
             new = _record_duplicate(txn, vm, new_name, copies)
         undo.pop_all()
+    await _refresh_spaces(call, (vdi for vdi, _ in copies.values()))
     return new
+
+
+async def _refresh_spaces(call: Call, vdis: Iterable[Ref[VDI]]) -> None:
+    for sr in {call.db.get(vdi).SR for vdi in vdis}:
+        await refresh_space(call, sr, reachable_host(call.db, sr))
 
 
 def _record_duplicate(
@@ -133,6 +140,7 @@ async def provision(call: Call, vm: Ref[VM]) -> None:
             kept = {key: value for key, value in record.other_config.items() if key != DISKS_KEY}
             txn.update(vm, is_a_template=False, other_config=kept)
         undo.pop_all()
+        await _refresh_spaces(call, (vdi for _, vdi, _ in made))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import asyncio
 
 from tests.unit.messages.fake_host import GIB, Client, FakeHost, vbd_record, vdi_record, vif_record
 
+from cardume.datamodel.refs import Ref
 from cardume.hostops.errors import DeviceRefused, StorageFull, StorageUnreachable
 
 NOBODY = "OpaqueRef:00000000-0000-4000-8000-000000000000"
@@ -177,3 +178,27 @@ async def test_wrong_arguments_are_refused_by_name(api: Client, vm: str) -> None
     assert (await api.refused("VM.set_memory_limits", vm, "5", "1", "1", "1"))[0] == "MEMORY_CONSTRAINT_VIOLATION"
     assert await api.refused("VM.pause", vm) == ["VM_BAD_POWER_STATE", vm, "running", "halted"]
     assert (await api.refused("VM.snapshot", vm, "s"))[0] == "NOT_IMPLEMENTED"
+
+
+async def test_disks_claimed_for_a_start_that_never_came_are_let_go_at_the_next_start_of_the_daemon(
+    host: FakeHost, api: Client, vm: str
+) -> None:
+    (vbd,) = await api("VM.get_VBDs", vm)
+    disk = await api("VBD.get_VDI", vbd)
+    await host.db.update(Ref(vbd), currently_attached=True)
+    assert "destroy" not in await api("VDI.get_allowed_operations", disk)
+
+    await host.guests.reconnect()
+
+    assert (await api("VBD.get_record", vbd))["currently_attached"] is False
+    assert "destroy" in await api("VDI.get_allowed_operations", disk)
+
+
+async def test_a_disk_that_could_not_be_destroyed_is_as_it_was(host: FakeHost, api: Client, sr: str) -> None:
+    disk = await api("VDI.create", vdi_record(sr))
+    before = await api("VDI.get_record", disk)
+    host.disks.fail_next("destroy_volume", StorageUnreachable("gone"))
+
+    assert (await api.refused("VDI.destroy", disk))[0] == "SR_BACKEND_FAILURE_73"
+
+    assert await api("VDI.get_record", disk) == before

@@ -1,0 +1,47 @@
+"""One command in one session: log in, do it, print, log out; what failed is explained while the session still lasts."""
+
+from collections.abc import Callable
+
+from cardume.cli.arguments import Settings
+from cardume.cli.command import Call, Command, Params
+from cardume.cli.directory import Directory
+from cardume.cli.explain import explain
+from cardume.cli.failures import Misused, Refused, SomeFailed
+from cardume.cli.output import Printer
+from cardume.cli.server import Server, is_local
+from cardume.cli.terminal import Terminal
+
+Connect = Callable[[Settings], Server]
+"""Opens a connection to the server that settings name."""
+
+
+def converse(
+    command: Command, settings: Settings, params: Params, printer: Printer, terminal: Terminal, connect: Connect
+) -> int:
+    """Do a command; 0 when it was done, 1 when it failed and the reason was printed."""
+    server = connect(settings)
+    _login(server, settings)
+    directory = Directory(server)
+    try:
+        command.run(Call(server, directory, params, printer, terminal))
+        printer.close()
+        return 0
+    except (Refused, SomeFailed) as failure:
+        explain(failure, printer.out, printer.err, directory)
+        return 1
+    finally:
+        server.logout()
+
+
+def _login(server: Server, settings: Settings) -> None:
+    if is_local(server):
+        server.login("root", "")
+        return
+    if not settings.username:
+        raise Misused("Username/password must be specified")
+    try:
+        server.login(settings.username, settings.password)
+    except Refused as refused:
+        if refused.code == "SESSION_AUTHENTICATION_FAILED":
+            raise Misused("Authentication failed") from None
+        raise

@@ -1,0 +1,160 @@
+"""A session on a pool: XenAPI over XML-RPC, by TLS to a server or by the socket of this host's daemon.
+
+Certificates are not verified: a host's is signed by the pool, whose authority the caller does not know. A pin of the
+certificate's fingerprint may come later.
+"""
+
+import http.client
+import socket
+import ssl
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+from cardume.cli.arguments import Settings
+from cardume.cli.failures import Refused, Unreachable
+
+LOCAL_SOCKET = Path("/run/cardume/xapi.sock")
+CALL_TIMEOUT_S = 600.0  # of one request; work that may take longer is asked for as a task
+CONNECT_TIMEOUT_S = 10.0
+
+
+class Server:
+    """Where calls go. Integers travel as text, as XenAPI wants them."""
+
+    def __init__(self, transport: xmlrpc.client.Transport, name: str) -> None:
+        self._transport = transport
+        self._name = name
+        self._session: str | None = None
+
+    def login(self, username: str, password: str) -> None:
+        """Open a session; Refused when the password is wrong."""
+        self._session = self._request("session.login_with_password", username, password, "1.0", "cli")
+
+    def logout(self) -> None:
+        """End the session; a server that is gone does not matter any more."""
+        if self._session is not None:
+            try:
+                self.call("session.logout")
+            except (Refused, Unreachable):
+                pass  # the session ends by itself after a day
+        self._transport.close()
+
+    def call(self, method: str, *params: Any) -> Any:
+        """The result of a message; Refused with the error it answered."""
+        return self._request(method, self._session, *params)
+
+    @property
+    def session(self) -> str:
+        """The session's reference, for the messages that take it twice."""
+        assert self._session is not None, "nobody logged in"
+        return self._session
+
+    def _request(self, method: str, *params: Any) -> Any:
+        body = xmlrpc.client.dumps(tuple(_wire(param) for param in params), method).encode()
+        try:
+            (answer,) = self._transport.request("localhost", "/", body)
+        except xmlrpc.client.ProtocolError as error:
+            raise Unreachable(f"{self._name} answered {error.errcode} {error.errmsg}; is it a pool's server?") from None
+        except (xmlrpc.client.Error, ExpatError, TypeError, ValueError):
+            raise Unreachable(f"{self._name} did not answer as XenAPI does; is it a pool's server?") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(f"{self._name} cannot be reached: {_reason(error)}.") from None
+        return _result(answer)
+
+
+def connect(settings: Settings, local_socket: Path = LOCAL_SOCKET) -> Server:
+    """A server that nobody has logged in to yet: the one that was named, else this host's."""
+    if not settings.server and not settings.username and local_socket.exists():
+        return Server(_SocketTransport(local_socket), "The daemon of this host")
+    address = settings.server or "127.0.0.1"
+    bracketed = f"[{address}]" if ":" in address else address
+    return Server(_TlsTransport(address, settings.port), f"{bracketed}:{settings.port}")
+
+
+def is_local(server: Server) -> bool:
+    """True when the caller is root by virtue of the socket, so that no password is needed."""
+    return isinstance(server._transport, _SocketTransport)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower() if error.strerror.isascii() else error.strerror
+    return str(error) or "the connection was closed"
+
+
+def _result(answer: Any) -> Any:
+    if not isinstance(answer, dict) or "Status" not in answer:
+        return answer
+    if answer["Status"] == "Success":
+        return answer.get("Value", "")
+    raise Refused(answer.get("ErrorDescription") or ["INTERNAL_ERROR", "no description"])
+
+
+def _wire(value: Any) -> Any:
+    match value:
+        case bool() | float() | str() | xmlrpc.client.DateTime():
+            return value
+        case int():
+            return str(value)
+        case dict():
+            return {str(key): _wire(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_wire(item) for item in value]
+        case _:
+            raise TypeError(f"{value!r} has no place in a call")
+
+
+class _Once(xmlrpc.client.Transport):
+    """A transport that never sends a request twice: the library's would repeat a call whose answer got lost."""
+
+    user_agent = "xe/cardume"
+
+    def request(self, host: Any, handler: str, request_body: Any, verbose: bool = False) -> Any:
+        try:
+            return self.single_request(host, handler, request_body, verbose)
+        except BaseException:
+            # Ctrl-C leaves a request half done; the next one, which cancels the work, needs a connection of its own.
+            self.close()
+            raise
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        if self._connection[1] is None:
+            self._connection = host, self._connect()
+        connection = self._connection[1]
+        assert connection is not None, "just made"
+        return connection
+
+    def _connect(self) -> http.client.HTTPConnection:
+        raise NotImplementedError
+
+
+class _TlsTransport(_Once):
+    def __init__(self, address: str, port: int) -> None:
+        super().__init__()
+        self._address, self._port = address, port
+
+    def _connect(self) -> http.client.HTTPConnection:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(self._address, self._port, timeout=CONNECT_TIMEOUT_S, context=context)
+        connection.connect()
+        connection.sock.settimeout(CALL_TIMEOUT_S)
+        return connection
+
+
+class _SocketTransport(_Once):
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def _connect(self) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("localhost", timeout=CALL_TIMEOUT_S)
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(CALL_TIMEOUT_S)
+        connection.sock.connect(str(self._path))
+        return connection

@@ -1,0 +1,74 @@
+"""`xe`: XenServer's command line for this pool: reads what was typed, does it in a session, says what failed."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from cardume.cli.arguments import Invocation, read_invocation
+from cardume.cli.failures import Misused, XeFailure
+
+if TYPE_CHECKING:
+    from cardume.cli.conversation import Connect
+
+
+def main() -> None:
+    """Run the command that was typed, and exit with 0 or 1."""
+    home = Path(os.environ.get("HOME", "/root"))
+    sys.exit(run(sys.argv[1:], os.environ, home, sys.stdout, sys.stderr, sys.stdin))
+
+
+def run(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    home: Path,
+    out: TextIO,
+    err: TextIO,
+    input_: TextIO,
+    connect: "Connect | None" = None,
+) -> int:
+    """Do a command line; 0 when it was done, 1 when it failed and the reason was printed."""
+    from cardume.cli.explain import explain
+
+    try:
+        invocation = read_invocation(arguments, environment, home)
+        return _run(invocation, out, err, input_, connect)
+    except XeFailure as failure:
+        explain(failure, out, err)
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; nothing more can be written, at exit neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        err.write("Interrupted.\n")
+    return 1
+
+
+def _run(invocation: Invocation, out: TextIO, err: TextIO, input_: TextIO, connect: "Connect | None") -> int:
+    from cardume.cli.command import Params
+    from cardume.cli.commands import find_command
+    from cardume.cli.output import Printer
+
+    params = Params(invocation.params)
+    printer = Printer(out, err, minimal=invocation.minimal)
+    if invocation.command == "help":
+        from cardume.cli.help import print_help
+
+        print_help(params, printer)
+        printer.close()
+        return 0
+    command = find_command(invocation.command)
+    if command is None:
+        raise Misused(f"Unknown command: {invocation.command}")
+    for name in command.required:
+        params.get(name)
+    from cardume.cli import server
+    from cardume.cli.conversation import converse
+    from cardume.cli.terminal import Terminal
+
+    terminal = Terminal(input_, err)
+    return converse(command, invocation.settings, params, printer, terminal, connect or server.connect)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""What people and programs need to know of a lab that is up: addresses, the user, power and cables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cardume.lab.api import PASSWORD, USER
+from cardume.lab.layout import FREENAS, ISO_EXPORT, TARGET_IQN, Lab, Network
+
+LUN = 1
+
+
+def lab_facts(lab: Lab, boxes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The lab as `status --json` tells it; `boxes` is the supervisor's word on each.
+
+    `console` is null as long as the lab runs no web console.
+    """
+    return {
+        "username": USER,
+        "password": PASSWORD,
+        "console": None,
+        "storage": {
+            "address": str(lab.address(lab.get_box(FREENAS), Network.STORAGE)),
+            "iqn": TARGET_IQN,
+            "lun": LUN,
+            "nfs_export": ISO_EXPORT,
+        },
+        "hosts": [_host_facts(box) for box in boxes if box["role"] == "host"],
+    }
+
+
+def _host_facts(box: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": box["name"],
+        "address": box["networks"][Network.MANAGEMENT.value]["address"],
+        "power": box["power"],
+        "cables": {network.value: box["networks"][network.value]["cable"] == "plugged" for network in Network},
+    }
