@@ -24,8 +24,8 @@ test: venv packages-tests ## Every test: unit, contract, golden, then the lab's
 	$(PYTEST) tests
 
 check: venv ## Lint, types, layers
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config pyproject.toml
 

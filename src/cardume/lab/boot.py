@@ -18,7 +18,6 @@ def boot(lab: Lab, box: Box, layers: Sequence[Path]) -> None:
     volume.mount(disk)
     _furnish(lab, box, disk, layers)
     volume.mount_root(disk, layers, root)
-    furniture.write(root, furniture.files_of_each_boot(box, machine_has_kvm=Path("/dev/kvm").exists()))
     hosts = root / "etc/hosts"
     hosts.write_text(furniture.with_neighbours(lab, hosts.read_text()))
     command = ["nsenter", f"--net=/run/netns/{lab.netns}", *nspawn(lab, box, disk, root)]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from pool_at_hand import NULL, Shell, small_pool
+from tests.unit.cli.pool_at_hand import NULL, Shell, small_pool
 
 VM = "uuid=uuid-of-vm-1"
 VM_REF = "OpaqueRef:vm-1"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pool_at_hand import PASSWORD, Outcome, Refusal, Shell, small_pool
+from tests.unit.cli.pool_at_hand import PASSWORD, Outcome, Refusal, Shell, small_pool
 
 from cardume.cli.arguments import Settings
 from cardume.cli.server import connect, is_local

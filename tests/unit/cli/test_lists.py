@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from pool_at_hand import Shell, small_pool
+from tests.unit.cli.pool_at_hand import Shell, small_pool
 
 Golden = Callable[[str, str], None]
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pool_at_hand import Shell, small_pool
+from tests.unit.cli.pool_at_hand import Shell, small_pool
 
 from cardume.cli.commands import all_commands, find_command
 from cardume.cli.reference import page

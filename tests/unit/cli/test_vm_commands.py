@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from pool_at_hand import NULL, Refusal, Shell, small_pool
+from tests.unit.cli.pool_at_hand import NULL, Refusal, Shell, small_pool
 
 GIB = 2**30
 

@@ -7,59 +7,27 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
+from tests.unit.api.served_api import Api
+from tests.unit.api.served_api import served as served_api
 
-from cardume.api.server import Listen, Parts, serve
-from cardume.api.tls import HostFiles, ensure_certificate, server_context
 from cardume.cli.arguments import Settings
 from cardume.cli.server import connect
-from cardume.datamodel.declare import REQUIRED
-from cardume.datamodel.host import Host
-from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import Ref
-from cardume.datamodel.schema import schema
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
-from cardume.datamodel.wiretypes import zero
-from cardume.hostops.hands import Hands
 from cardume.messages.call import Call
 from cardume.messages.registry import IMPLEMENTATIONS, Implementation
-from cardume.messages.session import ROOT, Identity
-from cardume.pooldb.memory import MemoryStore
-from cardume.pooldb.objects import Objects
-
-T = TypeVar("T")
 
 PASSWORD = "root-pw"
 
 
-class Users:
-    async def verify(self, user: str, password: str, address: str) -> Identity | None:
-        return ROOT if (user, password) == ("root", PASSWORD) else None
-
-    async def change(self, user: str, password: str) -> None:
-        raise AssertionError("no test changes passwords")
-
-
-class NoHosts:
-    def hands(self, host: Ref[Host]) -> Hands:
-        raise AssertionError("no message of these tests touches a host")
-
-
-def blank(python: type[T], **values: object) -> T:
-    fields = schema().by_python[python].fields.values()
-    zeros = {one.attribute: zero(one.type) for one in fields if one.default is REQUIRED}
-    return python(**{**zeros, **values})
-
-
 @dataclass(frozen=True)
 class Served:
-    port: int
-    socket: Path
-    db: Objects
-    vm: Ref[VM]
+    """The real API, and the program run against it."""
+
+    api: Api
 
     async def xe(self, *arguments: str, password: str = PASSWORD) -> tuple[int | None, str, str]:
         """Run the program; its exit status and what it printed."""
@@ -70,7 +38,7 @@ class Served:
     async def begin(self, *arguments: str, password: str = PASSWORD) -> asyncio.subprocess.Process:
         """Start the program."""
         # The password goes the way that process listings do not show.
-        extra = f"server=127.0.0.1,port={self.port},username=root,password={password}"
+        extra = f"server=127.0.0.1,port={self.api.server.port},username=root,password={password}"
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -81,24 +49,21 @@ class Served:
             stderr=asyncio.subprocess.PIPE,
         )
 
+    @property
+    def vm(self) -> VM:
+        """The pool's one VM as it is now."""
+        return self.api.db.get(self.api.vm)
+
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
-    db = await Objects.open(MemoryStore())
-    host = await db.create(blank(Host, name_label="d1-g1", address="127.0.0.1"))
-    await db.create(blank(Pool, name_label="pool-g1", master=host))
-    vm = await db.create(blank(VM, name_label="máquina", power_state=VMPowerState.RUNNING, resident_on=host))
-    files = HostFiles(tmp_path / "host.pem", tmp_path / "host.key")
-    ensure_certificate(files, names=["d1-g1"], addresses=["127.0.0.1"])
-    users = Users()
-    socket = tmp_path / "xapi.sock"
-    listen = Listen(server_context(files), "127.0.0.1", 0, unix_socket=socket)
-    async with serve(Parts(db, NoHosts(), host, users, users), listen) as server:
-        yield Served(server.port, socket, db, vm)
+    async with served_api(tmp_path) as api:
+        await api.db.update(api.vm, name_label="máquina", power_state=VMPowerState.RUNNING, resident_on=api.host)
+        yield Served(api)
 
 
 async def test_a_list_over_tls_has_xenservers_form(served: Served) -> None:
-    uuid = served.db.get(served.vm).uuid
+    uuid = served.vm.uuid
     assert await served.xe("vm-list") == (
         0,
         f"uuid ( RO)           : {uuid}\n     name-label ( RW): máquina\n    power-state ( RO): running\n\n\n",
@@ -107,14 +72,14 @@ async def test_a_list_over_tls_has_xenservers_form(served: Served) -> None:
 
 
 async def test_fields_are_set_and_read_back(served: Served) -> None:
-    uuid = f"uuid={served.db.get(served.vm).uuid}"
+    uuid = f"uuid={served.vm.uuid}"
     assert await served.xe("vm-param-set", uuid, "name-description=a, b", "HVM-boot-params:order=cd") == (0, "", "")
     assert await served.xe("vm-param-add", uuid, "param-name=tags", "param-key=lab") == (0, "", "")
-    record = served.db.get(served.vm)
+    record = served.vm
     assert (record.name_description, dict(record.HVM_boot_params), record.tags) == ("a, b", {"order": "cd"}, ("lab",))
     assert await served.xe("vm-list", "tags:contains=lab", "params=resident-on", "--minimal") == (
         0,
-        f"{served.db.get(record.resident_on).uuid}\n",
+        f"{served.api.db.get(served.api.host).uuid}\n",
         "",
     )
 
@@ -134,7 +99,7 @@ async def test_a_wrong_password_and_an_unknown_uuid_end_with_1_and_a_sentence(se
 
 async def test_root_needs_no_password_at_the_socket_of_its_host(served: Served) -> None:
     def names() -> list[str]:
-        server = connect(Settings(), served.socket)
+        server = connect(Settings(), served.api.socket)
         server.login("root", "")
         records = server.call("VM.get_all_records")
         server.logout()
@@ -147,7 +112,7 @@ async def test_waiting_for_an_event_ends_once_the_vm_has_changed(served: Served)
     waiting = asyncio.create_task(served.xe("event-wait", "class=vm", "name-label=renamed"))
     await asyncio.sleep(0.5)
     assert not waiting.done()
-    await served.db.update(served.vm, name_label="renamed")
+    await served.api.db.update(served.api.vm, name_label="renamed")
     assert await asyncio.wait_for(waiting, 30) == (0, "", "")
 
 

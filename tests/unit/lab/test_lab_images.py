@@ -1,4 +1,4 @@
-from cardume.lab.furniture import files_of_each_boot, first_files, with_neighbours
+from cardume.lab.furniture import first_files, with_neighbours
 from cardume.lab.layout import plan_lab
 from cardume.lab.rootfs import FREENAS, HOST, mirror_lines
 
@@ -58,12 +58,3 @@ def test_two_boxes_have_machine_ids_of_their_own() -> None:
     one, other = (first_files(LAB, box)["etc/machine-id"] for box in LAB.hosts)
     assert one != other
     assert len(one.strip()) == 32
-
-
-def test_a_host_gets_a_kvm_node_that_qemus_user_can_open_where_the_machine_has_kvm() -> None:
-    host = LAB.hosts[0]
-    assert files_of_each_boot(host, machine_has_kvm=True) == {
-        "etc/tmpfiles.d/lab-kvm.conf": "c /dev/kvm 0660 root kvm - 10:232\n"
-    }
-    assert "/dev/kvm" not in "".join(files_of_each_boot(host, machine_has_kvm=False).values())
-    assert files_of_each_boot(LAB.get_box("freenas"), machine_has_kvm=True) == {}
