@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,10 +81,31 @@ def run_and_kill(repo: Repository, seed: int, after_s: float) -> list[tuple[str,
             child.wait(after_s)
         except subprocess.TimeoutExpired:
             os.kill(child.pid, signal.SIGKILL)
+        end_programs_of(repo.device_config["location"])
         assert child.stdout is not None
         lines = [line.split() for line in child.stdout if line.endswith("\n")]
     assert child.returncode == -signal.SIGKILL
     return [(word, uuid) for word, uuid in lines]
+
+
+def end_programs_of(folder: str) -> None:
+    """Kill what the daemon had started, as systemd does with all of a unit whose main process was killed."""
+    for _ in range(100):
+        left = [pid for pid in os.listdir("/proc") if pid.isdigit() and folder in _command_line(pid)]
+        if not left:
+            return
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        time.sleep(0.05)
+    raise AssertionError(f"{left} do not end")
+
+
+def _command_line(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:  # gone meanwhile
+        return ""
 
 
 def assert_all_whole(case: Case, golden: Volume, volumes: dict[str, Volume]) -> None:

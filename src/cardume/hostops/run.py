@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from cardume.hostops.errors import RunError, RunTimeout
 
@@ -54,7 +54,9 @@ async def process(
         yield child
     finally:
         if child.returncode is None:
-            os.killpg(child.pid, signal.SIGKILL)
+            # A program that ended a moment ago may be buried by asyncio's watcher before the loop hears of its end.
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
             await asyncio.shield(child.wait())
 
 

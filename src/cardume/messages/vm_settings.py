@@ -14,6 +14,7 @@ from cardume.messages.failures import guest_failures
 from cardume.messages.lifecycle import assert_operation_allowed, operation
 from cardume.messages.registry import implements
 from cardume.messages.vm_placement import GUEST_OVERHEAD_BYTES, host_loads, vm_demand
+from cardume.messages.vm_state import update_metrics
 
 
 async def _set_limits(call: Call, vm: Ref[VM], **changes: int) -> None:
@@ -105,9 +106,14 @@ async def set_vcpus_number_live(call: Call, self: Ref[VM], nvcpu: int) -> None:
     async with operation(call, self, VMOperation.CHANGING_VCPUS_LIVE):
         record = call.db.get(self)
         memory.assert_valid_vcpus(nvcpu, record.VCPUs_max)
+        guests = call.hosts.hands(record.resident_on).guests
         with guest_failures(self):
-            await call.hosts.hands(record.resident_on).guests.set_vcpus(record.uuid, nvcpu)
-        await call.db.update(self, VCPUs_at_startup=nvcpu)
+            await guests.set_vcpus(record.uuid, nvcpu)
+            guest = await guests.find(record.uuid)
+        async with call.db.transaction() as txn:
+            txn.update(self, VCPUs_at_startup=nvcpu)
+            if guest is not None:
+                update_metrics(txn, self, guest)
 
 
 @implements(VM.set_HVM_boot_policy)

@@ -23,7 +23,7 @@ def set_running(txn: Transaction, vm_ref: Ref[VM], host: Ref[Host], guest: Runni
         txn.update(vif, currently_attached=txn.get(vif).device in guest.nics)
     if not vm.consoles:
         _create_console(txn, vm_ref, host)
-    _update_metrics(txn, vm_ref, guest)
+    update_metrics(txn, vm_ref, guest)
 
 
 def set_stopped(txn: Transaction, vm_ref: Ref[VM], state: VMPowerState = VMPowerState.HALTED) -> None:
@@ -51,7 +51,8 @@ def ensure_metrics(txn: Transaction, vm_ref: Ref[VM]) -> Ref[VMMetrics]:
     return txn.get(vm_ref).metrics
 
 
-def _update_metrics(txn: Transaction, vm_ref: Ref[VM], guest: RunningGuest) -> None:
+def update_metrics(txn: Transaction, vm_ref: Ref[VM], guest: RunningGuest) -> None:
+    """What a VM really has while it runs: processors, memory, since when."""
     txn.update(
         ensure_metrics(txn, vm_ref),
         VCPUs_number=guest.vcpus,

@@ -93,6 +93,20 @@ async def test_a_shutdown_waits_for_the_guest(host: FakeHost, api: Client, vm: s
     assert await api("VM.get_power_state", vm) == "Halted"
 
 
+async def test_processors_given_to_a_running_vm_show_in_its_metrics(host: FakeHost, api: Client, vm: str) -> None:
+    await api("VM.set_VCPUs_max", vm, "4")
+    await api("VM.set_VCPUs_at_startup", vm, "1")
+    await api("VM.start", vm, False, False)
+    metrics = await api("VM.get_metrics", vm)
+    assert await api("VM_metrics.get_VCPUs_number", metrics) == "1"
+
+    await api("VM.set_VCPUs_number_live", vm, "3")
+
+    assert await api("VM_metrics.get_VCPUs_number", metrics) == "3"
+    assert await api("VM.get_VCPUs_at_startup", vm) == "3"
+    assert (await host.guests.list())[0].vcpus == 3
+
+
 def _ref(text: str) -> Any:
     from cardume.datamodel.refs import Ref
 
