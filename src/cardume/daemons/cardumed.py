@@ -74,7 +74,9 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
         host = await record_host(db, this, facts, storage, found.accelerator)
         hosts = OneHost(host, hands)
         upkeep = Upkeep(db, hands, host)
-        await upkeep.recover()
+        awake = config.run / "awake"  # in memory: it is gone when the host has booted
+        await upkeep.recover(after_boot=not awake.exists())
+        awake.touch()
         accounts = PasswordAuthenticator(AccountFile(config.passwords))
         parts = Parts(db=db, hosts=hosts, localhost=host, authenticator=accounts, passwords=accounts)
         tls = server_context(config.tls_files)

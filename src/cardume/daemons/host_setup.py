@@ -117,6 +117,7 @@ def unit_text(program: Path) -> str:
 Description=Cardume pool daemon
 Wants=libvirtd.service network-online.target
 After=libvirtd.service network-online.target
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify

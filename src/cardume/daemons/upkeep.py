@@ -18,12 +18,14 @@ from cardume.hostops.hands import Hands
 from cardume.messages.guest_facts import refresh_guest_facts
 from cardume.messages.guest_watch import GuestWatch
 from cardume.messages.new_vdi import remove_incomplete
+from cardume.messages.sr_space import record_sizes
 from cardume.messages.storage_values import driver, repository
 from cardume.pooldb.db import Database
 
 log = structlog.get_logger()
 
 REPLUG_S = 30.0
+CATCH_UP_S = 15.0
 FACTS_S = 10.0
 YOUNG_FACTS_S = 1.0
 """How often an agent is asked that has not answered yet: people wait for a new guest's address."""
@@ -41,10 +43,10 @@ class Upkeep:
         self._watch = GuestWatch(db, hands, host)
         self._to_replug: set[Ref[PBD]] = set()
 
-    async def recover(self) -> None:
-        """Make database and host agree after a stop of any kind; before anybody is served."""
+    async def recover(self, *, after_boot: bool = False) -> None:
+        """Make database and host agree after a stop of any kind (`after_boot`: of the host), before all service."""
         await self._plug_again()
-        await self._watch.resync()
+        await self._watch.resync(after_boot=after_boot)
         await remove_incomplete(self._db, self._hands, self._host)
         await self._sweep()
 
@@ -57,6 +59,7 @@ class Upkeep:
                 group.create_task(self._restart_guests(start_vm)),
                 group.create_task(self._every(YOUNG_FACTS_S, self._ask_agents)),
                 group.create_task(self._every(REPLUG_S, self._replug)),
+                group.create_task(self._every(CATCH_UP_S, self._watch.catch_up)),
             ]
             try:
                 yield
@@ -89,10 +92,11 @@ class Upkeep:
         for ref in list(self._to_replug):
             if self._db.find(ref) is None or self._db.get(ref).currently_attached:
                 self._to_replug.discard(ref)
-            else:
-                await self._attach(ref)
+            elif await self._attach(ref):
+                # Nobody could have begun anything there meanwhile: what is half-made is an earlier life's.
+                await remove_incomplete(self._db, self._hands, self._host, self._db.get(ref).SR)
 
-    async def _attach(self, ref: Ref[PBD]) -> None:
+    async def _attach(self, ref: Ref[PBD]) -> bool:
         pbd = self._db.get(ref)
         repo = repository(self._db, pbd.SR, self._host, attached=False)
         try:
@@ -101,19 +105,21 @@ class Upkeep:
             log.warning("sr_not_attached", sr=repo.uuid, error=str(fault))
             self._to_replug.add(ref)
             await self._db.update(ref, currently_attached=False)
-        else:
-            self._to_replug.discard(ref)
-            await self._db.update(ref, currently_attached=True)
+            return False
+        self._to_replug.discard(ref)
+        await self._db.update(ref, currently_attached=True)
+        return True
 
     async def _sweep(self) -> None:
-        """Let drivers remove what a crash left half-made in their repositories."""
+        """Let drivers remove what a crash left half-made, and learn the sizes that it kept us from recording."""
         for pbd in self._db.all(PBD).values():
             if pbd.host != self._host or not pbd.currently_attached:
                 continue
             repo = repository(self._db, pbd.SR, self._host)
             known = frozenset(self._db.get(vdi).uuid for vdi in self._db.get(pbd.SR).VDIs)
             try:
-                await driver(self._hands, repo.type).scan(repo, known=known)
+                found = await driver(self._hands, repo.type).scan(repo, known=known)
+                await record_sizes(self._db, pbd.SR, found)
             except (HostError, ApiError) as fault:
                 log.warning("sr_not_swept", sr=repo.uuid, error=str(fault))
 

@@ -13,13 +13,14 @@ import structlog
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.vdi import VDI
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import OnCrash, OnNormalExit, VMOperation, VMPowerState
 from cardume.hostops.guests.guest import FileSource, GuestEvent, GuestEventKind, GuestPower, RunningGuest, StopReason
 from cardume.hostops.hands import Hands
 from cardume.messages.guest_facts import refresh_guest_facts
-from cardume.messages.new_vdi import remove_vdi
-from cardume.messages.storage_values import open_volume, reachable_host
+from cardume.messages.storage_values import open_volume
+from cardume.messages.suspend_image import forget_memory, remove_memory
 from cardume.messages.vm_disks import close_disks, release
 from cardume.messages.vm_state import ensure_metrics, set_running, set_stopped
 from cardume.pooldb.db import Database, Reader
@@ -58,11 +59,12 @@ class GuestWatch:
         self._host = host
         self._queue: asyncio.Queue[_Seen] = asyncio.Queue()
         self.wants_restart: asyncio.Queue[Ref[VM]] = asyncio.Queue()
+        # Before the first look at what runs: a guest that ends between the look and the events would run for ever here.
+        self._unsubscribe = hands.guests.subscribe(self._note)
+        hands.guests.on_reconnect(self.resync)
 
     async def run(self) -> None:
         """Handle events, in order, for ever. Call `resync` first."""
-        unsubscribe = self._hands.guests.subscribe(self._note)
-        self._hands.guests.on_reconnect(self.resync)
         try:
             while True:
                 seen = await self._queue.get()
@@ -71,20 +73,44 @@ class GuestWatch:
                 except Exception:
                     log.exception("guest_event_failed", guest=seen.event.uuid, kind=str(seen.event.kind))
         finally:
-            unsubscribe()
+            self._unsubscribe()
 
-    async def resync(self) -> None:
-        """Make the database say what really runs here."""
-        running = {guest.uuid: guest for guest in await self._hands.guests.list()}
-        for ref, vm in list(self._db.all(VM).items()):
-            if vm.is_control_domain or vm.current_operations:
+    async def resync(self, *, after_boot: bool = False) -> None:
+        """Make the database say what really runs here; `after_boot`: nothing that a guest did before can go on."""
+        running = {guest.uuid for guest in await self._hands.guests.list()}
+        for ref in list(self._db.all(VM)):
+            vm = self._db.find(ref)
+            if vm is None or vm.is_control_domain:
                 continue
-            if vm.uuid in running:
-                await self._adopt(ref, running[vm.uuid])
-            elif vm.resident_on == self._host or _looks_running(vm):
-                await self._settle(ref)
-            else:
+            if vm.uuid in running or self._is_here(vm):
+                await self._compare(ref, after_boot)
+            elif not vm.current_operations:
                 await self._release_claims(ref)
+
+    async def catch_up(self) -> None:
+        """Repair what an event that was lost, or could not be written, left untrue."""
+        running = {guest.uuid for guest in await self._hands.guests.list()}
+        for ref, vm in list(self._db.all(VM).items()):
+            if not vm.is_control_domain and (vm.uuid in running) != self._is_here(vm):
+                await self._compare(ref, after_boot=False)
+
+    async def _compare(self, ref: Ref[VM], after_boot: bool) -> None:
+        """Look at one guest now: whoever works on a VM records himself what comes of it."""
+        vm = self._db.find(ref)
+        if vm is None or vm.current_operations:
+            return
+        guest = await self._hands.guests.find(vm.uuid)
+        now = self._db.find(ref)
+        if now is None or now.current_operations or now.domid != vm.domid:
+            return
+        if guest is not None:
+            await self._adopt(ref, guest)
+        elif self._is_here(now):
+            await self._settle(ref, after_boot=after_boot)
+
+    def _is_here(self, vm: VM) -> bool:
+        """True when the database says that the VM runs on this host."""
+        return vm.resident_on == self._host or (vm.resident_on.is_null and _looks_running(vm))
 
     async def _release_claims(self, ref: Ref[VM]) -> None:
         """Let go of disks that were claimed for a start which never came to QEMU."""
@@ -133,36 +159,57 @@ class GuestWatch:
         if guest is None or vm.current_operations:
             return
         wanted = VMPowerState.PAUSED if guest.power is GuestPower.PAUSED else VMPowerState.RUNNING
-        if not _looks_running(vm):
+        has_stale_memory = guest.power is GuestPower.RUNNING and not vm.suspend_VDI.is_null
+        if not _looks_running(vm) or has_stale_memory:
             await self._adopt(ref, guest)
         elif vm.power_state is not wanted:
             await self._db.update(ref, power_state=wanted)
 
     async def _adopt(self, ref: Ref[VM], guest: RunningGuest) -> None:
-        """Record a guest that runs, whoever started it."""
+        """Record a guest that runs, whoever started it.
+
+        A paused guest of a suspended VM is a resume that a crash cut off before its first instruction: it goes, and
+        the VM stays suspended. One that runs has left its saved memory behind.
+        """
+        if self._db.get(ref).power_state is VMPowerState.SUSPENDED and guest.power is GuestPower.PAUSED:
+            await self._hands.guests.destroy(guest.uuid)
+            await self._release_claims(ref)
+            return
+        memory: Ref[VDI] = NULL
         async with self._db.transaction() as txn:
             set_running(txn, ref, self._host, guest)
+            if guest.power is GuestPower.RUNNING:
+                memory = forget_memory(txn, ref)
+        await remove_memory(self._db, self._hands, self._host, memory)
         await refresh_guest_facts(self._db, self._hands, ref)
 
-    async def _settle(self, ref: Ref[VM]) -> None:
+    async def _settle(self, ref: Ref[VM], *, after_boot: bool = False) -> None:
         """Record a guest that is gone: suspended if its memory was saved whole, else halted."""
         vm = self._db.get(ref)
         await close_disks(self._db, self._hands, ref, self._host)
-        is_saved = await self._is_saved(vm)
+        # A power cut may have lost any part of an image that nobody had called durable yet.
+        is_saved = not after_boot and await self._is_saved(vm)
+        memory: Ref[VDI] = NULL
         async with self._db.transaction() as txn:
             set_stopped(txn, ref, VMPowerState.SUSPENDED if is_saved else VMPowerState.HALTED)
             ensure_metrics(txn, ref)
-        if not is_saved and self._db.find(vm.suspend_VDI) is not None:
-            host = reachable_host(self._db, self._db.get(vm.suspend_VDI).SR)
-            await self._db.update(ref, suspend_VDI=NULL)
-            await remove_vdi(self._db, self._hands, host, vm.suspend_VDI)
+            if not is_saved:
+                memory = forget_memory(txn, ref)
+        await remove_memory(self._db, self._hands, self._host, memory)
 
     async def _is_saved(self, vm: VM) -> bool:
+        """True when the VM's memory is whole on its disk, or nobody can look now: resuming will tell then."""
         if self._db.find(vm.suspend_VDI) is None:
             return False
-        async with AsyncExitStack() as opened:
-            source = await open_volume(self._db, self._hands, self._host, vm.suspend_VDI, writable=False, undo=opened)
-            return isinstance(source, FileSource) and await self._hands.guests.is_saved(source.path)
+        try:
+            async with AsyncExitStack() as opened:
+                source = await open_volume(
+                    self._db, self._hands, self._host, vm.suspend_VDI, writable=False, undo=opened
+                )
+                return isinstance(source, FileSource) and await self._hands.guests.is_saved(source.path)
+        except ApiError as fault:
+            log.warning("saved_memory_not_seen", vm=vm.uuid, error=str(fault))
+            return fault.code != "VDI_MISSING"
 
 
 def find_vm(db: Reader, uuid: str) -> Ref[VM] | None:

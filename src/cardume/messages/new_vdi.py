@@ -12,7 +12,8 @@ import structlog
 
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
-from cardume.datamodel.refs import Ref, new_uuid
+from cardume.datamodel.refs import NULL, Ref, new_uuid
+from cardume.datamodel.sr import SR
 from cardume.datamodel.vdi import VDI
 from cardume.hostops.hands import Hands
 from cardume.hostops.storage.driver import Repository, StorageDriver, Volume
@@ -66,6 +67,11 @@ async def mark_incomplete(call: Call, vdi_ref: Ref[VDI]) -> dict[str, Any]:
     return {"managed": vdi.managed, "sm_config": dict(vdi.sm_config)}
 
 
+def doom(txn: Transaction, vdi_ref: Ref[VDI]) -> None:
+    """Mark a VDI that nothing needs any more: when it is not removed now, the next start does it."""
+    txn.update(vdi_ref, managed=False, sm_config={**txn.get(vdi_ref).sm_config, INCOMPLETE: ""})
+
+
 async def remove_vdi(db: Database, hands: Hands, host: Ref[Host], vdi_ref: Ref[VDI]) -> None:
     """Remove a VDI's volume, then its record; a VDI that is gone is no error."""
     vdi = db.find(vdi_ref)
@@ -82,15 +88,17 @@ def is_incomplete(vdi: VDI) -> bool:
     return INCOMPLETE in vdi.sm_config
 
 
-def incomplete_vdis(db: Reader, host: Ref[Host]) -> list[Ref[VDI]]:
-    """VDIs that a crash left half-made on repositories that this host reaches."""
+def incomplete_vdis(db: Reader, host: Ref[Host], sr: Ref[SR] = NULL) -> list[Ref[VDI]]:
+    """VDIs that a crash left half-made on repositories that this host reaches, or on one of them."""
     attached = {db.get(pbd).SR for pbd in db.get(host).PBDs if db.get(pbd).currently_attached}
+    if not sr.is_null:
+        attached &= {sr}
     return [ref for ref, vdi in db.all(VDI).items() if is_incomplete(vdi) and vdi.SR in attached]
 
 
-async def remove_incomplete(db: Database, hands: Hands, host: Ref[Host]) -> None:
-    """Clean up after a crash; what cannot be removed now stays marked and is tried again at the next start."""
-    for ref in incomplete_vdis(db, host):
+async def remove_incomplete(db: Database, hands: Hands, host: Ref[Host], sr: Ref[SR] = NULL) -> None:
+    """Clean up after a crash, while no call makes VDIs there; what cannot go now stays marked for the next."""
+    for ref in incomplete_vdis(db, host, sr):
         uuid = db.get(ref).uuid
         try:
             await remove_vdi(db, hands, host, ref)

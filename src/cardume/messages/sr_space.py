@@ -1,11 +1,25 @@
 """An SR's sizes, asked of its driver and recorded."""
 
+from collections.abc import Sequence
+
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.sr import SR
+from cardume.hostops.storage.driver import Volume
 from cardume.messages.call import Call
 from cardume.messages.failures import storage_failures
 from cardume.messages.storage_values import driver, repository
+from cardume.pooldb.db import Database
+
+
+async def record_sizes(db: Database, sr: Ref[SR], found: Sequence[Volume]) -> None:
+    """Record how large the volumes are that a driver saw; which there are stays as it is."""
+    seen = {volume.uuid: volume for volume in found}
+    async with db.transaction() as txn:
+        for ref in txn.get(sr).VDIs:
+            now = seen.get(txn.get(ref).uuid)
+            if now is not None:
+                txn.update(ref, virtual_size=now.virtual_size, physical_utilisation=now.physical_utilisation)
 
 
 async def refresh_space(call: Call, sr: Ref[SR], host: Ref[Host]) -> None:

@@ -2,7 +2,10 @@
 
 from contextlib import AsyncExitStack
 
+import structlog
+
 from cardume.datamodel import errors
+from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import NULL, Ref
@@ -10,12 +13,14 @@ from cardume.datamodel.sr import SR
 from cardume.datamodel.vdi import VDI, VDIType
 from cardume.datamodel.vm import VM
 from cardume.hostops.guests.guest import FileSource
+from cardume.hostops.hands import Hands
 from cardume.messages.call import Call
-from cardume.messages.failures import storage_failures
-from cardume.messages.new_vdi import complete, make_vdi
-from cardume.messages.storage_values import close_volume, driver, find_pbd, open_volume, repository, volume
+from cardume.messages.new_vdi import complete, doom, make_vdi, remove_vdi
+from cardume.messages.storage_values import close_volume, find_pbd, open_volume
 from cardume.messages.vdi_records import vdi_draft
-from cardume.pooldb.db import Reader
+from cardume.pooldb.db import Database, Reader, Transaction
+
+log = structlog.get_logger()
 
 DEVICES_BYTES = 64 * 2**20
 """Room for the state of the guest's devices, video memory among it, beside its memory."""
@@ -59,17 +64,33 @@ async def suspend_path(call: Call, vdi: Ref[VDI], host: Ref[Host], undo: AsyncEx
     return source.path
 
 
-async def destroy_suspend_vdi(call: Call, vm: Ref[VM], host: Ref[Host]) -> None:
-    """Forget and remove the VM's suspend VDI: the record first, so that a crash leaves a file that a scan finds."""
-    vdi_ref = call.db.get(vm).suspend_VDI
-    vdi = call.db.find(vdi_ref)
-    if vdi is None:
+def forget_memory(txn: Transaction, vm: Ref[VM]) -> Ref[VDI]:
+    """The VM's saved memory is no longer its own: the VDI to be removed, null when there is none.
+
+    Written together with what makes the memory stale. A guest that ran on has changed its disks: its old memory must
+    never be taken for the VM's again, whenever the host crashes.
+    """
+    vdi = txn.get(vm).suspend_VDI
+    txn.update(vm, suspend_VDI=NULL)
+    if txn.find(vdi) is None:
+        return NULL
+    doom(txn, vdi)
+    return vdi
+
+
+async def remove_memory(db: Database, hands: Hands, host: Ref[Host], vdi: Ref[VDI]) -> None:
+    """Remove a saved memory that was forgotten; what cannot be removed now is at a later start."""
+    if vdi.is_null:
         return
-    hands = call.hosts.hands(host)
-    await close_volume(call.db, hands, host, vdi_ref)
-    repo = repository(call.db, vdi.SR, host)
+    await close_volume(db, hands, host, vdi)
+    try:
+        await remove_vdi(db, hands, host, vdi)
+    except ApiError as fault:
+        log.warning("saved_memory_stays", vdi=str(vdi), error=str(fault))
+
+
+async def destroy_suspend_vdi(call: Call, vm: Ref[VM], host: Ref[Host]) -> None:
+    """Forget and remove the memory of a VM whose guest runs on."""
     async with call.db.transaction() as txn:
-        txn.update(vm, suspend_VDI=NULL)
-        txn.delete(vdi_ref)
-    with storage_failures(call.db, sr=vdi.SR, vdi=vdi_ref):
-        await driver(hands, repo.type).destroy_volume(repo, volume(vdi))
+        vdi = forget_memory(txn, vm)
+    await remove_memory(call.db, call.hosts.hands(host), host, vdi)

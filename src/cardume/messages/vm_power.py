@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from cardume.core import placement
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
-from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.refs import Ref
 from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMOperation, VMPowerState
@@ -20,7 +20,13 @@ from cardume.messages.failures import guest_failures
 from cardume.messages.guest_spec import guest_spec
 from cardume.messages.lifecycle import operation
 from cardume.messages.registry import implements
-from cardume.messages.suspend_image import create_suspend_vdi, destroy_suspend_vdi, suspend_path
+from cardume.messages.suspend_image import (
+    create_suspend_vdi,
+    destroy_suspend_vdi,
+    forget_memory,
+    remove_memory,
+    suspend_path,
+)
 from cardume.messages.vm_disks import claim, close_disks, open_disks, release
 from cardume.messages.vm_placement import host_loads, vm_demand
 from cardume.messages.vm_state import set_running, set_stopped
@@ -134,11 +140,17 @@ async def _resume_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> 
         async with AsyncExitStack() as opened:
             path = await suspend_path(call, call.db.get(vm).suspend_VDI, host, opened)
             with guest_failures(vm):
-                guest = await hands.guests.restore(spec, path, paused=paused)
+                guest = await hands.guests.restore(spec, path, paused=True)
+        # Not one instruction runs before the saved memory is forgotten: resumed twice, it would ruin the disks.
         async with call.db.transaction() as txn:
             set_running(txn, vm, host, guest)
+            memory = forget_memory(txn, vm)
         undo.pop_all()
-    await destroy_suspend_vdi(call, vm, host)
+    if not paused:
+        with guest_failures(vm):
+            await hands.guests.unpause(spec.uuid)
+        await call.db.update(vm, power_state=VMPowerState.RUNNING)
+    await remove_memory(call.db, hands, host, memory)
 
 
 @implements(VM.hard_shutdown, as_task=True)
@@ -154,7 +166,8 @@ async def _discard_suspended(call: Call, vm: Ref[VM]) -> None:
     host = call.localhost
     async with call.db.transaction() as txn:
         set_stopped(txn, vm)
-    await destroy_suspend_vdi(call, vm, host)
+        memory = forget_memory(txn, vm)
+    await remove_memory(call.db, call.hosts.hands(host), host, memory)
 
 
 async def _destroy_guest(call: Call, vm: Ref[VM]) -> None:
@@ -232,7 +245,8 @@ async def power_state_reset(call: Call, vm: Ref[VM]) -> None:
         raise errors.VM_BAD_POWER_STATE(vm, "halted", "running")
     async with call.db.transaction() as txn:
         set_stopped(txn, vm)
-        txn.update(vm, suspend_VDI=NULL)
+        memory = forget_memory(txn, vm)
+    await remove_memory(call.db, call.hosts.hands(call.localhost), call.localhost, memory)
 
 
 def _guests(call: Call, vm: Ref[VM]) -> Guests:

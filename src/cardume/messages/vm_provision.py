@@ -23,7 +23,7 @@ from cardume.messages.new_vdi import complete, make_vdi
 from cardume.messages.registry import implements
 from cardume.messages.sr_space import refresh_space
 from cardume.messages.storage_values import reachable_host
-from cardume.messages.suspend_image import destroy_suspend_vdi
+from cardume.messages.suspend_image import forget_memory, remove_memory
 from cardume.messages.vdi import clone_into, copy_into
 from cardume.messages.vdi_records import vdi_draft
 from cardume.messages.vm_state import ensure_metrics
@@ -52,12 +52,12 @@ async def destroy(call: Call, self: Ref[VM]) -> None:
     """Remove a VM with its drives and cards; its disks stay."""
     async with operation(call, self, VMOperation.DESTROY):
         vm = call.db.get(self)
-        if call.db.find(vm.suspend_VDI) is not None:
-            await destroy_suspend_vdi(call, self, reachable_host(call.db, call.db.get(vm.suspend_VDI).SR))
         async with call.db.transaction() as txn:
+            memory = forget_memory(txn, self)
             parts: list[Ref[Any]] = [*vm.VBDs, *vm.VIFs, *vm.consoles, vm.metrics, vm.guest_metrics]
             for part in (*parts, self):
                 txn.delete(part)
+        await remove_memory(call.db, call.hosts.hands(call.localhost), call.localhost, memory)
 
 
 @implements(VM.clone, as_task=True)

@@ -131,9 +131,13 @@ class LibvirtGuests:
             raise GuestError(f"guest {uuid} was not saved within {timeout_s:g} s, or libvirtd went away meanwhile")
 
     async def is_saved(self, path: str) -> bool:
-        try:
+        def work(connection: Connection) -> None:
             # libvirt marks an image as whole only when all of it is there, and reads no other.
-            await self._link_call("", "is_saved", lambda connection: connection.saved_xml(path))
+            connection.saved_xml(path)
+            _make_durable(path)  # whoever began the save may have died before he did it
+
+        try:
+            await self._link_call("", "is_saved", work)
         except GuestError:
             return False
         return True

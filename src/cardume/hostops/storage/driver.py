@@ -92,7 +92,7 @@ class StorageDriver(Protocol):
         ...
 
     async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
-        """Remove a volume; one that is gone already is no error."""
+        """Remove a volume; one that is gone already is no error. Without a location: whatever its uuid has there."""
         ...
 
     async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:

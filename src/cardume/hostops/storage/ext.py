@@ -147,8 +147,12 @@ class ExtDriver:
     async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
         path = await self._checked_folder(repo)
         self._opens.assert_not_open(repo, volume)
-        location = folder.image_path(path, volume).name
-        await _files(folder.remove_volume, path, location)
+        if volume.location:
+            names = [folder.image_path(path, volume).name]
+        else:  # its making was cut off before anybody was told its format
+            names = [folder.image_name(volume.uuid, format) for format in folder.FORMATS]
+        for name in names:
+            await _files(folder.remove_volume, path, name)
 
     async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:
         path = await self._checked_folder(repo)

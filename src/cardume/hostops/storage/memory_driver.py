@@ -116,8 +116,10 @@ class MemoryDriver:
     async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
         await self._begin("destroy_volume")
         self._opens.assert_not_open(repo, volume)
-        self._held(repo).pop(volume.location, None)
-        self.shelf.contents.pop(self._path(repo, volume), None)
+        for held in list(self._held(repo).values()):
+            if held.location == volume.location or (not volume.location and held.uuid == volume.uuid):
+                del self._held(repo)[held.location]
+                self.shelf.contents.pop(self._path(repo, held), None)
 
     async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:
         await self._begin("resize_volume")
