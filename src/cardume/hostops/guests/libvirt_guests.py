@@ -81,14 +81,14 @@ class LibvirtGuests:
         return await self._bring_up(spec.uuid, "start", work, timeout_s)
 
     async def pause(self, uuid: str) -> None:
-        await self._link_call(uuid, "pause", lambda connection: connection.suspend(uuid))
+        await self._link_call(uuid, "pause", lambda connection: connection.suspend(uuid), repeatable=True)
 
     async def unpause(self, uuid: str) -> None:
         def work(connection: Connection) -> None:
             if _get(connection, uuid).paused:
                 connection.resume(uuid)
 
-        await self._link_call(uuid, "unpause", work)
+        await self._link_call(uuid, "unpause", work, repeatable=True)
 
     async def request_shutdown(self, uuid: str) -> None:
         await self._ask(uuid, "request_shutdown", Connection.shutdown)
