@@ -22,7 +22,7 @@ from cardume.messages.guest_facts import refresh_guest_facts
 from cardume.messages.storage_values import open_volume
 from cardume.messages.suspend_image import forget_memory, remove_memory
 from cardume.messages.vm_disks import close_disks, release
-from cardume.messages.vm_state import ensure_metrics, set_running, set_stopped
+from cardume.messages.vm_state import ensure_metrics, set_processors, set_running, set_stopped
 from cardume.pooldb.db import Database, Reader
 
 log = structlog.get_logger()
@@ -163,7 +163,7 @@ class GuestWatch:
         if not _looks_running(vm) or has_stale_memory:
             await self._adopt(ref, guest)
         elif vm.power_state is not wanted:
-            await self._db.update(ref, power_state=wanted)
+            await set_processors(self._db, ref, paused=wanted is VMPowerState.PAUSED)
 
     async def _adopt(self, ref: Ref[VM], guest: RunningGuest) -> None:
         """Record a guest that runs, whoever started it.

@@ -29,7 +29,7 @@ from cardume.messages.suspend_image import (
 )
 from cardume.messages.vm_disks import claim, close_disks, open_disks, release
 from cardume.messages.vm_placement import host_loads, vm_demand
-from cardume.messages.vm_state import set_running, set_stopped
+from cardume.messages.vm_state import set_processors, set_running, set_stopped
 
 Sources = dict[Ref[VBD], DiskSource | None]
 
@@ -89,7 +89,7 @@ async def pause(call: Call, vm: Ref[VM]) -> None:
     async with operation(call, vm, VMOperation.PAUSE):
         with guest_failures(vm):
             await _guests(call, vm).pause(call.db.get(vm).uuid)
-        await call.db.update(vm, power_state=VMPowerState.PAUSED)
+        await set_processors(call.db, vm, paused=True)
 
 
 @implements(VM.unpause)
@@ -97,7 +97,7 @@ async def unpause(call: Call, vm: Ref[VM]) -> None:
     async with operation(call, vm, VMOperation.UNPAUSE):
         with guest_failures(vm):
             await _guests(call, vm).unpause(call.db.get(vm).uuid)
-        await call.db.update(vm, power_state=VMPowerState.RUNNING)
+        await set_processors(call.db, vm, paused=False)
 
 
 @implements(VM.suspend, as_task=True)
@@ -149,7 +149,7 @@ async def _resume_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> 
     if not paused:
         with guest_failures(vm):
             await hands.guests.unpause(spec.uuid)
-        await call.db.update(vm, power_state=VMPowerState.RUNNING)
+        await set_processors(call.db, vm, paused=False)
     await remove_memory(call.db, hands, host, memory)
 
 
@@ -234,7 +234,7 @@ async def hard_reboot(call: Call, vm: Ref[VM]) -> None:
     async with operation(call, vm, VMOperation.HARD_REBOOT):
         with guest_failures(vm):
             await _guests(call, vm).reset(call.db.get(vm).uuid)
-        await call.db.update(vm, power_state=VMPowerState.RUNNING)
+        await set_processors(call.db, vm, paused=False)
 
 
 @implements(VM.power_state_reset)

@@ -9,7 +9,7 @@ from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import DomainType, VMPowerState
 from cardume.datamodel.vm_metrics import VMMetrics
 from cardume.hostops.guests.guest import GuestPower, RunningGuest
-from cardume.pooldb.db import Transaction
+from cardume.pooldb.db import Database, Transaction
 
 
 def set_running(txn: Transaction, vm_ref: Ref[VM], host: Ref[Host], guest: RunningGuest) -> None:
@@ -63,6 +63,13 @@ def update_metrics(txn: Transaction, vm_ref: Ref[VM], guest: RunningGuest) -> No
         hvm=True,
         last_updated=datetime.now(UTC),
     )
+
+
+async def set_processors(db: Database, vm_ref: Ref[VM], *, paused: bool) -> None:
+    """The VM's processors stand still, or run (again)."""
+    async with db.transaction() as txn:
+        txn.update(vm_ref, power_state=VMPowerState.PAUSED if paused else VMPowerState.RUNNING)
+        txn.update(ensure_metrics(txn, vm_ref), state=("paused",) if paused else ("running",))
 
 
 def _create_console(txn: Transaction, vm_ref: Ref[VM], host: Ref[Host]) -> None:

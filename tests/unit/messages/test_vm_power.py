@@ -111,3 +111,16 @@ def _ref(text: str) -> Any:
     from cardume.datamodel.refs import Ref
 
     return Ref(text)
+
+
+async def test_a_paused_vm_says_so_in_its_record_and_its_metrics(api: Client, vm: str) -> None:
+    await api("VM.start", vm, False, False)
+    metrics = await api("VM.get_metrics", vm)
+
+    await api("VM.pause", vm)
+    assert await api("VM.get_power_state", vm) == "Paused"
+    assert await api("VM_metrics.get_state", metrics) == ["paused"]
+
+    await api("VM.unpause", vm)
+    assert await api("VM.get_power_state", vm) == "Running"
+    assert await api("VM_metrics.get_state", metrics) == ["running"]
