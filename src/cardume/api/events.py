@@ -105,6 +105,11 @@ class Events:
             waiters.discard(waiter)  # tells the waiter whose cancelling it is
             waiter.cancel()
 
+    def end_waits(self) -> None:
+        """End every waiting call: the server stops, and its clients log in anew where they find one."""
+        for session in [*self._waiting]:
+            self.session_ended(session)
+
     def _batch(self, since: int, wanted: Filter, changes: Changes) -> EventBatch:
         if self._batches_of != changes.generation:
             self._batches.clear()

@@ -104,6 +104,8 @@ async def serve(parts: Parts, listen: Listen) -> AsyncIterator[Server]:
             server.redirect_port = runner.addresses[0][1]
         if listen.unix_socket is not None:
             await _listen_locally(stack, server, parts, listen.unix_socket)
+        # First of all at the end: listeners wait for the calls they have taken, and these would wait for minutes.
+        stack.callback(server.events.end_waits)
         log.info("api_serving", port=server.port, unix_socket=str(listen.unix_socket))
         yield server
 
