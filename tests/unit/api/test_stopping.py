@@ -15,7 +15,7 @@ async def test_a_waiting_client_is_told_at_once_that_its_session_is_over() -> No
     db = await Objects.open(MemoryStore())
     events, session = Events(db), new_ref()
     first = await events.wait_from(session, ("vm",), "", 0.0)
-    waiting = asyncio.create_task(events.wait_from(session, ("vm",), first.token, 60.0))
+    waiting = asyncio.create_task(events.wait_from(session, ("vm",), first.token or "", 60.0))
     await asyncio.sleep(0.05)
     assert not waiting.done()
 

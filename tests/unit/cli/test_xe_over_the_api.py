@@ -47,6 +47,8 @@ class Served:
             env={**os.environ, "XE_EXTRA_ARGS": extra, "HOME": "/nowhere"},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            # A test run in the background was told to ignore Ctrl-C; a program at a terminal is not.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
     @property
