@@ -50,6 +50,9 @@ def test_a_vm_lives_from_install_to_uninstall_and_leaves_nothing(lab: LabHandle,
     vm = xe("vm-install", "template=Cardume lab guest", "new-name-label=by xe")
     xe("vm-start", f"uuid={vm}")
     assert xe("vm-param-get", f"uuid={vm}", "param-name=power-state") == "running"
+    again = run_xe(lab, "vm-start", f"uuid={vm}")
+    assert again.returncode == 1
+    assert "power state" in again.stderr
     address = _address(xe, vm)
 
     sr = xe("sr-list", "name-label=Local storage", "--minimal")
@@ -79,9 +82,8 @@ def test_a_vm_lives_from_install_to_uninstall_and_leaves_nothing(lab: LabHandle,
 def test_refusals_are_sentences_and_exit_with_1(lab: LabHandle) -> None:
     unknown = run_xe(lab, "vm-fly")
     assert (unknown.returncode, unknown.stderr) == (1, "Unknown command: vm-fly\nFor usage run: 'xe help'\n")
-    running = run_xe(lab, "vm-start", "vm=vm-d1-g1")
-    assert running.returncode == 1
-    assert "power state" in running.stderr
+    nobody = run_xe(lab, "vm-reboot", "vm=nobody")
+    assert (nobody.returncode, nobody.stderr) == (1, "Error: No matching VMs found\n")
 
 
 def _address(xe: Xe, vm: str, timeout_s: float = 120) -> str:
