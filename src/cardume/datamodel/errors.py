@@ -932,6 +932,12 @@ LICENSE_PROCESSING_ERROR = _code("LICENSE_PROCESSING_ERROR", (), "The licence co
 INVALID_EDITION = _code("INVALID_EDITION", ("edition",), "There is no such edition.")
 WLB_NOT_INITIALIZED = _code("WLB_NOT_INITIALIZED", (), "The pool is not connected to a workload balancer.")
 WLB_DISABLED = _code("WLB_DISABLED", (), "The workload balancer is not asked; enable it first.")
+PVS_SITE_CONTAINS_RUNNING_PROXIES = _code(
+    "PVS_SITE_CONTAINS_RUNNING_PROXIES", ("proxies",), "Running VMs stream from the site; stop them first."
+)
+PVS_SITE_CONTAINS_SERVERS = _code(
+    "PVS_SITE_CONTAINS_SERVERS", ("servers",), "The site still has streaming servers; forget them first."
+)
 
 
 # Failures of storage drivers

@@ -26,52 +26,12 @@ class Bond: ...
 class Certificate: ...
 
 
-@_later("crashdump")
-class Crashdump: ...
-
-
 @_later("data_source")
 class DataSource: ...
 
 
-@_later("DR_task")
-class DRTask: ...
-
-
-@_later("Feature")
-class Feature: ...
-
-
-@_later("GPU_group")
-class GPUGroup: ...
-
-
-@_later("host_crashdump")
-class HostCrashdump: ...
-
-
-@_later("host_patch")
-class HostPatch: ...
-
-
 @_later("network_sriov")
 class NetworkSriov: ...
-
-
-@_later("PCI")
-class PCI: ...
-
-
-@_later("PGPU")
-class PGPU: ...
-
-
-@_later("pool_update")
-class PoolUpdate: ...
-
-
-@_later("probe_result")
-class ProbeResult: ...
 
 
 @_later("PUSB")
@@ -86,16 +46,8 @@ class Repository: ...
 class Tunnel: ...
 
 
-@_later("user")
-class User: ...
-
-
 @_later("vdi_nbd_server_info")
 class VDINbdServerInfo: ...
-
-
-@_later("VGPU")
-class VGPU: ...
 
 
 @_later("VLAN")
@@ -108,10 +60,6 @@ class VMAppliance: ...
 
 @_later("VM_group")
 class VMGroup: ...
-
-
-@_later("VMPP")
-class VMPP: ...
 
 
 @_later("VMSS")

@@ -12,7 +12,7 @@ from cardume.datamodel.roles import Role
 from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
-    from cardume.datamodel import later
+    from cardume.datamodel import later, pci
     from cardume.datamodel.host import Host
     from cardume.datamodel.later import Bond, NetworkSriov, Tunnel
     from cardume.datamodel.network import Network
@@ -98,7 +98,7 @@ class PIF:
     igmp_snooping_status: PIFIgmpStatus = field(
         RO, "whether multicast goes only to the ports that asked for it", PIFIgmpStatus.UNKNOWN
     )
-    PCI: Ref[later.PCI] = field(RO, "the PCI device behind it")
+    PCI: Ref[pci.PCI] = field(RO, "the PCI device behind it")
     capabilities: Set[str] = field(RO, "what it can do beyond the usual, such as sriov")
     properties: Mapping[str, str] = field(RO, "extra settings, such as gro")
     other_config: Mapping[str, str] = field(
