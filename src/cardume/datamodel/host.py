@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cardume.datamodel.later import (
         PCI,
         PGPU,
-        PUSB,
         Blob,
         Certificate,
         DataSource,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from cardume.datamodel.network import Network
     from cardume.datamodel.pbd import PBD
     from cardume.datamodel.pif import PIF
+    from cardume.datamodel.pusb import PUSB
     from cardume.datamodel.sr import SR
     from cardume.datamodel.vm import VM
 
@@ -197,7 +197,7 @@ class Host:
     )
     PCIs: Set[Ref[PCI]] = field(RO, "its PCI devices")
     PGPUs: Set[Ref[PGPU]] = field(RO, "its physical graphics processors")
-    PUSBs: Set[Ref[PUSB]] = field(RO, "its USB devices that can be passed through")
+    PUSBs: Set[Ref[PUSB]] = field(RO, "its USB devices that can be passed through", backref="PUSB.host")
     features: Set[Ref[Feature]] = field(RO, "experimental features and whether they are on")
     patches: Set[Ref[HostPatch]] = field(RO, "patches of the old kind on it")
     updates: Set[Ref[PoolUpdate]] = field(RO, "updates that are applied on it")

@@ -74,24 +74,12 @@ class PoolUpdate: ...
 class ProbeResult: ...
 
 
-@_later("PUSB")
-class PUSB: ...
-
-
-@_later("Repository")
-class Repository: ...
-
-
 @_later("tunnel")
 class Tunnel: ...
 
 
 @_later("user")
 class User: ...
-
-
-@_later("vdi_nbd_server_info")
-class VDINbdServerInfo: ...
 
 
 @_later("VGPU")
@@ -106,21 +94,5 @@ class VLAN: ...
 class VMAppliance: ...
 
 
-@_later("VM_group")
-class VMGroup: ...
-
-
 @_later("VMPP")
 class VMPP: ...
-
-
-@_later("VMSS")
-class VMSS: ...
-
-
-@_later("VTPM")
-class VTPM: ...
-
-
-@_later("VUSB")
-class VUSB: ...

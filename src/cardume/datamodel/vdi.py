@@ -14,10 +14,11 @@ from cardume.datamodel.wiretypes import EPOCH, Set
 
 if TYPE_CHECKING:
     from cardume.datamodel import sr
-    from cardume.datamodel.later import Crashdump, VDINbdServerInfo
+    from cardume.datamodel.later import Crashdump
     from cardume.datamodel.pool import Pool
     from cardume.datamodel.session import Session
     from cardume.datamodel.vbd import VBD
+    from cardume.datamodel.vdi_nbd_server_info import VDINbdServerInfo
 
 
 @named("on_boot")

@@ -29,15 +29,11 @@ if TYPE_CHECKING:
         PCI,
         VGPU,
         VMPP,
-        VMSS,
-        VTPM,
-        VUSB,
         Blob,
         Crashdump,
         DataSource,
         GPUGroup,
         VMAppliance,
-        VMGroup,
     )
     from cardume.datamodel.network import Network
     from cardume.datamodel.session import Session
@@ -45,8 +41,12 @@ if TYPE_CHECKING:
     from cardume.datamodel.vbd import VBD
     from cardume.datamodel.vdi import VDI
     from cardume.datamodel.vif import VIF
+    from cardume.datamodel.vm_group import VMGroup
     from cardume.datamodel.vm_guest_metrics import VMGuestMetrics
     from cardume.datamodel.vm_metrics import VMMetrics
+    from cardume.datamodel.vmss import VMSS
+    from cardume.datamodel.vtpm import VTPM
+    from cardume.datamodel.vusb import VUSB
 
 
 _PLATFORM_ROLES = {"hvm_serial": Role.POOL_ADMIN}
@@ -143,9 +143,9 @@ class VM:
     VBDs: Set[Ref[VBD]] = field(RO, "its drives", backref="VBD.VM")
     VIFs: Set[Ref[VIF]] = field(RO, "its network cards", backref="VIF.VM")
     consoles: Set[Ref[Console]] = field(RO, "its screens and serial lines; there while it runs", backref="console.VM")
-    VTPMs: Set[Ref[VTPM]] = field(RO, "its virtual security chips")
+    VTPMs: Set[Ref[VTPM]] = field(RO, "its virtual security chips", backref="VTPM.VM")
     VGPUs: Set[Ref[VGPU]] = field(RO, "its virtual graphics cards")
-    VUSBs: Set[Ref[VUSB]] = field(RO, "the USB devices passed to it")
+    VUSBs: Set[Ref[VUSB]] = field(RO, "the USB devices passed to it", backref="VUSB.VM")
     attached_PCIs: Set[Ref[PCI]] = field(RO, "the host's PCI devices that it has now")
     PCI_bus: str = field(RW, "PCI devices to pass to it, in an old notation; kept for clients, not used")
     crash_dumps: Set[Ref[Crashdump]] = field(RO, "records of its crashes")
