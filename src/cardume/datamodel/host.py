@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from cardume.datamodel.host_crashdump import HostCrashdump
     from cardume.datamodel.host_metrics import HostMetrics
     from cardume.datamodel.host_patch import HostPatch
-    from cardume.datamodel.later import PUSB, Blob, Certificate, DataSource
+    from cardume.datamodel.later import Blob, Certificate, DataSource
     from cardume.datamodel.network import Network
     from cardume.datamodel.pbd import PBD
     from cardume.datamodel.pci import PCI
     from cardume.datamodel.pgpu import PGPU
     from cardume.datamodel.pif import PIF
     from cardume.datamodel.pool_update import PoolUpdate
+    from cardume.datamodel.pusb import PUSB
     from cardume.datamodel.sr import SR
     from cardume.datamodel.vm import VM
 
@@ -192,7 +193,7 @@ class Host:
     )
     PCIs: Set[Ref[PCI]] = field(RO, "its PCI devices", backref="PCI.host")
     PGPUs: Set[Ref[PGPU]] = field(RO, "its physical graphics processors", backref="PGPU.host")
-    PUSBs: Set[Ref[PUSB]] = field(RO, "its USB devices that can be passed through")
+    PUSBs: Set[Ref[PUSB]] = field(RO, "its USB devices that can be passed through", backref="PUSB.host")
     features: Set[Ref[Feature]] = field(RO, "experimental features and whether they are on", backref="Feature.host")
     patches: Set[Ref[HostPatch]] = field(RO, "patches of the old kind on it", backref="host_patch.host")
     updates: Set[Ref[PoolUpdate]] = field(RO, "updates that are applied on it")

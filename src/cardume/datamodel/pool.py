@@ -14,9 +14,10 @@ from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
     from cardume.datamodel.host import Host
-    from cardume.datamodel.later import Blob, Certificate, Repository
+    from cardume.datamodel.later import Blob, Certificate
     from cardume.datamodel.network import Network
     from cardume.datamodel.pif import PIF
+    from cardume.datamodel.repository import Repository
     from cardume.datamodel.secret import Secret
     from cardume.datamodel.session import Session
     from cardume.datamodel.sr import SR
