@@ -18,10 +18,6 @@ def _later(name: str) -> Callable[[type], type]:
 class Blob: ...
 
 
-@_later("Bond")
-class Bond: ...
-
-
 @_later("Certificate")
 class Certificate: ...
 
@@ -30,20 +26,6 @@ class Certificate: ...
 class DataSource: ...
 
 
-@_later("network_sriov")
-class NetworkSriov: ...
-
-
-
-
-@_later("tunnel")
-class Tunnel: ...
-
-
-
-
-@_later("VLAN")
-class VLAN: ...
 
 
 @_later("VM_appliance")
