@@ -14,24 +14,12 @@ def _later(name: str) -> Callable[[type], type]:
     return mark
 
 
-@_later("blob")
-class Blob: ...
-
-
 @_later("Bond")
 class Bond: ...
 
 
-@_later("Certificate")
-class Certificate: ...
-
-
 @_later("crashdump")
 class Crashdump: ...
-
-
-@_later("data_source")
-class DataSource: ...
 
 
 @_later("DR_task")
@@ -100,10 +88,6 @@ class VGPU: ...
 
 @_later("VLAN")
 class VLAN: ...
-
-
-@_later("VM_appliance")
-class VMAppliance: ...
 
 
 @_later("VM_group")

@@ -13,8 +13,10 @@ from cardume.datamodel.roles import Role
 from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
+    from cardume.datamodel.blob import Blob
+    from cardume.datamodel.certificate import Certificate
     from cardume.datamodel.host import Host
-    from cardume.datamodel.later import Blob, Certificate, Repository
+    from cardume.datamodel.later import Repository
     from cardume.datamodel.network import Network
     from cardume.datamodel.pif import PIF
     from cardume.datamodel.secret import Secret

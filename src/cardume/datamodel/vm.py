@@ -23,7 +23,9 @@ from cardume.datamodel.vm_enums import (
 from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
+    from cardume.datamodel.blob import Blob
     from cardume.datamodel.console import Console
+    from cardume.datamodel.data_source import DataSource
     from cardume.datamodel.host import Host, UpdateGuidances
     from cardume.datamodel.later import (
         PCI,
@@ -32,11 +34,8 @@ if TYPE_CHECKING:
         VMSS,
         VTPM,
         VUSB,
-        Blob,
         Crashdump,
-        DataSource,
         GPUGroup,
-        VMAppliance,
         VMGroup,
     )
     from cardume.datamodel.network import Network
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from cardume.datamodel.vbd import VBD
     from cardume.datamodel.vdi import VDI
     from cardume.datamodel.vif import VIF
+    from cardume.datamodel.vm_appliance import VMAppliance
     from cardume.datamodel.vm_guest_metrics import VMGuestMetrics
     from cardume.datamodel.vm_metrics import VMMetrics
 
