@@ -13,12 +13,14 @@ from cardume.datamodel.roles import Role
 from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
+    from cardume.datamodel.blob import Blob
+    from cardume.datamodel.certificate import Certificate
+    from cardume.datamodel.data_source import DataSource
     from cardume.datamodel.feature import Feature
     from cardume.datamodel.host_cpu import HostCpu
     from cardume.datamodel.host_crashdump import HostCrashdump
     from cardume.datamodel.host_metrics import HostMetrics
     from cardume.datamodel.host_patch import HostPatch
-    from cardume.datamodel.later import Blob, Certificate, DataSource
     from cardume.datamodel.network import Network
     from cardume.datamodel.pbd import PBD
     from cardume.datamodel.pci import PCI
@@ -164,7 +166,7 @@ class Host:
     external_auth_type: str = field(RO, "kind of external user directory; empty means none")
     external_auth_service_name: str = field(RO, "the directory's name or domain")
     external_auth_configuration: Mapping[str, str] = field(RO, "settings of the external user directory")
-    certificates: Set[Ref[Certificate]] = field(RO, "TLS certificates that it serves or trusts")
+    certificates: Set[Ref[Certificate]] = field(RO, "TLS certificates that it serves", backref="Certificate.host")
     tls_verification_enabled: bool = field(RO, "true when it checks certificates of the peers it connects to")
     ssl_legacy: bool = field(STATIC_RO, "true when old TLS versions are accepted; always false in Cardume", True)
     https_only: bool = field(RO, "true when port 80 does nothing but redirect")

@@ -14,21 +14,3 @@ def _later(name: str) -> Callable[[type], type]:
     return mark
 
 
-@_later("blob")
-class Blob: ...
-
-
-@_later("Certificate")
-class Certificate: ...
-
-
-@_later("data_source")
-class DataSource: ...
-
-
-
-
-@_later("VM_appliance")
-class VMAppliance: ...
-
-

@@ -14,7 +14,8 @@ from cardume.datamodel.wiretypes import Set
 if TYPE_CHECKING:
     from cardume.datamodel.dr_task import DRTask
     from cardume.datamodel.host import Host
-    from cardume.datamodel.later import Blob, DataSource
+        from cardume.datamodel.blob import Blob
+    from cardume.datamodel.data_source import DataSource
     from cardume.datamodel.pbd import PBD
     from cardume.datamodel.probe_result import ProbeResult
     from cardume.datamodel.vdi import VDI
