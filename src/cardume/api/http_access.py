@@ -38,6 +38,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from cardume.api.incidents import told
+from cardume.api.permissions import denied
 from cardume.api.sessions import Sessions
 from cardume.api.tasks import Adopted, Tasks, Unseen
 from cardume.datamodel import errors
@@ -107,7 +108,7 @@ class Transfer:
         """Refuse with 403 a caller who may use the handler but not this part of it, e.g. `host_console`."""
         least = self._handler.sub_roles[part]
         if self.caller.role < least:
-            raise TransferFailure(403, _denied(self.caller, f"{self._handler.permission}/{part}"))
+            raise TransferFailure(403, denied(self.caller, f"{self._handler.permission}/{part}"))
 
 
 Work = Callable[[web.Request, Transfer], Awaitable[web.StreamResponse]]
@@ -167,7 +168,7 @@ class HttpAccess:
         """Refuse a role that is too low with 403; the task that was given fails."""
         if not handler.needs_role or caller.role >= handler.role:
             return
-        error = _denied(caller, handler.permission)
+        error = denied(caller, handler.permission)
         if task is not None and self._refusal_of_task(caller, task) is None:
             await self.tasks.finish(task, TaskStatus.FAILURE, error_info=tuple(error.description))
         raise _refusal(web.HTTPForbidden, error)
@@ -282,10 +283,6 @@ def _cut(request: web.Request) -> None:
 
 def _task_of(arguments: Mapping[str, str]) -> Ref[Any] | None:
     return Ref(arguments["task_id"]) if "task_id" in arguments else None
-
-
-def _denied(caller: Caller, permission: str) -> ApiError:
-    return errors.RBAC_PERMISSION_DENIED(permission, f"{caller.user} has the role {caller.role.wire_name}.")
 
 
 def _unauthorized(realm: str) -> web.HTTPException:
