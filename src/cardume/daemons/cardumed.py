@@ -29,6 +29,7 @@ from cardume.hostops.guests.accel import acceleration
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import HostFacts, read_host_facts
+from cardume.hostops.machine.linux_machine import LinuxMachine
 from cardume.hostops.network.linux_bridges import LinuxBridges
 from cardume.hostops.storage.copy import QemuCopier
 from cardume.hostops.storage.driver import StorageDriver
@@ -68,7 +69,7 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
         found = await acceleration()
         guests = await stack.enter_async_context(LibvirtGuests(found.accelerator))
         storage: dict[str, StorageDriver] = {driver.type: driver for driver in (ExtDriver(), IsoDriver())}
-        hands = Hands(guests, storage, QemuCopier(), LinuxBridges())
+        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(), LinuxMachine())
         facts = await read_host_facts()
         this = ThisHost(config.host_uuid, config.name_label, config.management_bridge, time.time())
         host = await record_host(db, this, facts, storage, found.accelerator)

@@ -15,10 +15,10 @@ from cardume.datamodel.wiretypes import EPOCH, Set
 if TYPE_CHECKING:
     from cardume.datamodel import sr
     from cardume.datamodel.crashdump import Crashdump
-    from cardume.datamodel.later import VDINbdServerInfo
     from cardume.datamodel.pool import Pool
     from cardume.datamodel.session import Session
     from cardume.datamodel.vbd import VBD
+    from cardume.datamodel.vdi_nbd_server_info import VDINbdServerInfo
 
 
 @named("on_boot")

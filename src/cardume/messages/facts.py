@@ -1,5 +1,6 @@
 """Records of the database as the rules of `core/` see them."""
 
+from cardume.core.host_lifecycle import HostFacts
 from cardume.core.sr_lifecycle import SRFacts
 from cardume.core.vbd_lifecycle import DiskFacts, VBDFacts
 from cardume.core.vdi_lifecycle import VDIFacts
@@ -130,3 +131,11 @@ def _writes(vbd: VBD) -> bool:
 
 def _capabilities(db: Reader, sr_type: str) -> frozenset[str]:
     return next((frozenset(sm.capabilities) for sm in db.all(SM).values() if sm.type == sr_type), frozenset())
+
+
+def host_facts(db: Reader, ref: Ref[Host]) -> HostFacts:
+    host = db.get(ref)
+    guests = (vm for vm in host.resident_VMs if not db.get(vm).is_control_domain)
+    return HostFacts(
+        ref=ref, enabled=host.enabled, guest=next(guests, None), current_operations=host.current_operations
+    )
