@@ -29,7 +29,6 @@ def test_nothing_that_is_declared_differs_from_the_facts() -> None:
     assert not found, f"{len(found)} differences:\n" + "\n".join(found)
 
 
-@pytest.mark.xfail(strict=True, reason="not every error is declared yet; once they are, this mark goes")
 def test_everything_that_the_facts_know_is_declared() -> None:
     found = list(undeclared())
 
