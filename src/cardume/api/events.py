@@ -166,13 +166,14 @@ class Events:
         """Let `event.next` tell of these classes, from now on."""
         self._parse(classes)
         known = self._registered.setdefault(session, _Registration(frozenset(), self._feed.generation))
-        known.classes |= frozenset(classes)
+        known.classes |= _registered_names(classes)
 
     def unregister(self, session: Ref[Any], classes: tuple[str, ...]) -> None:
+        """Stop telling of these classes; who has none left is not registered any more."""
         known = self._registered.get(session)
         if known is None:
             return
-        known.classes = frozenset() if "*" in classes else known.classes - frozenset(classes)
+        known.classes = frozenset() if "*" in classes else known.classes - _registered_names(classes)
         if not known.classes:
             del self._registered[session]
 
@@ -195,6 +196,12 @@ class Events:
 class _Registration:
     classes: frozenset[str]
     since: int
+
+
+def _registered_names(classes: tuple[str, ...]) -> frozenset[str]:
+    """Subscriptions without the case of their class, which is told alike whatever its case."""
+    parts = (text.partition("/") for text in classes)
+    return frozenset(f"{cls.lower()}{slash}{ref}" for cls, slash, ref in parts)
 
 
 async def _batch_of(answer: EventBatch | Seat) -> EventBatch:
