@@ -27,16 +27,10 @@ async def test_methods_are_listed_without_a_session_and_without_sessions(rpc: Rp
 
 async def test_every_listed_class_is_fetched_and_watched(rpc: Rpc, vm: str) -> None:
     _, token, classes = await connected(rpc)
-    removed = []
     for name in classes:
-        try:
-            records = await rpc(f"{name}.get_all_records")
-        except Refused as refusal:
-            assert refusal.code == "MESSAGE_REMOVED", f"{name}: the only refusal that it passes over in silence"
-            removed.append(name)
-            continue
+        records = await rpc(f"{name}.get_all_records")
         assert len({frozenset(record) for record in records.values()}) <= 1
-    assert len(classes) - len(removed) > 50
+    assert len(classes) > 60
 
     batch = await rpc("event.from", classes, token, 60.1)
     assert [event["class"] for event in batch["events"]] == ["pool"]
