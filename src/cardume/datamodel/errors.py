@@ -836,6 +836,14 @@ DUPLICATE_PIF_DEVICE_NAME = _code(
 TRANSPORT_PIF_NOT_CONFIGURED = _code(
     "TRANSPORT_PIF_NOT_CONFIGURED", ("PIF",), "The interface under the tunnel has no address."
 )
+IS_TUNNEL_ACCESS_PIF = _code(
+    "IS_TUNNEL_ACCESS_PIF", ("PIF",), "The interface is a tunnel's inner end and cannot carry another tunnel."
+)
+COULD_NOT_FIND_NETWORK_INTERFACE_WITH_SPECIFIED_DEVICE_NAME_AND_MAC_ADDRESS = _code(
+    "COULD_NOT_FIND_NETWORK_INTERFACE_WITH_SPECIFIED_DEVICE_NAME_AND_MAC_ADDRESS",
+    ("device", "mac"),
+    "The host has no interface with this name and hardware address.",
+)
 VLAN_TAG_INVALID = _code("VLAN_TAG_INVALID", ("VLAN",), "A VLAN tag is a number from 0 to 4094.")
 VLAN_IN_USE = _code("VLAN_IN_USE", ("device", "vlan"), "The device has a VLAN with this tag already.")
 CLUSTERING_ENABLED = _code("CLUSTERING_ENABLED", ("cluster_host",), "Clustering uses this interface; disable it first.")

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from cardume.datamodel.blob import Blob
     from cardume.datamodel.certificate import Certificate, CertificatePurpose
     from cardume.datamodel.host import Host
-    from cardume.datamodel.later import Repository
     from cardume.datamodel.network import Network
     from cardume.datamodel.pif import PIF
+    from cardume.datamodel.repository import Repository
     from cardume.datamodel.secret import Secret
     from cardume.datamodel.session import Session
     from cardume.datamodel.sr import SR
