@@ -12,5 +12,3 @@ def _later(name: str) -> Callable[[type], type]:
         return python
 
     return mark
-
-
