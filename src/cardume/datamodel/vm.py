@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from cardume.datamodel.blob import Blob
     from cardume.datamodel.console import Console
     from cardume.datamodel.crashdump import Crashdump
+    from cardume.datamodel.data_source import DataSource
     from cardume.datamodel.gpu_group import GPUGroup
     from cardume.datamodel.host import Host, UpdateGuidances
-        from cardume.datamodel.data_source import DataSource
     from cardume.datamodel.network import Network
     from cardume.datamodel.pci import PCI
     from cardume.datamodel.removed import VMPP
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from cardume.datamodel.vdi import VDI
     from cardume.datamodel.vgpu import VGPU
     from cardume.datamodel.vif import VIF
-    from cardume.datamodel.vm_group import VMGroup
     from cardume.datamodel.vm_appliance import VMAppliance
+    from cardume.datamodel.vm_group import VMGroup
     from cardume.datamodel.vm_guest_metrics import VMGuestMetrics
     from cardume.datamodel.vm_metrics import VMMetrics
     from cardume.datamodel.vmss import VMSS
