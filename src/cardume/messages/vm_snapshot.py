@@ -10,6 +10,7 @@ from cardume.datamodel import errors
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.vbd import VBD, VBDType
 from cardume.datamodel.vdi import VDI, VDIOperation, VDIType
+from cardume.datamodel.vif import VIF
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMOperation, VMPowerState
 from cardume.hostops.storage.driver import Volume
@@ -137,9 +138,9 @@ def _record(
     for ref in vm.VBDs:
         vbd = txn.get(ref)
         if ref in drives:
-            copy_vbd(txn, vbd, new, snapshots[vbd.VDI])
+            copy_drive(txn, vbd, new, snapshots[vbd.VDI])
         elif vbd.type is VBDType.CD or vbd.empty:
-            copy_vbd(txn, vbd, new, vbd.VDI)
+            copy_drive(txn, vbd, new, vbd.VDI)
     for card in vm.VIFs:
         # The same address: the VM takes it back when it is reverted. A snapshot itself never runs.
         txn.create(dataclasses.replace(txn.get(card), uuid="", VM=new, currently_attached=False, current_operations={}))
@@ -147,7 +148,7 @@ def _record(
     return new
 
 
-def copy_vbd(txn: Transaction, vbd: VBD, vm: Ref[VM], vdi: Ref[VDI]) -> None:
+def copy_drive(txn: Transaction, vbd: VBD, vm: Ref[VM], vdi: Ref[VDI]) -> None:
     """The same drive for another VM, with another disk in it."""
     gone = txn.find(vdi) is None
     txn.create(
@@ -161,3 +162,8 @@ def copy_vbd(txn: Transaction, vbd: VBD, vm: Ref[VM], vdi: Ref[VDI]) -> None:
             current_operations={},
         )
     )
+
+
+def copy_card(txn: Transaction, vif: VIF, vm: Ref[VM]) -> None:
+    """The same card for another VM, with the same address: a VM and its snapshots never run beside each other."""
+    txn.create(dataclasses.replace(vif, uuid="", VM=vm, currently_attached=False, current_operations={}))
