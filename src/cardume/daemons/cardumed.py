@@ -38,6 +38,7 @@ from cardume.hostops.storage.iso import IsoDriver
 from cardume.messages.call import Call, Caller, TaskHandle
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
+from cardume.messages.subject import grant
 from cardume.messages.vm_power import start
 from cardume.pooldb.objects import Objects
 from cardume.pooldb.sqlite import SQLiteStore
@@ -78,8 +79,16 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
         awake = config.run / "awake"  # in memory: it is gone when the host has booted
         await upkeep.recover(after_boot=not awake.exists())
         awake.touch()
-        accounts = PasswordAuthenticator(AccountFile(config.passwords))
-        parts = Parts(db=db, hosts=hosts, localhost=host, authenticator=accounts, passwords=accounts)
+        accounts = AccountFile(config.passwords)
+        authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
+        parts = Parts(
+            db=db,
+            hosts=hosts,
+            localhost=host,
+            authenticator=authenticator,
+            passwords=authenticator,
+            services={"directory": accounts},
+        )
         tls = server_context(config.tls_files)
         listen = Listen(
             tls=tls,

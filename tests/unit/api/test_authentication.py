@@ -20,6 +20,10 @@ class InMemory:
         self.kept[user] = kept
 
 
+def nobody(user: str) -> Identity | None:
+    return None
+
+
 def test_a_password_is_kept_so_that_it_can_only_be_compared() -> None:
     kept = hash_password("señor", salt=b"0123456789abcdef")
     assert kept == "scrypt$16384$8$1$MDEyMzQ1Njc4OWFiY2RlZg==$" + kept.rpartition("$")[2]
@@ -30,7 +34,7 @@ def test_a_password_is_kept_so_that_it_can_only_be_compared() -> None:
 
 
 async def test_the_right_password_is_roots_and_a_changed_one_counts_at_once() -> None:
-    authenticator = PasswordAuthenticator(InMemory(), first_delay_s=0)
+    authenticator = PasswordAuthenticator(InMemory(), nobody, first_delay_s=0)
     root = Identity("root", Role.LOCAL_ROOT, is_local_superuser=True)
     assert await authenticator.verify("root", "right", "a") == root
     assert await authenticator.verify("root", "right", "a") == root
@@ -42,7 +46,7 @@ async def test_the_right_password_is_roots_and_a_changed_one_counts_at_once() ->
 
 
 async def test_each_failure_of_an_address_takes_longer_up_to_a_limit() -> None:
-    authenticator = PasswordAuthenticator(InMemory(), first_delay_s=0.1, longest_delay_s=0.3)
+    authenticator = PasswordAuthenticator(InMemory(), nobody, first_delay_s=0.1, longest_delay_s=0.3)
     took = []
     for _ in range(4):
         began = time.monotonic()
@@ -55,7 +59,7 @@ async def test_each_failure_of_an_address_takes_longer_up_to_a_limit() -> None:
 
 
 async def test_guesses_in_parallel_gain_nothing_and_other_addresses_do_not_wait() -> None:
-    authenticator = PasswordAuthenticator(InMemory(), first_delay_s=0.2, longest_delay_s=0.2)
+    authenticator = PasswordAuthenticator(InMemory(), nobody, first_delay_s=0.2, longest_delay_s=0.2)
     began = time.monotonic()
     guesses = asyncio.gather(*(authenticator.verify("root", f"{number}", "a") for number in range(5)))
     await asyncio.sleep(0.05)
