@@ -41,6 +41,7 @@ from cardume.hostops.storage.iso import IsoDriver
 from cardume.messages.call import Call, Caller, TaskHandle
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
+from cardume.messages.subject import grant
 from cardume.messages.vm_power import start
 from cardume.pooldb.db import Database
 from cardume.pooldb.objects import Objects
@@ -83,15 +84,16 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
         awake = config.run / "awake"  # in memory: it is gone when the host has booted
         await upkeep.recover(after_boot=not awake.exists())
         awake.touch()
-        accounts = PasswordAuthenticator(AccountFile(config.passwords))
+        accounts = AccountFile(config.passwords)
+        authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
         blobs = BlobFiles(config.blobs)
         parts = Parts(
             db=db,
             hosts=hosts,
             localhost=host,
-            authenticator=accounts,
-            passwords=accounts,
-            services={"blobs": blobs},
+            authenticator=authenticator,
+            passwords=authenticator,
+            services={"blobs": blobs, "directory": accounts},
             handlers=blob_handlers(db, blobs),
         )
         tls = server_context(config.tls_files)
