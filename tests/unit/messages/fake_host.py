@@ -69,6 +69,7 @@ class FakeHost:
     isos: MemoryDriver
     bridges: MemoryBridges
     network: MemoryNetwork
+    hands: Hands
     store: MemoryStore
     db: Objects
     port: int
@@ -119,7 +120,7 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
         raise AssertionError(f"{vm} was to be started again")
 
     async with serve(parts, listen) as server, upkeep.running(start_vm):
-        yield FakeHost(guests, disks, isos, bridges, network, store, db, server.port)
+        yield FakeHost(guests, disks, isos, bridges, network, hands, store, db, server.port)
     await db.close()
 
 

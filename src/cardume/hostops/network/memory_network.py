@@ -22,6 +22,7 @@ class MemoryNetwork:
         self.idle: tuple[str, ...] = ()
         self.leases: dict[str, str] = {}  # by bridge: what its DHCP server gives
         self.silent_gateways: set[str] = set()
+        self.refusal = ""  # what the kernel says to the next change
 
     async def cards(self) -> tuple[NIC, ...]:
         return tuple(self.nics.values())
@@ -52,6 +53,8 @@ class MemoryNetwork:
     async def change(
         self, plans: Sequence[BridgePlan], *, idle: Sequence[str] = (), prove: str = ""
     ) -> AsyncIterator[None]:
+        if self.refusal:
+            raise NetworkError(self.refusal)
         for plan in plans:
             self._assert_possible(plan, plans, prove)
         before = self.plans, self.idle
