@@ -17,6 +17,7 @@ from cardume.hostops.errors import HostError, StorageError
 from cardume.hostops.hands import Hands
 from cardume.messages.guest_facts import refresh_guest_facts
 from cardume.messages.guest_watch import GuestWatch
+from cardume.messages.host_power import enable_after_boot
 from cardume.messages.new_vdi import remove_incomplete
 from cardume.messages.sr_space import record_sizes
 from cardume.messages.storage_values import driver, repository
@@ -45,6 +46,8 @@ class Upkeep:
 
     async def recover(self, *, after_boot: bool = False) -> None:
         """Make database and host agree after a stop of any kind (`after_boot`: of the host), before all service."""
+        if after_boot:
+            await enable_after_boot(self._db, self._host)
         await self._plug_again()
         await self._watch.resync(after_boot=after_boot)
         await remove_incomplete(self._db, self._hands, self._host)

@@ -69,6 +69,7 @@ def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: 
             enabled=True,
             logging={},
             other_config={},
+            iscsi_iqn=f"iqn.2026-01.org.cardume:{this.uuid}",
             suspend_image_sr=NULL,
             crash_dump_sr=NULL,
             **fields,
@@ -106,7 +107,6 @@ def _host_fields(this: ThisHost, facts: HostFacts, guest_vms: str, address: str)
         "ssl_legacy": False,
         "https_only": True,
         "tls_verification_enabled": False,
-        "iscsi_iqn": f"iqn.2026-01.org.cardume:{this.uuid}",
     }
 
 
