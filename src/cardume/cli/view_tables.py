@@ -332,6 +332,26 @@ VIEWS: tuple[View, ...] = (
         one=frozenset({"blobs"}),
     ),
     View(
+        "bond",
+        "Bond",
+        "uuid master slaves primary-slave mode properties links-up auto-update-mac other-config",
+        ("uuid", "master", "slaves"),
+        read_only=frozenset({"mode"}),
+    ),
+    View(
+        "vlan",
+        "VLAN",
+        "uuid tagged-PIF untagged-PIF tag other-config",
+        ("uuid", "tagged-PIF", "untagged-PIF", "tag"),
+        plural="VLANs",
+    ),
+    View(
+        "tunnel",
+        "tunnel",
+        "uuid transport-PIF access-PIF status protocol other-config",
+        ("uuid", "transport-PIF", "access-PIF", "status", "protocol"),
+    ),
+    View(
         "pbd",
         "PBD",
         "uuid host host-uuid host-name-label sr-uuid sr-name-label device-config currently-attached other-config",
