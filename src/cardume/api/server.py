@@ -28,6 +28,7 @@ from cardume.api.dispatch import AlwaysMaster, Dispatcher, Standing
 from cardume.api.encode import Encoder
 from cardume.api.events import Events
 from cardume.api.http_access import Handler, HttpAccess
+from cardume.api.ova_xml import OvaFile
 from cardume.api.respond import Responder
 from cardume.api.sessions import Sessions, StillThere
 from cardume.api.tasks import Tasks
@@ -131,6 +132,7 @@ def _compose(parts: Parts) -> Server:
         "sessions": sessions,
         "tasks": tasks,
         "events": events,
+        "ova_xml": OvaFile(parts.db),
         "authenticator": parts.authenticator,
         "passwords": parts.passwords,
     }

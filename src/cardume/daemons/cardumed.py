@@ -17,6 +17,7 @@ from cardume.api.authentication import PasswordAuthenticator
 from cardume.api.blobs import blob_handlers
 from cardume.api.server import Listen, Parts, load_messages, serve
 from cardume.api.tls import reload_certificate, renew_if_due, server_context
+from cardume.api.xva import xva_handlers
 from cardume.daemons.accounts import AccountFile
 from cardume.daemons.certificate import certificate_addresses, certificate_names
 from cardume.daemons.config import Config, ConfigError, load
@@ -103,7 +104,7 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
             authenticator=authenticator,
             passwords=authenticator,
             services={"blobs": blobs, "directory": accounts},
-            handlers=blob_handlers(db, blobs),
+            handlers={**blob_handlers(db, blobs), **xva_handlers(db, hosts, host)},
         )
         tls = server_context(config.tls_files)
         listen = Listen(

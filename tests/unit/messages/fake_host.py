@@ -13,6 +13,7 @@ import XenAPI
 from cardume.api.blobs import blob_handlers
 from cardume.api.server import Listen, Parts, load_messages, serve
 from cardume.api.tls import HostFiles, ensure_certificate, server_context
+from cardume.api.xva import xva_handlers
 from cardume.daemons.hosts import OneHost
 from cardume.daemons.upkeep import Upkeep
 from cardume.datamodel.refs import Ref
@@ -94,6 +95,11 @@ class Client:
     async def __call__(self, method: str, *params: Any) -> Any:
         return await asyncio.to_thread(self._session.xenapi_request, method, params)
 
+    @property
+    def session(self) -> str:
+        """The session's reference, for HTTP handlers."""
+        return str(self._session._session)
+
     async def refused(self, method: str, *params: Any) -> list[str]:
         """The error that a call is refused with, as `[code, parameter…]`."""
         with pytest.raises(XenAPI.Failure) as refusal:
@@ -125,7 +131,7 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
         authenticator=AnyPassword(),
         passwords=AnyPassword(),
         services={"blobs": blobs},
-        handlers=blob_handlers(db, blobs),
+        handlers={**blob_handlers(db, blobs), **xva_handlers(db, OneHost(ref, hands), ref)},
     )
     listen = Listen(tls=server_context(files), address="127.0.0.1", port=0)
 
