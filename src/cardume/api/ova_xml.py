@@ -20,11 +20,12 @@ class OvaFile:
     """Reads and writes `ova.xml`; the `OvaXml` of messages/archive_manifest.py."""
 
     def __init__(self, db: Database) -> None:
-        self._encoder = Encoder(XML, db)
+        self._db = db
 
     def write(self, plan: ArchivePlan, software: dict[str, str], hostname: str) -> bytes:
         """The whole text."""
         text, struct = XML.text, XML.struct
+        encode = Encoder(XML, self._db).encode  # one of our own: this may run in a thread
         major, _, minor = software.get("xapi", "").partition(".")
         version = {
             "hostname": hostname,
@@ -38,15 +39,16 @@ class OvaFile:
         }
         objects = [
             struct(
-                [("class", text(each.cls)), ("id", text(each.id)), ("snapshot", self._record(each.cls, each.record))]
+                [
+                    ("class", text(one.cls)),
+                    ("id", text(one.id)),
+                    ("snapshot", encode(one.record, RecordType(one.cls))),
+                ]
             )
-            for each in plan.objects
+            for one in plan.objects()
         ]
         told = struct([(key, text(value)) for key, value in version.items()])
         return struct([("version", told), ("objects", XML.array(objects))]).encode()
-
-    def _record(self, cls: str, record: Any) -> str:
-        return self._encoder.encode(record, RecordType(cls))
 
     def read(self, text: bytes) -> Any:
         """The loose value in a text; ValueError when there is none."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,9 +18,11 @@ from cardume.datamodel.sr import SR
 from cardume.datamodel.vm import VM
 from cardume.datamodel.wiretypes import RefType, SetType
 from cardume.hostops.xva.compression import Compression, Packer
+from cardume.hostops.xva.tar import END, member
 from cardume.messages.call import Call, Hosts
-from cardume.messages.vm_export import export_held, plan_export, write_archive
+from cardume.messages.vm_export import OVA, ArchivePlan, export_held, plan_export, write_archive
 from cardume.messages.vm_import import Wish, import_archive
+from cardume.messages.vm_import_metadata import MetadataWish, import_metadata
 from cardume.pooldb.db import Database
 
 T = TypeVar("T")
@@ -49,8 +51,13 @@ def xva_handlers(db: Database, hosts: Hosts, localhost: Ref[Any]) -> Mapping[tup
     archives = _Archives(db, hosts, localhost, OvaFile(db))
     return {
         route("get_export"): guarded("get_export", archives.export),
-        route("put_import"): guarded("put_import", archives.put),
+        route("get_export_metadata"): guarded("get_export_metadata", archives.export_metadata),
+        route("put_import"): guarded("put_import", archives.put, cuts=False),
+        route("put_import_metadata"): guarded("put_import_metadata", archives.put_metadata, cuts=False),
     }
+
+
+Import = Callable[[Call, "_Body"], Awaitable[tuple[Ref[VM], ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +73,7 @@ class _Archives:
         call = self._call(transfer)
         async with export_held(call, vm):
             plan = plan_export(self.db, (vm,))
-            host = self.db.get(self.localhost)
-            ova = self.ova.write(plan, dict(host.software_version), host.hostname)
+            ova = await self._first_file(plan)
             response = await transfer.begin(web.StreamResponse())
 
             async def send(data: bytes) -> None:
@@ -80,24 +86,49 @@ class _Archives:
         await response.write_eof()
         return response
 
+    async def export_metadata(self, request: web.Request, transfer: Transfer) -> web.StreamResponse:
+        with_snapshots = _flag(transfer.arguments, "export_snapshots", default=True)
+        if _flag(transfer.arguments, "all"):
+            vms = tuple(ref for ref, vm in self.db.all(VM).items() if not (vm.is_a_snapshot or _comes_along(vm)))
+        else:
+            vms = (self._vm(transfer.arguments),)
+        ova = await self._first_file(plan_export(self.db, vms, with_snapshots=with_snapshots))
+        response = await transfer.begin(web.StreamResponse())
+        await response.write(member(OVA, ova) + END)
+        await response.write_eof()
+        return response
+
+    async def _first_file(self, plan: ArchivePlan) -> bytes:
+        host = self.db.get(self.localhost)
+        return await asyncio.to_thread(self.ova.write, plan, dict(host.software_version), host.hostname)
+
     async def put(self, request: web.Request, transfer: Transfer) -> web.StreamResponse:
+        wish = self._wish(transfer.arguments)
+        return await self._take(request, transfer, lambda call, body: import_archive(call, body.receive, wish))
+
+    async def put_metadata(self, request: web.Request, transfer: Transfer) -> web.StreamResponse:
+        arguments = transfer.arguments
+        disks = {key.removeprefix("vdi:"): value for key, value in arguments.items() if key.startswith("vdi:")}
+        restore, force, dry_run = (_flag(arguments, name) for name in ("restore", "force", "dry_run"))
+        wish = MetadataWish(restore, force, dry_run, disks)
+        return await self._take(request, transfer, lambda call, body: import_metadata(call, body.receive, wish))
+
+    async def _take(self, request: web.Request, transfer: Transfer, work: Import) -> web.StreamResponse:
         if hdrs.TRANSFER_ENCODING in request.headers:
             raise TransferFailure(411, errors.IMPORT_ERROR_CANNOT_HANDLE_CHUNKED())
-        wish = self._wish(transfer.arguments)
         response = await transfer.begin(web.StreamResponse())
         body = _Body(request)
         # A client may ask first, with nothing in its hands, whether this is the right host.
         if "task_id" in transfer.arguments or not await body.is_empty():
-            await _although_the_client_leaves(self._import(body, transfer, wish), transfer)
+            await _although_the_client_leaves(self._import(body, transfer, work), transfer)
         else:
             transfer.succeed((), _VMS)
         with contextlib.suppress(ConnectionError):
             await response.write_eof()
         return response
 
-    async def _import(self, body: "_Body", transfer: Transfer, wish: Wish) -> None:
-        made = await import_archive(self._call(transfer), body.receive, wish)
-        transfer.succeed(made, _VMS)
+    async def _import(self, body: "_Body", transfer: Transfer, work: Import) -> None:
+        transfer.succeed(await work(self._call(transfer), body), _VMS)
         await body.skip_rest()
 
     def _wish(self, arguments: Mapping[str, str]) -> Wish:
@@ -174,11 +205,16 @@ async def _although_the_client_leaves(work: Any, transfer: Transfer) -> None:
         handler.uncancel()
 
 
-def _flag(arguments: Mapping[str, str], name: str) -> bool:
+def _comes_along(vm: VM) -> bool:
+    """True for VMs that every pool has of its own."""
+    return vm.is_default_template or vm.is_control_domain
+
+
+def _flag(arguments: Mapping[str, str], name: str, *, default: bool = False) -> bool:
     value = arguments.get(name, "").lower()
     if value not in ("", "true", "false", "1", "0"):
         raise TransferFailure(400, errors.INVALID_VALUE(name, value[:80]))
-    return value in ("true", "1")
+    return value in ("true", "1") if value else default
 
 
 def _compression(arguments: Mapping[str, str]) -> Compression:

@@ -40,20 +40,25 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class ArchivePlan:
-    """All that an archive will hold."""
+    """All that an archive will hold, as it was at one moment."""
 
-    objects: tuple[Exported, ...]
+    records: Mapping[Ref[Any], Any]
     disks: tuple[tuple[str, Ref[VDI]], ...]  # by their objects' ids
+
+    def objects(self) -> Iterator[Exported]:
+        """The objects of the first file. Of a whole pool that takes seconds, and may be done in a thread."""
+        ids = {ref: f"Ref:{number}" for number, ref in enumerate(self.records)}
+        for ref, record in self.records.items():
+            yield Exported(schema().of(record).name, ids[ref], _portable_record(record, ids))
 
 
 def plan_export(db: Reader, vms: Sequence[Ref[VM]], *, with_snapshots: bool = False) -> ArchivePlan:
-    """What an archive of these VMs holds; their disks belong to it when the archive is of one VM and its data."""
+    """What an archive of these VMs holds; one of metadata alone leaves the disks out."""
     chosen = tuple(dict.fromkeys(ref for vm in vms for ref in (vm, *(db.get(vm).snapshots if with_snapshots else ()))))
-    refs = tuple(dict.fromkeys(ref for vm in chosen for ref in _with_parts(db, vm)))
-    ids = {ref: f"Ref:{number}" for number, ref in enumerate(refs)}
-    objects = tuple(Exported(_class(db, ref), ids[ref], _record(db, ref, ids)) for ref in refs)
+    records = {ref: db.get(ref) for vm in chosen for ref in _with_parts(db, vm)}
+    numbers = {ref: number for number, ref in enumerate(records)}
     disks = tuple(dict.fromkeys(disk for vm in chosen for disk in list_disks(db, vm)))
-    return ArchivePlan(objects, tuple((ids[disk], disk) for disk in disks))
+    return ArchivePlan(records, tuple((f"Ref:{numbers[disk]}", disk) for disk in disks))
 
 
 def list_disks(db: Reader, vm: Ref[VM]) -> tuple[Ref[VDI], ...]:
@@ -80,14 +85,7 @@ def _with_parts(db: Reader, ref: Ref[VM]) -> Iterator[Ref[Any]]:
     yield from (facts for facts in told if db.find(facts) is not None)
 
 
-def _class(db: Reader, ref: Ref[Any]) -> str:
-    cls = db.class_of(ref)
-    assert cls is not None, "a part of a VM is there while nobody else may write"
-    return cls
-
-
-def _record(db: Reader, ref: Ref[Any], ids: Mapping[Ref[Any], str]) -> Any:
-    record = db.get(ref)
+def _portable_record(record: Any, ids: Mapping[Ref[Any], str]) -> Any:
     fields = schema().of(record).fields.values()
     changes = {field.attribute: _portable(field, getattr(record, field.attribute), ids) for field in fields}
     if isinstance(record, VM):

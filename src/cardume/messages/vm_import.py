@@ -72,7 +72,7 @@ async def import_archive(call: Call, receive: Receive, wish: Wish) -> tuple[Ref[
     with archive_failures():
         archive = TarReader(Unpacked(receive))
         manifest = await read_ova(call, archive)
-        _check(call.db, manifest, wish)
+        check(call.db, manifest, wish)
         async with AsyncExitStack() as undo:
             disks = await _make_disks(call, manifest, wish, undo)
             await _fill(call, archive, disks, force=wish.force)
@@ -115,7 +115,7 @@ async def read_ova(call: Call, archive: TarReader) -> Manifest:
     return read_manifest(plain)
 
 
-def _check(db: Reader, manifest: Manifest, wish: Wish) -> None:
+def check(db: Reader, manifest: Manifest, wish: Wish) -> None:
     """Refuse what cannot become VMs, before anything is made."""
     vms = list(manifest.all(VM))
     if not vms:
