@@ -16,6 +16,7 @@ from cardume.datamodel.errors import ApiError
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.sr import SR
 from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import VMPowerState
 from cardume.datamodel.wiretypes import RefType, SetType
 from cardume.hostops.xva.compression import Compression, Packer
 from cardume.hostops.xva.tar import END, member
@@ -70,6 +71,8 @@ class _Archives:
     async def export(self, request: web.Request, transfer: Transfer) -> web.StreamResponse:
         packer = Packer(_compression(transfer.arguments))
         vm = self._vm(transfer.arguments)
+        if _flag(transfer.arguments, "preserve_power_state"):
+            self._assert_no_memory(vm)
         call = self._call(transfer)
         async with export_held(call, vm):
             plan = plan_export(self.db, (vm,))
@@ -85,6 +88,11 @@ class _Archives:
                 await response.write(rest)
         await response.write_eof()
         return response
+
+    def _assert_no_memory(self, vm: Ref[VM]) -> None:
+        """Refuse to promise that a suspended VM will go on where it is imported: its memory stays here."""
+        if self.db.get(vm).power_state is VMPowerState.SUSPENDED:
+            raise errors.NOT_IMPLEMENTED("export of a suspended VM with its memory")
 
     async def export_metadata(self, request: web.Request, transfer: Transfer) -> web.StreamResponse:
         with_snapshots = _flag(transfer.arguments, "export_snapshots", default=True)

@@ -31,6 +31,7 @@ def download(call: Call, path: str, query: Mapping[str, str], filename: str) -> 
         if isinstance(failure, KeyboardInterrupt):
             cancel(call, task)
         if isinstance(failure, OSError | http.client.HTTPException):
+            _raise_task(call, task)
             raise Plain(f"The transfer broke off: {failure}.") from None
         raise
 
@@ -46,6 +47,7 @@ def upload(call: Call, path: str, query: Mapping[str, str], filename: str) -> st
         try:
             _ask(call, "PUT", path, query, task, file.fileno())
         except (OSError, http.client.HTTPException) as error:
+            _raise_task(call, task)
             raise Plain(f"The transfer broke off: {error}.") from None
         except KeyboardInterrupt:
             cancel(call, task)

@@ -244,6 +244,18 @@ async def test_a_running_vm_is_not_exported(host: FakeHost, api: Client, vm: str
     assert await api("VM.get_current_operations", vm) == {}
 
 
+async def test_a_suspended_vm_leaves_halted_or_not_at_all(host: FakeHost, api: Client, vm: str) -> None:
+    await api("VM.start", vm, False, False)
+    await api("VM.suspend", vm)
+    task = await api("task.create", "export", "")
+    assert (await get(host, api.session, "/export", ref=vm, preserve_power_state="true", task_id=task))[0] == 500
+    assert (await api("task.get_error_info", task))[0] == "NOT_IMPLEMENTED"
+    _, sent = await get(host, api.session, "/export", ref=vm)
+    (copy,) = await imported(host, api, sent)
+    record = await api("VM.get_record", copy)
+    assert (record["power_state"], record["suspend_VDI"]) == ("Halted", "OpaqueRef:NULL")
+
+
 async def test_a_client_that_leaves_an_export_lets_the_vm_go(host: FakeHost, api: Client, vm: str) -> None:
     host.disks.slow("open", 0.5)
     with pytest.raises(TimeoutError):
