@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from tests.unit.cli.pool_at_hand import NULL, Shell, small_pool
 
+from cardume.cli.commands import every_command
+
 
 @pytest.fixture
 def shell() -> Shell:
@@ -231,3 +233,8 @@ def test_a_bond_is_made_of_interfaces_and_a_vlan_prints_its_interface(shell: She
         ("VLAN.create", "OpaqueRef:eth0", "30", "OpaqueRef:lan"),
         ("pool.create_VLAN_from_PIF", "OpaqueRef:eth0", "OpaqueRef:lan", "30"),
     ]
+
+
+def test_no_command_is_written_twice() -> None:
+    names = [command.name for command in every_command()]
+    assert sorted(names) == sorted(set(names))
