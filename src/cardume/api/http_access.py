@@ -99,6 +99,11 @@ class Transfer:
         self.has_begun = True
         return response
 
+    @property
+    def is_cancelled(self) -> bool:
+        """True once somebody asked for the task to stop; a handler is also cancelled when its client hangs up."""
+        return isinstance(self.task, Adopted) and self.task.is_cancelled
+
     def succeed(self, value: Any, of: WireType) -> None:
         """Set the result that the task ends with, if nothing fails until then."""
         if isinstance(self.task, Adopted):

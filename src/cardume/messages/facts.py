@@ -1,5 +1,6 @@
 """Records of the database as the rules of `core/` see them."""
 
+from cardume.core.appliance_lifecycle import ApplianceFacts
 from cardume.core.host_lifecycle import HostFacts
 from cardume.core.sr_lifecycle import SRFacts
 from cardume.core.vbd_lifecycle import DiskFacts, VBDFacts
@@ -14,6 +15,7 @@ from cardume.datamodel.vbd import VBD, VBDMode, VBDType
 from cardume.datamodel.vdi import VDI
 from cardume.datamodel.vif import VIF
 from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_appliance import VMAppliance
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.pooldb.db import Reader
 
@@ -138,4 +140,13 @@ def host_facts(db: Reader, ref: Ref[Host]) -> HostFacts:
     guests = (vm for vm in host.resident_VMs if not db.get(vm).is_control_domain)
     return HostFacts(
         ref=ref, enabled=host.enabled, guest=next(guests, None), current_operations=host.current_operations
+    )
+
+
+def appliance_facts(db: Reader, ref: Ref[VMAppliance]) -> ApplianceFacts:
+    appliance = db.get(ref)
+    return ApplianceFacts(
+        ref=ref,
+        power_states=tuple(db.get(vm).power_state for vm in appliance.VMs),
+        current_operations=appliance.current_operations,
     )

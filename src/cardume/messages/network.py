@@ -5,6 +5,7 @@ import dataclasses
 from cardume.datamodel import errors
 from cardume.datamodel.network import Network
 from cardume.datamodel.refs import Ref
+from cardume.messages.blob import forget_blobs
 from cardume.messages.call import Call
 from cardume.messages.failures import guest_failures
 from cardume.messages.registry import implements
@@ -30,7 +31,9 @@ async def destroy(call: Call, self: Ref[Network]) -> None:
         raise errors.NETWORK_CONTAINS_VIF(network.VIFs[0])
     with guest_failures(self):
         await call.hosts.hands(call.localhost).bridges.remove_bridge(network.bridge)
-    await call.db.delete(self)
+    async with call.db.transaction() as txn:
+        forget_blobs(txn, self)
+        txn.delete(self)
 
 
 @implements("network.set_MTU")

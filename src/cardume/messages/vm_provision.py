@@ -17,6 +17,7 @@ from cardume.datamodel.vdi import VDI, VDIType
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMOperation, VMPowerState
 from cardume.hostops.storage.driver import Volume
+from cardume.messages.blob import forget_blobs
 from cardume.messages.call import Call
 from cardume.messages.lifecycle import operation
 from cardume.messages.new_vdi import complete, make_vdi
@@ -54,6 +55,7 @@ async def destroy(call: Call, self: Ref[VM]) -> None:
         vm = call.db.get(self)
         async with call.db.transaction() as txn:
             memory = forget_memory(txn, self)
+            forget_blobs(txn, self)
             parts: list[Ref[Any]] = [*vm.VBDs, *vm.VIFs, *vm.consoles, vm.metrics, vm.guest_metrics]
             for part in (*parts, self):
                 txn.delete(part)
@@ -111,6 +113,8 @@ def _record_duplicate(
             is_default_template=False,
             other_config={k: v for k, v in vm.other_config.items() if k != "default_template"},
             parent=NULL,
+            appliance=NULL,
+            blobs={},
         )
     )
     for vbd_ref in vm.VBDs:

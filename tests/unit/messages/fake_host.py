@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 import XenAPI
 
+from cardume.api.blobs import blob_handlers
 from cardume.api.server import Listen, Parts, load_messages, serve
 from cardume.api.tls import HostFiles, ensure_certificate, server_context
 from cardume.daemons.hosts import OneHost
 from cardume.daemons.upkeep import Upkeep
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.roles import Role
+from cardume.hostops.blob_files import BlobFiles
 from cardume.hostops.guests.memory_guests import MemoryGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import HostFacts
@@ -112,7 +114,16 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
     ensure_certificate(files, names=["localhost"], addresses=["127.0.0.1"])
     upkeep = Upkeep(db, hands, ref)
     await upkeep.recover()
-    parts = Parts(db=db, hosts=OneHost(ref, hands), localhost=ref, authenticator=AnyPassword(), passwords=AnyPassword())
+    blobs = BlobFiles(tmp_path / "blobs")
+    parts = Parts(
+        db=db,
+        hosts=OneHost(ref, hands),
+        localhost=ref,
+        authenticator=AnyPassword(),
+        passwords=AnyPassword(),
+        services={"blobs": blobs},
+        handlers=blob_handlers(db, blobs),
+    )
     listen = Listen(tls=server_context(files), address="127.0.0.1", port=0)
 
     async def start_vm(vm: Ref[Any]) -> None:
