@@ -34,6 +34,7 @@ from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import HostFacts, read_host_facts
 from cardume.hostops.machine.linux_machine import LinuxMachine
 from cardume.hostops.network.linux_bridges import LinuxBridges
+from cardume.hostops.network.linux_network import LinuxNetwork
 from cardume.hostops.storage.copy import QemuCopier
 from cardume.hostops.storage.driver import StorageDriver
 from cardume.hostops.storage.ext import ExtDriver
@@ -75,9 +76,17 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
         found = await acceleration()
         guests = await stack.enter_async_context(LibvirtGuests(found.accelerator))
         storage: dict[str, StorageDriver] = {driver.type: driver for driver in (ExtDriver(), IsoDriver())}
-        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(), LinuxMachine())
+        network = LinuxNetwork(config.state)
+        await network.recover()
+        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(), network, LinuxMachine())
         facts = await read_host_facts()
-        this = ThisHost(config.host_uuid, config.name_label, config.management_bridge, time.time())
+        this = ThisHost(
+            config.host_uuid,
+            config.name_label,
+            config.management_bridge,
+            time.time(),
+            await network.configured(),
+        )
         host = await record_host(db, this, facts, storage, found.accelerator)
         hosts = OneHost(host, hands)
         upkeep = Upkeep(db, hands, host)
