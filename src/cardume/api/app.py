@@ -6,62 +6,25 @@ import structlog
 from aiohttp import hdrs, web
 
 from cardume.api.dispatch import Peer
+from cardume.api.http_access import ACCESS, Handler, HttpAccess, Transfer, TransferFailure, guarded
 from cardume.api.late_answers import answer_late
 from cardume.api.respond import Answer, Later, Responder
 from cardume.api.rpc import Malformed
+from cardume.datamodel import errors
+from cardume.datamodel.http_handlers import HTTP_HANDLERS
 
 log = structlog.get_logger(__name__)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MOST_BODY_BYTES = 16 * 1024 * 1024
 PIECE_BYTES = 256 * 1024
 _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "X-Requested-With"}
 
-NOT_YET: tuple[tuple[str, str], ...] = (
-    ("GET", "/services"),
-    ("POST", "/services"),
-    ("PUT", "/services"),
-    ("POST", "/remote_db_access"),
-    ("POST", "/remote_db_access_v2"),
-    ("PUT", "/import"),
-    ("PUT", "/import_metadata"),
-    ("PUT", "/import_raw_vdi"),
-    ("GET", "/export"),
-    ("GET", "/export_metadata"),
-    ("GET", "/export_raw_vdi"),
-    ("GET", "/console"),
-    ("CONNECT", "/console"),
-    ("CONNECT", "/remotecmd"),
-    ("POST", "/cli"),
-    ("GET", "/host_backup"),
-    ("PUT", "/host_restore"),
-    ("GET", "/host_logs_download"),
-    ("PUT", "/pool_patch_upload"),
-    ("GET", "/vncsnapshot"),
-    ("GET", "/pool/xmldbdump"),
-    ("PUT", "/pool/xmldbdump"),
-    ("GET", "/sync_config_files"),
-    ("GET", "/system-status"),
-    ("GET", "/vm_rrd"),
-    ("GET", "/vm_rrds"),
-    ("GET", "/host_rrd"),
-    ("GET", "/host_rrds"),
-    ("GET", "/sr_rrd"),
-    ("GET", "/rrd_updates"),
-    ("PUT", "/rrd"),
-    ("GET", "/blob"),
-    ("PUT", "/blob"),
-    ("PUT", "/messages"),
-    ("GET", "/wlb_report"),
-    ("GET", "/wlb_diagnostics"),
-    ("GET", "/audit_log"),
-    ("GET", "/update/"),
-    ("GET", "/repository"),
-    ("GET", "/repository/enabled"),
-    ("GET", "/host_updates"),
-    ("GET", "/updates"),
-    ("PUT", "/bundle"),
+_NOT_GUARDED = frozenset({"get_root", "post_root", "post_RPC2", "post_json", "post_jsonrpc"})
+
+NOT_YET: tuple[tuple[str, str], ...] = tuple(
+    (handler.method, handler.path)
+    for handler in HTTP_HANDLERS.values()
+    if handler.name not in _NOT_GUARDED and handler.method != hdrs.METH_OPTIONS
 )
 """XenServer's HTTP handlers that Cardume does not serve; `make_app` is told which it does after all."""
 
@@ -73,20 +36,21 @@ _PAGE = """<!DOCTYPE html>
 
 
 def make_app(
-    responder: Responder, *, is_local_root: bool = False, handlers: Mapping[tuple[str, str], Handler] | None = None
+    responder: Responder, access: HttpAccess, *, handlers: Mapping[tuple[str, str], Handler] | None = None
 ) -> web.Application:
-    """The application of one listener. is_local_root: whoever reaches it is root already.
+    """The application of one listener; `access` says whether whoever reaches it is root already.
 
     handlers: by method and path, the HTTP handlers that are served beside RPC.
     """
     served = dict(handlers or {})
     app = web.Application(client_max_size=MOST_BODY_BYTES)
-    rpc = _Rpc(responder, is_local_root)
+    app[ACCESS] = access
+    rpc = _Rpc(responder, access.is_local_root)
     for (method, path), handler in served.items():
         app.router.add_route(method, path, handler)
-    for method, path in NOT_YET:
-        if (method, path) not in served:
-            app.router.add_route(method, path, _not_yet)
+    for declared in HTTP_HANDLERS.values():
+        if (declared.method, declared.path) in NOT_YET and (declared.method, declared.path) not in served:
+            app.router.add_route(declared.method, declared.path, guarded(declared.name, _not_yet, makes_task=False))
     if (hdrs.METH_GET, "/") not in served:
         app.router.add_get("/", _page)
     app.router.add_post("/jsonrpc", rpc.json)
@@ -174,8 +138,9 @@ async def _nothing_to_see(request: web.Request) -> web.Response:
     return _html(404, "There is no such page.")
 
 
-async def _not_yet(request: web.Request) -> web.Response:
-    return _html(501, f"{request.method} {request.match_info.route.resource.canonical} is not served yet.")  # type: ignore[union-attr]  # routes of this table have a resource
+async def _not_yet(request: web.Request, _: Transfer) -> web.StreamResponse:
+    # A task that was given fails: whoever waits for it learns that nothing comes.
+    raise TransferFailure(501, errors.NOT_IMPLEMENTED(f"{request.method} {request.path}"))
 
 
 async def _redirect(request: web.Request) -> web.Response:

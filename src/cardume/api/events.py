@@ -46,6 +46,11 @@ class Events:
         self._answered_s: dict[Ref[Any], float] = {}
         self._registered: dict[Ref[Any], _Registration] = {}
 
+    @property
+    def told_classes(self) -> frozenset[str]:
+        """The classes whose objects clients are told of, whatever their role."""
+        return self._told
+
     # event.from
 
     def ask_from(self, session: Ref[Any], classes: tuple[str, ...], token: str, timeout_s: float) -> EventBatch | Seat:

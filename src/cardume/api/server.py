@@ -7,9 +7,9 @@ import pkgutil
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
@@ -23,15 +23,17 @@ import cardume.messages.session
 import cardume.messages.subject
 import cardume.messages.task
 from cardume.api import xmlrpc
-from cardume.api.app import Handler, make_app, make_redirect_app
+from cardume.api.app import make_app, make_redirect_app
 from cardume.api.dispatch import AlwaysMaster, Dispatcher, Standing
 from cardume.api.encode import Encoder
 from cardume.api.events import Events
+from cardume.api.http_access import Handler, HttpAccess
 from cardume.api.respond import Responder
-from cardume.api.sessions import Sessions
+from cardume.api.sessions import Sessions, StillThere
 from cardume.api.tasks import Tasks
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import Ref
+from cardume.messages.auth import Directory
 from cardume.messages.call import Hosts
 from cardume.messages.registry import check_implementations
 from cardume.messages.role import ensure_roles
@@ -64,6 +66,7 @@ class Server:
     events: Events
     dispatcher: Dispatcher
     responder: Responder
+    access: HttpAccess
     port: int = 0
     redirect_port: int = 0
 
@@ -94,7 +97,7 @@ async def serve(parts: Parts, listen: Listen) -> AsyncIterator[Server]:
         await ensure_roles(parts.db)
         server.tasks.spawn(_housekeep(server, parts))
         if listen.tls is not None:
-            runner = await _run(stack, make_app(server.responder, handlers=parts.handlers))
+            runner = await _run(stack, make_app(server.responder, server.access, handlers=parts.handlers))
             site = web.TCPSite(runner, listen.address, listen.port, ssl_context=listen.tls, backlog=1024)
             await site.start()
             server.port = runner.addresses[0][1]
@@ -118,8 +121,9 @@ def load_messages() -> None:
 
 
 def _compose(parts: Parts) -> Server:
-    sessions = Sessions(parts.db, parts.localhost)
-    tasks = Tasks(parts.db, parts.localhost, Encoder(xmlrpc.XML, parts.db).encode)
+    sessions = Sessions(parts.db, parts.localhost, still_there=_still_there(parts))
+    result_text = Encoder(xmlrpc.XML, parts.db).encode
+    tasks = Tasks(parts.db, parts.localhost, result_text)
     events = Events(parts.db)
     sessions.on_end(events.session_ended)
     services = {
@@ -131,7 +135,13 @@ def _compose(parts: Parts) -> Server:
         "passwords": parts.passwords,
     }
     dispatcher = Dispatcher(parts.db, parts.hosts, parts.localhost, sessions, tasks, services, parts.standing)
-    return Server(sessions, tasks, events, dispatcher, Responder(parts.db, dispatcher))
+    access = HttpAccess(parts.db, sessions, tasks, parts.authenticator, result_text)
+    return Server(sessions, tasks, events, dispatcher, Responder(parts.db, dispatcher), access)
+
+
+def _still_there(parts: Parts) -> StillThere:
+    directory = cast("Directory | None", parts.services.get("directory"))
+    return lambda identity: not identity.sid or directory is None or directory.find_name(identity.sid) is not None
 
 
 async def _run(stack: AsyncExitStack, app: web.Application) -> web.AppRunner:
@@ -145,7 +155,8 @@ async def _run(stack: AsyncExitStack, app: web.Application) -> web.AppRunner:
 async def _listen_locally(stack: AsyncExitStack, server: Server, parts: Parts, path: Path) -> None:
     """Only root may open the socket, from its first moment on: it is made in a directory of root's own."""
     _make_room_for_socket(path)
-    runner = await _run(stack, make_app(server.responder, is_local_root=True, handlers=parts.handlers))
+    access = replace(server.access, is_local_root=True)
+    runner = await _run(stack, make_app(server.responder, access, handlers=parts.handlers))
     before = os.umask(0o177)
     try:
         await web.UnixSite(runner, str(path)).start()
