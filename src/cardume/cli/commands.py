@@ -12,6 +12,8 @@ THEMES = (
     "commands_storage",
     "commands_network",
     "commands_host",
+    "commands_host_care",
+    "commands_objects",
     "commands_pool",
 )
 

@@ -1,5 +1,6 @@
 """Commands about storage, networks, hosts and what the pool keeps."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,3 +177,47 @@ def test_waiting_for_an_event_ends_when_the_fields_have_the_values(shell: Shell)
     assert shell.xe("event-wait", "class=vm", "uuid=uuid-of-vm-1", "power-state=/=running").code == 0
     assert [call[2] for call in shell.pool.calls] == ["", "1", "11"]
     assert "Unknown field 'colour'" in shell.xe("event-wait", "class=vm", "colour=red").err
+
+
+def test_a_plugin_is_called_with_its_arguments(shell: Shell) -> None:
+    shell.pool.answers["host.call_plugin"] = lambda *_: '{"a": 1}'
+    outcome = shell.xe("host-call-plugin", "host-uuid=uuid-of-host", "plugin=p.py", "fn=f", "args:k=v", "args:l=w=x")
+    assert outcome.out == '{"a": 1}\n', outcome.err
+    assert shell.pool.done() == [("host.call_plugin", "OpaqueRef:host", "p.py", "f", {"k": "v", "l": "w=x"})]
+
+
+def test_a_certificate_is_installed_from_files(shell: Shell, tmp_path: Path) -> None:
+    for name in ("certificate", "key"):
+        (tmp_path / name).write_text(f"{name}\n")
+    shell.pool.answers["host.install_server_certificate"] = lambda *_: ""
+    files = [f"certificate={tmp_path}/certificate", f"private-key={tmp_path}/key"]
+    outcome = shell.xe("host-server-certificate-install", *files)
+    assert outcome.err == ""
+    assert shell.pool.done() == [("host.install_server_certificate", "OpaqueRef:host", "certificate\n", "key\n", "")]
+
+    outcome = shell.xe("host-server-certificate-install", "certificate=/nowhere/c", files[1])
+    assert "The file /nowhere/c cannot be read" in outcome.err
+
+
+def test_an_appliance_is_made_started_and_shut_down(shell: Shell) -> None:
+    for message in ("start", "clean_shutdown", "hard_shutdown"):
+        shell.pool.answers[f"VM_appliance.{message}"] = lambda *_: ""
+    shell.pool.add("VM_appliance", "shop")
+    assert shell.xe("appliance-create", "name-label=other").out == "uuid-of-new-VM_appliance-1\n"
+    shell.xe("appliance-start", "uuid=uuid-of-shop")
+    shell.xe("appliance-shutdown", "uuid=uuid-of-shop")
+    shell.xe("appliance-shutdown", "uuid=uuid-of-shop", "--force")
+    assert shell.pool.done()[1:] == [
+        ("VM_appliance.start", "OpaqueRef:shop", False),
+        ("VM_appliance.clean_shutdown", "OpaqueRef:shop"),
+        ("VM_appliance.hard_shutdown", "OpaqueRef:shop"),
+    ]
+
+
+def test_a_blob_is_made_with_one_object(shell: Shell) -> None:
+    shell.pool.add("blob", "icon")
+    shell.pool.answers["host.create_new_blob"] = lambda *_: "OpaqueRef:icon"
+    outcome = shell.xe("blob-create", "name=icon", "host-uuid=uuid-of-host", "mime-type=image/png", "public=true")
+    assert outcome.out == "uuid-of-icon\n", outcome.err
+    assert shell.pool.done() == [("host.create_new_blob", "OpaqueRef:host", "icon", "image/png", True)]
+    assert "Need one of" in shell.xe("blob-create", "name=icon").err
