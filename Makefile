@@ -43,6 +43,7 @@ bench: venv ## The benchmarks, as one table
 
 docs: venv ## Write the generated pages of docs/reference anew
 	$(BIN)/python -m cardume.cli.reference > docs/reference/xe.md
+	$(BIN)/python -m cardume.api.coverage docs/reference/client-messages.tsv > docs/reference/coverage.md
 
 sim sim-long compat:
 	@echo "make $@: not yet; docs/scope.md says which part brings it" >&2; exit 2

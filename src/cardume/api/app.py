@@ -7,7 +7,8 @@ from aiohttp import hdrs, web
 
 from cardume.api.dispatch import Peer
 from cardume.api.http_access import ACCESS, Handler, HttpAccess, Transfer, TransferFailure, guarded
-from cardume.api.respond import Answer, Responder
+from cardume.api.late_answers import answer_late
+from cardume.api.respond import Answer, Later, Responder
 from cardume.api.rpc import Malformed
 from cardume.datamodel import errors
 from cardume.datamodel.http_handlers import HTTP_HANDLERS
@@ -77,12 +78,15 @@ class _Rpc:
         return await self._answer(request, self._responder.answer_json)
 
     async def _answer(
-        self, request: web.Request, answer: Callable[[bytes, Peer], Awaitable[Answer]]
+        self, request: web.Request, ask: Callable[[bytes, Peer], Awaitable[Answer | Later]]
     ) -> web.StreamResponse:
-        body = await request.read()
         peer = Peer(request.remote or "", self._is_local_root)
         try:
-            return await _send(request, await answer(body, peer))
+            answer = await ask(await request.read(), peer)
+            if isinstance(answer, Later):
+                late = await answer_late(request, answer, _CORS)
+                return await _send(request, late) if isinstance(late, Answer) else late
+            return await _send(request, answer)
         except Malformed as fault:
             log.info("malformed_request", path=request.path[:80], address=peer.address, reason=str(fault)[:200])
             return _html(500, "The body of this request is not understood.")
@@ -91,14 +95,15 @@ class _Rpc:
 async def _send(request: web.Request, answer: Answer) -> web.StreamResponse:
     """One write for the usual answer; a long one in pieces, so that others get their turn in between."""
     headers = {**_CORS, hdrs.CONTENT_TYPE: answer.content_type}
-    if len(answer.body) <= PIECE_BYTES:
+    if answer.size <= PIECE_BYTES:
         return web.Response(body=answer.body, headers=headers)
     response = web.StreamResponse(headers=headers)
-    response.content_length = len(answer.body)
+    response.content_length = answer.size
     await response.prepare(request)
-    view = memoryview(answer.body)
-    for start in range(0, len(view), PIECE_BYTES):
-        await response.write(view[start : start + PIECE_BYTES])
+    for piece in answer.pieces:
+        view = memoryview(piece)
+        for start in range(0, len(view), PIECE_BYTES):
+            await response.write(view[start : start + PIECE_BYTES])
     await response.write_eof()
     return response
 

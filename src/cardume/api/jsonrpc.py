@@ -82,11 +82,17 @@ JSON = Notation(
 )
 
 
+def around_value(asked: JsonRequest) -> tuple[str, str]:
+    """What stands before and after an encoded value in the response that carries it."""
+    if asked.is_v2:
+        return f'{{"jsonrpc":"2.0","id":{json.dumps(asked.id)},"result":', "}"
+    return '{"result":', f',"error":null,"id":{json.dumps(asked.id)}}}'
+
+
 def success(asked: JsonRequest, value: str) -> str:
     """The response that carries an encoded value."""
-    if asked.is_v2:
-        return f'{{"jsonrpc":"2.0","id":{json.dumps(asked.id)},"result":{value}}}'
-    return f'{{"result":{value},"error":null,"id":{json.dumps(asked.id)}}}'
+    before, after = around_value(asked)
+    return f"{before}{value}{after}"
 
 
 def failure(asked: JsonRequest, description: Sequence[str]) -> str:

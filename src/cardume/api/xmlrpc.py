@@ -226,12 +226,16 @@ _HEAD = "<?xml version='1.0'?><methodResponse><params><param>"
 _TAIL = "</param></params></methodResponse>"
 
 
+BEFORE_VALUE = (
+    f"{_HEAD}<value><struct><member><name>Status</name><value>Success</value></member><member><name>Value</name>"
+)
+AFTER_VALUE = f"</member></struct></value>{_TAIL}"
+"""What stands around an encoded value in the response that carries it."""
+
+
 def success(value: str) -> str:
     """The response that carries an encoded value."""
-    return (
-        f"{_HEAD}<value><struct><member><name>Status</name><value>Success</value></member>"
-        f"<member><name>Value</name>{value}</member></struct></value>{_TAIL}"
-    )
+    return f"{BEFORE_VALUE}{value}{AFTER_VALUE}"
 
 
 def failure(description: Sequence[str]) -> str:

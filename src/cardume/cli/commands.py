@@ -4,8 +4,10 @@ import importlib
 from collections.abc import Iterator
 
 from cardume.cli.command import Command, Commands
+from cardume.cli.direct import Direct
 
 THEMES = (
+    "commands_local",
     "commands_power",
     "commands_vm",
     "commands_vm_disks",
@@ -15,7 +17,12 @@ THEMES = (
     "commands_host_care",
     "commands_objects",
     "commands_pool",
+    "commands_snapshots",
+    "commands_migration",
+    "commands_transfer",
 )
+TABLES = ("direct_networks", "direct_hosts", "direct_pool", "direct_vms", "direct_devices")
+"""Modules of commands that send one message each."""
 
 
 def _written() -> Iterator[Command]:
@@ -24,11 +31,18 @@ def _written() -> Iterator[Command]:
         yield from themed
 
 
+def _direct() -> Iterator[Direct]:
+    for table in TABLES:
+        rows: tuple[Direct, ...] = importlib.import_module(f"cardume.cli.{table}").ROWS
+        yield from rows
+
+
 def all_commands() -> dict[str, Command]:
     """Every command, sorted by name."""
     from cardume.cli.generic import generic_commands
 
-    named = {command.name: command for command in (*generic_commands(), *_written())}
+    every = (*generic_commands(), *(row.command() for row in _direct()), *_written())
+    named = {command.name: command for command in every}
     return dict(sorted(named.items()))
 
 
@@ -37,4 +51,5 @@ def find_command(name: str) -> Command | None:
     from cardume.cli.generic import find_generic
 
     # The generated ones first: looking for them costs little, and lists are what scripts ask for most.
-    return find_generic(name) or next((command for command in _written() if command.name == name), None)
+    found = find_generic(name) or next((command for command in _written() if command.name == name), None)
+    return found or next((row.command() for row in _direct() if row.name == name), None)

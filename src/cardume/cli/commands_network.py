@@ -29,6 +29,14 @@ def network_destroy(call: Call) -> None:
     call.server.call("network.destroy", call.by_uuid("network"))
 
 
+@commands.add("vlan-create", "pif-uuid", "vlan", "network-uuid")
+def vlan_create(call: Call) -> None:
+    """Make a VLAN on an interface, joined to a network; the uuid of its interface is printed."""
+    pif, network = call.by_uuid("PIF", "pif-uuid"), call.by_uuid("network", "network-uuid")
+    vlan = call.get("VLAN.create", pif, call.params.integer("vlan"), network)
+    call.print_uuid("PIF", call.get("VLAN.get_untagged_PIF", vlan))
+
+
 @commands.add("vif-create", "device", "network-uuid", "vm-uuid", optional=("mac", "mtu"))
 def vif_create(call: Call) -> None:
     """Make a network card for a VM; without mac the pool chooses its address, with mac=random this program does."""

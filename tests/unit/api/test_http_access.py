@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from tests.unit.api.served_api import Api, served
-from tests.unit.datamodel.test_schema import facts
+from tests.unit.datamodel.facts import facts
 
 from cardume.api.app import NOT_YET
 from cardume.api.http_access import Transfer, TransferFailure, guarded, route

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.unit.api.served_api import Api, Refused, served
-from tests.unit.datamodel.test_schema import facts
+from tests.unit.datamodel.facts import facts
 
 from cardume.api.dispatch import EMERGENCY_CALLS, Peer
 from cardume.api.events import Events

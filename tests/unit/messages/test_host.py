@@ -2,6 +2,7 @@
 
 import pytest
 
+from cardume.datamodel.refs import Ref
 from cardume.messages.host_power import enable_after_boot
 
 from .fake_host import Client, FakeHost
@@ -46,16 +47,16 @@ async def test_a_host_is_in_use_again_after_its_restart_unless_it_was_to_stay_ou
     api: Client, host: FakeHost, member: str
 ) -> None:
     await api("host.disable", member)
-    await enable_after_boot(host.db, member)
+    await enable_after_boot(host.db, Ref(member))
     assert await api("host.get_enabled", member) is True
 
     await api("host.disable", member, False)
-    await enable_after_boot(host.db, member)
+    await enable_after_boot(host.db, Ref(member))
     assert await api("host.get_enabled", member) is False
 
     await api("host.enable", member)
     await api("host.disable", member)
-    await enable_after_boot(host.db, member)
+    await enable_after_boot(host.db, Ref(member))
     assert await api("host.get_enabled", member) is True
 
 

@@ -91,3 +91,11 @@ XENAPI_PLUGIN_FAILURE = code(
 XAPI_HOOK_FAILED = code(
     "XAPI_HOOK_FAILED", ("hook_name", "reason", "stdout", "exit_code"), "A hook script failed; its output says why."
 )
+
+# XenServer documents no parameters of this.
+EXTENSION_PROTOCOL_FAILURE = code(
+    "EXTENSION_PROTOCOL_FAILURE",
+    (),
+    "A program that extends the API answered in a way that cannot be read.",
+    variadic=True,
+)

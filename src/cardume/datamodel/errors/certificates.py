@@ -65,3 +65,27 @@ TRUSTED_CERTIFICATE_NOT_VALID_YET = code(
     ("now", "not_before"),
     "The certificate is not valid yet; check the host's clock.",
 )
+
+# XenServer documents no parameters of these.
+CA_CERTIFICATE_EXPIRED = code("CA_CERTIFICATE_EXPIRED", (), "The authority's certificate has expired.", variadic=True)
+CA_CERTIFICATE_INVALID = code(
+    "CA_CERTIFICATE_INVALID", (), "The authority's certificate cannot be read; give it as PEM.", variadic=True
+)
+CA_CERTIFICATE_NOT_VALID_YET = code(
+    "CA_CERTIFICATE_NOT_VALID_YET",
+    (),
+    "The authority's certificate is not valid yet; check the clock of the host.",
+    variadic=True,
+)
+CERT_REFRESH_IN_PROGRESS = code(
+    "CERT_REFRESH_IN_PROGRESS", (), "Certificates are being made anew; try again when that is done.", variadic=True
+)
+TLS_VERIFICATION_ENABLE_IN_PROGRESS = code(
+    "TLS_VERIFICATION_ENABLE_IN_PROGRESS",
+    (),
+    "Checking of certificates is being turned on; try again when that is done.",
+    variadic=True,
+)
+ILLEGAL_IN_FIPS_MODE = code(
+    "ILLEGAL_IN_FIPS_MODE", (), "The host is bound to certified cryptography, which this is not.", variadic=True
+)

@@ -35,3 +35,8 @@ NO_CLUSTER_HOSTS_REACHABLE = code(
 NO_COMPATIBLE_CLUSTER_HOST = code(
     "NO_COMPATIBLE_CLUSTER_HOST", ("host",), "The host's membership is missing, disabled or of another cluster stack."
 )
+
+# XenServer documents no parameters of this.
+CLUSTER_HAS_NO_CERTIFICATE = code(
+    "CLUSTER_HAS_NO_CERTIFICATE", (), "The cluster's hosts have no certificate to know each other by.", variadic=True
+)

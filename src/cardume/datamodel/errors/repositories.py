@@ -78,3 +78,11 @@ UPDATE_SYNCING_REMOTE_POOL_COORDINATOR_SERVICE_FAILED = code(
     (),
     "The pool that updates are copied from did not serve them; see its log.",
 )
+
+# XenServer documents no parameters of these.
+CREATEREPO_FAILED = code(
+    "CREATEREPO_FAILED", (), "The index of a repository of updates could not be made.", variadic=True
+)
+GET_UPDATES_IN_PROGRESS = code(
+    "GET_UPDATES_IN_PROGRESS", (), "Updates are being looked up; try again when that is done.", variadic=True
+)

@@ -132,3 +132,14 @@ SR_UNHEALTHY = code(
     "The SR's state does not allow this; the last parameter says what mends it.",
 )
 VDI_IS_ENCRYPTED = code("VDI_IS_ENCRYPTED", ("vdi",), "The disk is encrypted, which does not allow this.")
+
+# XenServer documents no parameters of these.
+HOSTS_FAILED_TO_ENABLE_CACHING = code(
+    "HOSTS_FAILED_TO_ENABLE_CACHING",
+    (),
+    "Some hosts could not begin to cache disks; their logs say why.",
+    variadic=True,
+)
+HOSTS_FAILED_TO_DISABLE_CACHING = code(
+    "HOSTS_FAILED_TO_DISABLE_CACHING", (), "Some hosts could not stop caching disks; their logs say why.", variadic=True
+)

@@ -213,3 +213,11 @@ XEN_VSS_REQ_ERROR_START_SNAPSHOT_SET_FAILED = code(
     ("vm", "error_code"),
     "Windows could not begin a set of volumes to snapshot.",
 )
+
+# XenServer documents no parameters of this.
+SUSPEND_VDI_REPLACEMENT_IS_NOT_IDENTICAL = code(
+    "SUSPEND_VDI_REPLACEMENT_IS_NOT_IDENTICAL",
+    (),
+    "The disk given is no copy of the one that holds the VM's memory.",
+    variadic=True,
+)
