@@ -405,25 +405,4 @@ VIEWS: tuple[View, ...] = (
         derived={"host-uuid": Derived("host")},
         plural="CPUs of hosts",
     ),
-    View(
-        "appliance",
-        "VM_appliance",
-        "uuid name-label name-description VMs allowed-operations current-operations",
-        one=frozenset({"allowed-operations", "current-operations"}),
-    ),
-    View(
-        "blob",
-        "blob",
-        "uuid name-label name-description size public last-updated mime-type",
-        ("uuid", "name-label", "size", "mime-type"),
-    ),
-    View(
-        "certificate",
-        "Certificate",
-        """
-        uuid type name host not-before not-after fingerprint fingerprint-sha256 fingerprint-sha1 purpose
-        """,
-        ("uuid", "type", "name", "host", "not-before", "not-after", "fingerprint-sha256"),
-        deprecated=frozenset({"fingerprint"}),
-    ),
 )

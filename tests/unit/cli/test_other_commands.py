@@ -199,21 +199,6 @@ def test_a_certificate_is_installed_from_files(shell: Shell, tmp_path: Path) -> 
     assert "The file /nowhere/c cannot be read" in outcome.err
 
 
-def test_an_appliance_is_made_started_and_shut_down(shell: Shell) -> None:
-    for message in ("start", "clean_shutdown", "hard_shutdown"):
-        shell.pool.answers[f"VM_appliance.{message}"] = lambda *_: ""
-    shell.pool.add("VM_appliance", "shop")
-    assert shell.xe("appliance-create", "name-label=other").out == "uuid-of-new-VM_appliance-1\n"
-    shell.xe("appliance-start", "uuid=uuid-of-shop")
-    shell.xe("appliance-shutdown", "uuid=uuid-of-shop")
-    shell.xe("appliance-shutdown", "uuid=uuid-of-shop", "--force")
-    assert shell.pool.done()[1:] == [
-        ("VM_appliance.start", "OpaqueRef:shop", False),
-        ("VM_appliance.clean_shutdown", "OpaqueRef:shop"),
-        ("VM_appliance.hard_shutdown", "OpaqueRef:shop"),
-    ]
-
-
 def test_a_blob_is_made_with_one_object(shell: Shell) -> None:
     shell.pool.add("blob", "icon")
     shell.pool.answers["host.create_new_blob"] = lambda *_: "OpaqueRef:icon"
