@@ -1,5 +1,7 @@
 """Commands about the disks and CDs of VMs."""
 
+from collections.abc import Callable
+
 from cardume.cli.command import Call, Commands
 from cardume.cli.commands_vm import OWNER, default_sr
 from cardume.cli.directory import Record
@@ -15,12 +17,13 @@ commands = Commands()
 
 _EMPTY = "<EMPTY>"
 _CREATED = "Created by xe"
+DISK_DEFAULTS = ("uuid", "vm-name-label", "userdevice")
 
 
 @commands.add("vm-disk-list", optional=("vbd-params", "vdi-params"), selects="vm", common=True)
 def vm_disk_list(call: Call) -> None:
     """List the disks of VMs: the drive, then what is in it."""
-    _list_drives(call, "Disk", ("uuid", "vm-name-label", "userdevice"))
+    _list_drives(call, "Disk", DISK_DEFAULTS)
 
 
 @commands.add("vm-cd-list", optional=("vbd-params", "vdi-params"), selects="vm", common=True)
@@ -30,6 +33,11 @@ def vm_cd_list(call: Call) -> None:
 
 
 def _list_drives(call: Call, type_: str, defaults: tuple[str, ...]) -> None:
+    each(call, "vm", list_drives_of(call, type_, defaults), "vbd-params", "vdi-params")
+
+
+def list_drives_of(call: Call, type_: str, defaults: tuple[str, ...]) -> Callable[[Subject], None]:
+    """What lists the drives of a VM, with the fields that the parameters choose."""
     vbd_fields = chosen_fields(call, views()["vbd"], "vbd-params", defaults)
     vdi_fields = chosen_fields(
         call, views()["vdi"], "vdi-params", ("uuid", "name-label", "virtual-size", "sr-name-label")
@@ -44,7 +52,7 @@ def _list_drives(call: Call, type_: str, defaults: tuple[str, ...]) -> None:
                 call.printer.remark(f"{type_} {number} VDI:")
                 print_objects(call, [Subject(vbd["VDI"], vdi, call.directory, call.server)], vdi_fields)
 
-    each(call, "vm", drives, "vbd-params", "vdi-params")
+    return drives
 
 
 def _drives(call: Call, vm: Subject, *types: str) -> list[tuple[str, Record]]:
