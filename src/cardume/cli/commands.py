@@ -11,6 +11,7 @@ THEMES = (
     "commands_power",
     "commands_vm",
     "commands_vm_disks",
+    "commands_snapshots",
     "commands_storage",
     "commands_network",
     "commands_host",
