@@ -94,5 +94,5 @@ def test_no_command_is_a_request_for_help() -> None:
 def test_how_a_certificate_is_checked_is_a_setting(
     arguments: tuple[str, ...], environment: dict[str, str], trust: Trust
 ) -> None:
-    invocation = read("vm-list", *arguments, **environment)
+    invocation = read_invocation(("vm-list", *arguments), environment, Path("/nowhere"))
     assert (invocation.settings.trust, invocation.params) == (trust, ())
