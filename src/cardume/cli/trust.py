@@ -60,7 +60,7 @@ def forget(path: Path, name: str) -> bool:
 def _read(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text().splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise Plain(f"The list of known servers {path} cannot be read: {error.strerror}.") from None
