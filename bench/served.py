@@ -25,6 +25,7 @@ from cardume.hostops.guests.memory_guests import MemoryGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.machine.memory_machine import MemoryMachine
 from cardume.hostops.network.memory_bridges import MemoryBridges
+from cardume.hostops.network.memory_network import MemoryNetwork
 from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryShelf
 from cardume.messages.session import Identity
 from cardume.messages.templates import blank_vm
@@ -77,7 +78,7 @@ async def _served(vms: int) -> AsyncIterator[tuple[Objects, int]]:
         async with db.transaction() as txn:
             for number in range(begin, min(begin + 500, vms)):
                 txn.create(_vm(number))
-    hands = Hands(MemoryGuests(), {}, MemoryCopier(MemoryShelf()), MemoryBridges(), MemoryMachine())
+    hands = Hands(MemoryGuests(), {}, MemoryCopier(MemoryShelf()), MemoryBridges(), MemoryNetwork(()), MemoryMachine())
     with tempfile.TemporaryDirectory() as folder:
         files = HostFiles(Path(folder) / "host.pem", Path(folder) / "host.key")
         ensure_certificate(files, names=["localhost"], addresses=["127.0.0.1"])

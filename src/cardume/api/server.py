@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
@@ -29,10 +29,11 @@ from cardume.api.encode import Encoder
 from cardume.api.events import Events
 from cardume.api.http_access import Handler, HttpAccess
 from cardume.api.respond import Responder
-from cardume.api.sessions import Sessions
+from cardume.api.sessions import Sessions, StillThere
 from cardume.api.tasks import Tasks
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import Ref
+from cardume.messages.auth import Directory
 from cardume.messages.call import Hosts
 from cardume.messages.registry import check_implementations
 from cardume.messages.role import ensure_roles
@@ -120,7 +121,7 @@ def load_messages() -> None:
 
 
 def _compose(parts: Parts) -> Server:
-    sessions = Sessions(parts.db, parts.localhost)
+    sessions = Sessions(parts.db, parts.localhost, still_there=_still_there(parts))
     result_text = Encoder(xmlrpc.XML, parts.db).encode
     tasks = Tasks(parts.db, parts.localhost, result_text)
     events = Events(parts.db)
@@ -136,6 +137,11 @@ def _compose(parts: Parts) -> Server:
     dispatcher = Dispatcher(parts.db, parts.hosts, parts.localhost, sessions, tasks, services, parts.standing)
     access = HttpAccess(parts.db, sessions, tasks, parts.authenticator, result_text)
     return Server(sessions, tasks, events, dispatcher, Responder(parts.db, dispatcher), access)
+
+
+def _still_there(parts: Parts) -> StillThere:
+    directory = cast("Directory | None", parts.services.get("directory"))
+    return lambda identity: not identity.sid or directory is None or directory.find_name(identity.sid) is not None
 
 
 async def _run(stack: AsyncExitStack, app: web.Application) -> web.AppRunner:

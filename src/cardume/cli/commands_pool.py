@@ -102,8 +102,9 @@ def secret_destroy(call: Call) -> None:
 def subject_add(call: Call) -> None:
     """Give a user or group of the directory access to the pool; roles are added after that."""
     name = call.params.get("subject-name")
-    identifier = call.params.get("subject-identifier", name)
-    subject = fresh("subject", subject_identifier=identifier, other_config={"subject-name": name})
+    identifier = call.params.get("subject-identifier", "") or call.server.call("auth.get_subject_identifier", name)
+    told = call.server.call("auth.get_subject_information_from_identifier", identifier)
+    subject = fresh("subject", subject_identifier=identifier, other_config=told)
     call.print_uuid("subject", call.get("subject.create", subject))
 
 

@@ -55,7 +55,7 @@ VIEWS: tuple[View, ...] = (
         "VGPU",
         """
         uuid vm-uuid vm-name-label device gpu-group-uuid gpu-group-name-label currently-attached other-config type-uuid
-        type-model-name resident-on compatibility-metadata extra-args pci
+        type-model-name resident-on compatibility-metadata extra-args PCI
         """,
         ("uuid", "vm-uuid", "gpu-group-uuid"),
         derived={

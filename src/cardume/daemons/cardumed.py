@@ -34,6 +34,7 @@ from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import HostFacts, read_host_facts
 from cardume.hostops.machine.linux_machine import LinuxMachine
 from cardume.hostops.network.linux_bridges import LinuxBridges
+from cardume.hostops.network.linux_network import LinuxNetwork
 from cardume.hostops.storage.copy import QemuCopier
 from cardume.hostops.storage.driver import StorageDriver
 from cardume.hostops.storage.ext import ExtDriver
@@ -41,6 +42,7 @@ from cardume.hostops.storage.iso import IsoDriver
 from cardume.messages.call import Call, Caller, TaskHandle
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
+from cardume.messages.subject import grant
 from cardume.messages.vm_power import start
 from cardume.pooldb.db import Database
 from cardume.pooldb.objects import Objects
@@ -74,24 +76,33 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
         found = await acceleration()
         guests = await stack.enter_async_context(LibvirtGuests(found.accelerator))
         storage: dict[str, StorageDriver] = {driver.type: driver for driver in (ExtDriver(), IsoDriver())}
-        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(), LinuxMachine())
+        network = LinuxNetwork(config.state)
+        await network.recover()
+        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(), network, LinuxMachine())
         facts = await read_host_facts()
-        this = ThisHost(config.host_uuid, config.name_label, config.management_bridge, time.time())
+        this = ThisHost(
+            config.host_uuid,
+            config.name_label,
+            config.management_bridge,
+            time.time(),
+            await network.configured(),
+        )
         host = await record_host(db, this, facts, storage, found.accelerator)
         hosts = OneHost(host, hands)
         upkeep = Upkeep(db, hands, host)
         awake = config.run / "awake"  # in memory: it is gone when the host has booted
         await upkeep.recover(after_boot=not awake.exists())
         awake.touch()
-        accounts = PasswordAuthenticator(AccountFile(config.passwords))
+        accounts = AccountFile(config.passwords)
+        authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
         blobs = BlobFiles(config.blobs)
         parts = Parts(
             db=db,
             hosts=hosts,
             localhost=host,
-            authenticator=accounts,
-            passwords=accounts,
-            services={"blobs": blobs},
+            authenticator=authenticator,
+            passwords=authenticator,
+            services={"blobs": blobs, "directory": accounts},
             handlers=blob_handlers(db, blobs),
         )
         tls = server_context(config.tls_files)

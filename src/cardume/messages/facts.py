@@ -77,7 +77,7 @@ def holds(db: Reader, ref: Ref[VBD]) -> bool:
     """True when a drive has its disk open, or its VM's saved memory counts on the disk staying as it is."""
     vbd = db.get(ref)
     vm = db.find(vbd.VM)
-    is_suspended = vm is not None and vm.power_state is VMPowerState.SUSPENDED
+    is_suspended = vm is not None and vm.power_state is VMPowerState.SUSPENDED and not vm.is_a_snapshot
     return not vbd.empty and (vbd.currently_attached or is_suspended)
 
 

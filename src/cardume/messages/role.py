@@ -26,6 +26,7 @@ _KNOWN: Mapping[Role, tuple[str, str]] = {
     Role.VM_OPERATOR: ("fb8d4ff9-310c-a959-0613-54101535d3d5", "May start, stop and use VMs"),
     Role.READ_ONLY: ("7233b8e3-eacb-d7da-2c95-f2e581cdbf4e", "May look at everything and change nothing"),
 }
+_BY_REF: Mapping[Ref[Any], Role] = {Ref(PREFIX + identifier): role for role, (identifier, _) in _KNOWN.items()}
 _NAMESPACE = uuid.UUID("0165f154-ba3e-034e-6b27-5d271af109ba")
 
 _OF_ANY_TASK = ("cancel", "destroy", *(f"set_{field}" for field in ("status", "progress", "result", "error_info")))
@@ -40,7 +41,7 @@ def role_ref(role: Role) -> Ref[RoleRecord]:
 
 def role_of(ref: Ref[Any]) -> Role | None:
     """Which of the six roles a reference names."""
-    return next((role for role in _KNOWN if role_ref(role) == ref), None)
+    return _BY_REF.get(ref)
 
 
 def permission_of(message: Message, key: str | None = None) -> str:

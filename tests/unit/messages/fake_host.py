@@ -24,6 +24,7 @@ from cardume.hostops.host_facts import HostFacts
 from cardume.hostops.host_parsers import CPU, NIC, Distro, IPv4, Memory
 from cardume.hostops.machine.memory_machine import MemoryMachine
 from cardume.hostops.network.memory_bridges import MemoryBridges
+from cardume.hostops.network.memory_network import MemoryNetwork
 from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver, MemoryShelf
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
@@ -70,7 +71,9 @@ class FakeHost:
     disks: MemoryDriver
     isos: MemoryDriver
     bridges: MemoryBridges
+    network: MemoryNetwork
     machine: MemoryMachine
+    hands: Hands
     store: MemoryStore
     db: Objects
     port: int
@@ -104,11 +107,11 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
     store = MemoryStore()
     shelf = MemoryShelf(folder=str(tmp_path))
     disks, isos = MemoryDriver(shelf, type="ext"), MemoryDriver(shelf, type="iso")
-    guests, bridges, machine = MemoryGuests(), MemoryBridges(), MemoryMachine()
+    guests, bridges, network, machine = MemoryGuests(), MemoryBridges(), MemoryNetwork(FACTS.nics), MemoryMachine()
     db = await Objects.open(store)
     db.derive_with(derive_allowed_operations)
-    hands = Hands(guests, {"ext": disks, "iso": isos}, MemoryCopier(shelf), bridges, machine)
-    this = ThisHost("11111111-1111-4111-8111-111111111111", "d1-g1", "xenbr0", time.time())
+    hands = Hands(guests, {"ext": disks, "iso": isos}, MemoryCopier(shelf), bridges, network, machine)
+    this = ThisHost("11111111-1111-4111-8111-111111111111", "d1-g1", "xenbr0", time.time(), await network.configured())
     ref = await record_host(db, this, FACTS, hands.storage, "tcg")
     files = HostFiles(tmp_path / "host.pem", tmp_path / "host.key")
     ensure_certificate(files, names=["localhost"], addresses=["127.0.0.1"])
@@ -130,7 +133,7 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
         raise AssertionError(f"{vm} was to be started again")
 
     async with serve(parts, listen) as server, upkeep.running(start_vm):
-        yield FakeHost(guests, disks, isos, bridges, machine, store, db, server.port)
+        yield FakeHost(guests, disks, isos, bridges, network, machine, hands, store, db, server.port)
     await db.close()
 
 

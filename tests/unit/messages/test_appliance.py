@@ -2,6 +2,8 @@
 
 import pytest
 
+from cardume.datamodel.refs import Ref
+
 from .fake_host import Client, FakeHost, eventually
 
 
@@ -49,14 +51,14 @@ async def test_a_start_waits_between_turns_and_can_be_cancelled(
 ) -> None:
     await api("VM.set_start_delay", vm, "600")
     task = await api("Async.VM_appliance.start", appliance, False)
-    await eventually(lambda: host.db.get(vm).power_state == "Running")
+    await eventually(lambda: host.db.get(Ref(vm)).power_state == "Running")
 
     assert await api("VM_appliance.get_current_operations", appliance) == {task: "start"}
     assert (await api.refused("VM_appliance.destroy", appliance))[0] == "OTHER_OPERATION_IN_PROGRESS"
-    await eventually(lambda: host.db.get(task).progress == 0.5)
+    await eventually(lambda: host.db.get(Ref(task)).progress == 0.5)
     await api("task.cancel", task)
 
-    await eventually(lambda: host.db.get(task).status == "cancelled")
+    await eventually(lambda: host.db.get(Ref(task)).status == "cancelled")
     assert [await api("VM.get_power_state", each) for each in (vm, other)] == ["Running", "Halted"]
     assert await api("VM_appliance.get_current_operations", appliance) == {}
 

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from cardume.datamodel.refs import Ref
 from cardume.hostops.blob_files import Draft
 
 from .fake_host import Client, FakeHost, eventually
@@ -58,7 +59,7 @@ async def test_bytes_are_written_and_read_over_http(
         assert (answer.status, await answer.read()) == (200, b"")
     assert await api("blob.get_size", blob) == "4"
 
-    async with http.get(url(host), params={"uuid": host.db.get(blob).uuid}, headers=root()) as answer:
+    async with http.get(url(host), params={"uuid": host.db.get(Ref(blob)).uuid}, headers=root()) as answer:
         assert (answer.status, answer.headers["Content-Type"], await answer.read()) == (200, "image/png", b"\x89PNG")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
@@ -112,8 +113,8 @@ async def test_a_put_that_is_cut_off_changes_nothing_and_fails_its_task(
     assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 200")
     writer.transport.abort()
 
-    await eventually(lambda: host.db.get(task).status in ("failure", "cancelled"))
-    assert host.db.get(blob).size == 0
+    await eventually(lambda: host.db.get(Ref(task)).status in ("failure", "cancelled"))
+    assert host.db.get(Ref(blob)).size == 0
     assert names(tmp_path / "blobs") == []
 
 
@@ -137,8 +138,8 @@ async def test_a_client_that_leaves_while_its_bytes_go_to_the_disk_has_written_a
     await eventually(reached.is_set)
     writer.transport.abort()
 
-    await eventually(lambda: host.db.get(task).status != "pending")
-    assert (host.db.get(task).status, host.db.get(blob).size) == ("success", 5)
+    await eventually(lambda: host.db.get(Ref(task)).status != "pending")
+    assert (host.db.get(Ref(task)).status, host.db.get(Ref(blob)).size) == ("success", 5)
 
 
 async def test_blobs_go_with_their_object_or_by_themselves(
