@@ -2,9 +2,12 @@
 
 import importlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from cardume.cli.command import Command, Commands
-from cardume.cli.direct import Direct
+
+if TYPE_CHECKING:
+    from cardume.cli.direct import Direct
 
 THEMES = (
     "commands_local",
@@ -29,7 +32,7 @@ def _written() -> Iterator[Command]:
         yield from themed
 
 
-def _direct() -> Iterator[Direct]:
+def _direct() -> "Iterator[Direct]":
     for table in TABLES:
         rows: tuple[Direct, ...] = importlib.import_module(f"cardume.cli.{table}").ROWS
         yield from rows
@@ -41,6 +44,14 @@ def all_commands() -> dict[str, Command]:
 
     every = (*generic_commands(), *(row.command() for row in _direct()), *_written())
     named = {command.name: command for command in every}
+    return dict(sorted(named.items()))
+
+
+def common_commands() -> dict[str, Command]:
+    """The commands that most people need, sorted by name; found faster than all of them."""
+    from cardume.cli.generic import list_commands
+
+    named = {command.name: command for command in (*list_commands(), *_written()) if command.common}
     return dict(sorted(named.items()))
 
 

@@ -4,7 +4,6 @@ A host signs its certificate itself or the pool does, so an authority that every
 first is believed, and everything after it must be the same: whoever steps in between later is noticed.
 """
 
-import hashlib
 import os
 import ssl
 import sys
@@ -34,7 +33,9 @@ def check_seen(connection: ssl.SSLSocket, name: str, trust: Trust) -> None:
         return
     certificate = connection.getpeercert(binary_form=True)
     assert certificate is not None, "a server of TLS shows one"
-    shown = hashlib.sha256(certificate).hexdigest()
+    from hashlib import sha256
+
+    shown = sha256(certificate).hexdigest()
     known = _read(trust.known_servers).get(name)
     if known is None:
         _remember(trust.known_servers, name, shown)
