@@ -56,6 +56,7 @@ def make_app(
     app.router.add_post("/jsonrpc", rpc.json)
     app.router.add_post("/{path:.*}", rpc.xml)
     app.router.add_options("/{path:.*}", _options)
+    app.router.add_get("/{path:.*}", _nothing_to_see)
     return app
 
 
@@ -126,6 +127,15 @@ async def _options(request: web.Request) -> web.Response:
 
 async def _page(_: web.Request) -> web.Response:
     return web.Response(text=_PAGE, content_type="text/html")
+
+
+async def _nothing_to_see(request: web.Request) -> web.Response:
+    """405 where there is something to post to, 404 elsewhere."""
+    if request.path.lstrip("/") in ("RPC2", "json", "jsonrpc"):
+        refusal = _html(405, "RPC is asked for with POST.")
+        refusal.headers[hdrs.ALLOW] = "OPTIONS, POST"
+        return refusal
+    return _html(404, "There is no such page.")
 
 
 async def _not_yet(request: web.Request, _: Transfer) -> web.StreamResponse:

@@ -17,6 +17,7 @@ THEMES = (
     "commands_storage",
     "commands_network",
     "commands_host",
+    "commands_blobs",
     "commands_pool",
     "commands_snapshots",
     "commands_migration",
@@ -40,11 +41,16 @@ def _direct() -> "Iterator[Direct]":
 
 def all_commands() -> dict[str, Command]:
     """Every command, sorted by name."""
+    return {command.name: command for command in sorted(every_command(), key=lambda command: command.name)}
+
+
+def every_command() -> Iterator[Command]:
+    """Every command: those generated of a class's fields, those of one message each, those written by hand."""
     from cardume.cli.generic import generic_commands
 
-    every = (*generic_commands(), *(row.command() for row in _direct()), *_written())
-    named = {command.name: command for command in every}
-    return dict(sorted(named.items()))
+    yield from generic_commands()
+    yield from (row.command() for row in _direct())
+    yield from _written()
 
 
 def common_commands() -> dict[str, Command]:

@@ -46,13 +46,6 @@ ROWS: tuple[Direct, ...] = (
         "Call a function of a plug-in on a host, and show what it answers.",
         long=True,
     ),
-    Direct("host-management-disable", "host.management_disable", "", "Take this host's API off the network."),
-    Direct(
-        "host-management-reconfigure",
-        "host.management_reconfigure",
-        "pif-uuid",
-        "Reach the API of a host through another of its interfaces.",
-    ),
     Direct(
         "host-emergency-management-reconfigure",
         "host.local_management_reconfigure",

@@ -21,12 +21,6 @@ ROWS: tuple[Direct, ...] = (
     Direct("pool-recover-slaves", "pool.recover_slaves", "", "Tell all hosts who the master is now."),
     Direct("pool-sync-database", "pool.sync_database", "", "Write the pool's database to every host."),
     Direct(
-        "pool-management-reconfigure",
-        "pool.management_reconfigure",
-        "network-uuid",
-        "Reach the API of every host through another network.",
-    ),
-    Direct(
         "pool-ha-enable",
         "pool.enable_ha",
         "heartbeat-sr-uuids? ha-config:",

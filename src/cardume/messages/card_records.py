@@ -74,9 +74,21 @@ def pif_addressing(pif: PIF, nic: NIC, configured: Mapping[str, Configured]) -> 
     return {
         "managed": True,
         "currently_attached": True,
+        "other_config": _route_said(pif, said.ipv4),
         **_ipv4_said(pif, nic, said.ipv4),
         **_ipv6_said(nic, said.ipv6),
     }
+
+
+def _route_said(pif: PIF, said: Addressing) -> Mapping[str, str]:
+    """other_config with `defaultroute` where the way to everywhere is not the management interface's."""
+    match said:
+        case Static(_, gateways, _) if gateways and not pif.management:
+            return {**pif.other_config, "defaultroute": "true"}
+        case Dhcp(_, has_default_route) if has_default_route != pif.management:
+            return {**pif.other_config, "defaultroute": "true" if has_default_route else "false"}
+        case _:
+            return pif.other_config
 
 
 def _ipv4_said(pif: PIF, nic: NIC, said: Addressing) -> dict[str, Any]:
