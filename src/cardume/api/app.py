@@ -210,6 +210,7 @@ class _Rpc:
             for start in range(0, len(view), PIECE_BYTES):
                 await response.write(view[start : start + PIECE_BYTES])
                 await connection.writable()
+                await asyncio.sleep(0)  # also when the network takes all at once, or the client is gone
             await response.write_eof()
             return response
         finally:
