@@ -117,7 +117,6 @@ def _through(door: Door) -> Middleware:
         connection = door.connection(request.protocol)
         connection.request_begins()
         try:
-            await connection.writable()  # answers that the client does not read must not pile up
             door.works(connection)
             if request.method == hdrs.METH_PUT and hdrs.TRANSFER_ENCODING in request.headers:
                 return _closing(411, "The length of what is sent must be said beforehand.")
@@ -209,7 +208,6 @@ class _Rpc:
             view = memoryview(answer.body)
             for start in range(0, len(view), PIECE_BYTES):
                 await response.write(view[start : start + PIECE_BYTES])
-                await connection.writable()
                 await asyncio.sleep(0)  # also when the network takes all at once, or the client is gone
             await response.write_eof()
             return response

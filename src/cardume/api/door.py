@@ -29,12 +29,10 @@ class Connection(asyncio.Protocol):
         self.http = http
         self._door = door
         self._limits = door.limits
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._opening: asyncio.Task[None] | None = None
         self._head_deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
         self._in_request = False
         self._is_dropped = False
 
@@ -49,15 +47,11 @@ class Connection(asyncio.Protocol):
         """The answer is made; the next request's headers get a deadline with their first byte."""
         self._in_request = False
 
-    async def writable(self) -> None:
-        """Return when the client has taken what was written before."""
-        await self._writable.wait()
-
     def abort(self) -> None:
         """End the connection at once, whatever it is at."""
         self._is_dropped = True
-        if self._transport is not None:
-            self._transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
         elif self._opening is not None:
             self._opening.cancel()
 
@@ -65,7 +59,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport), "connections are streams"
-        self._transport = transport
+        self.transport = transport
+        transport.set_write_buffer_limits(self._limits.write_buffer)  # asyncio's own for TLS is eight times that
         self._await_head()
         self.http.connection_made(transport)
 
@@ -78,17 +73,14 @@ class Connection(asyncio.Protocol):
         return self.http.eof_received()
 
     def pause_writing(self) -> None:
-        self._writable.clear()
         self._write_deadline = asyncio.get_running_loop().call_later(self._limits.write_s, self._give_up, "answer")
         self.http.pause_writing()
 
     def resume_writing(self) -> None:
-        self._writable.set()
         self._end_write_deadline()
         self.http.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._writable.set()
         self._end_head_deadline()
         self._end_write_deadline()
         self._door.left(self)
@@ -117,10 +109,6 @@ class Connection(asyncio.Protocol):
             self._door.left(self)
         finally:
             self._opening = None
-
-    @property
-    def is_opening(self) -> bool:
-        return self._opening is not None or self._transport is None
 
     def _await_head(self) -> None:
         self._head_deadline = asyncio.get_running_loop().call_later(self._limits.head_s, self._give_up, "request")
@@ -203,23 +191,23 @@ class Door:
         self, sock: socket.socket, http: Callable[[], asyncio.Protocol], tls: ssl.SSLContext | None = None
     ) -> AsyncIterator[None]:
         """Let connections in as long as the block lasts; those that are in stay. Closes the socket."""
-        with sock:
-            async with asyncio.TaskGroup() as group:
-                accepting = group.create_task(self._accept(sock, http, tls, group))
-                try:
-                    yield
-                finally:
-                    accepting.cancel()
-                    for connection in list(self._waiting):
-                        if connection.is_opening:
-                            connection.abort()
+        opening: set[asyncio.Task[None]] = set()
+        accepting = asyncio.create_task(self._accept(sock, http, tls, opening))
+        try:
+            yield
+        finally:
+            accepting.cancel()
+            for task in opening:
+                task.cancel()
+            await asyncio.gather(accepting, *opening, return_exceptions=True)
+            sock.close()
 
     async def _accept(
         self,
         listening: socket.socket,
         http: Callable[[], asyncio.Protocol],
         tls: ssl.SSLContext | None,
-        group: asyncio.TaskGroup,
+        opening: set[asyncio.Task[None]],
     ) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -233,8 +221,10 @@ class Door:
                 sock.close()
             else:
                 with suppress(OSError):  # a client that is gone already; opening finds out
-                    _watch_peer(sock, self.limits)
-                group.create_task(connection.open(sock, tls))
+                    _tame(sock, self.limits)
+                task = asyncio.create_task(connection.open(sock, tls))
+                opening.add(task)
+                task.add_done_callback(opening.discard)
             await asyncio.sleep(0)  # a flood must not keep the loop from those who are in
 
     async def _accept_failed(self, fault: OSError) -> None:
@@ -244,10 +234,11 @@ class Door:
             await asyncio.sleep(ACCEPT_PAUSE_S)
 
 
-def _watch_peer(sock: socket.socket, limits: Limits) -> None:
-    """Have the kernel find out that a peer is gone, though no packet ever said so."""
+def _tame(sock: socket.socket, limits: Limits) -> None:
+    """Have the kernel find out that a peer is gone, though no packet ever said so, and not write ahead too far."""
     if sock.family == socket.AF_UNIX:
         return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.kernel_buffer)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, limits.probe_after_s)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, limits.probe_every_s)

@@ -31,6 +31,11 @@ class Limits:
     probes: int = 4
     unacknowledged_s: int = 60
 
+    # Written and not yet taken, of one connection: beyond it, writing waits for the client. The kernel's part would
+    # grow to 4 MiB by itself; with 256 KiB a line of 50 ms still carries 5 MB/s.
+    write_buffer: int = 64 * KIB
+    kernel_buffer: int = 256 * KIB
+
     # A request: the largest that is of use holds one value that the pool database refuses at 1.5 MB.
     most_body: int = 4 * MIB
     most_head_line: int = 8 * KIB  # the request line, and any one header

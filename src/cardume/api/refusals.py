@@ -35,7 +35,7 @@ class Refusals:
 
 
 class HttpLog(logging.Logger):
-    """The logger of an HTTP server: a request that is no HTTP is the client's fault and has no traceback."""
+    """The logger of an HTTP server: what is the client's fault, no HTTP or leaving early, has no traceback."""
 
     def __init__(self, refused: Refusals) -> None:
         super().__init__("cardume.http", logging.WARNING)
@@ -45,5 +45,7 @@ class HttpLog(logging.Logger):
         fault = more.get("exc_info")
         if isinstance(fault, HttpProcessingError):
             self._refused(str(args[0]) if args else "", "malformed HTTP")
+        elif isinstance(fault, ConnectionError):
+            self._refused(str(args[0]) if args else "", "left before its answer")
         else:
             log.error("http_failed", what=str(msg), exc_info=fault)
