@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import gc
 import socket
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -300,6 +301,21 @@ async def test_a_thousand_connections_that_come_and_go_leave_nothing_open(api: A
 
 def _descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_connection_that_waits_costs_little_memory(tmp_path: Path) -> None:
+    async with served(tmp_path, FEW) as api, wires(api, 2):
+        gc.collect()
+        tracemalloc.start()
+        try:
+            async with wires(api, 20) as waiting:
+                for wire in waiting:
+                    await wire.send(request(xml_call("system.nothing")))
+                    assert await wire.status() == 200
+                grown = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+    assert grown / 20 < 300 * 1024  # of both ends, which are in this process
 
 
 async def test_the_kernel_watches_for_peers_that_are_gone(api: Api) -> None:
