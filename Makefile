@@ -43,6 +43,7 @@ bench: venv ## The benchmarks, as one table
 
 docs: venv ## Write the generated pages of docs/reference anew
 	$(BIN)/python -m cardume.cli.reference > docs/reference/xe.md
+	$(BIN)/python -m cardume.api.coverage docs/reference/client-messages.tsv > docs/reference/coverage.md
 
 sim sim-long compat:
 	@echo "make $@: not yet; docs/scope.md says which part brings it" >&2; exit 2
@@ -52,6 +53,8 @@ lock: ## Pin every package anew, with hashes (needs uv)
 	    --group dev --universal -o requirements.lock
 	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate -q \
 	    --python-platform x86_64-manylinux_2_28 -o requirements-host.lock
+	uv pip compile tests/lab/clients/requirements.in --python-version 3.11 --generate-hashes --no-header --no-annotate -q \
+	    --universal -o tests/lab/clients/requirements.lock
 
 clean: ## Remove what was built in the checkout
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,150 +1,133 @@
-"""Rows of the API alone: a server in this process, on loopback, over a database in memory."""
+"""Rows of the API alone: server and clients are processes of their own, on loopback, the database is in memory.
 
-import asyncio
+The clients count bytes and parse nothing: what a client does with an answer is its own time. Beside the events stands
+the floor: a server that does nothing but write the same bytes, made before, to the same clients.
+"""
+
 import json
 import ssl
-import tempfile
+import statistics
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
-import aiohttp
-
+from bench.steered import Steered, running
 from bench.table import Row, seconds
-from cardume.api.server import Listen, Parts, Server, serve
-from cardume.api.tls import HostFiles, ensure_certificate, server_context
-from cardume.daemons.hosts import OneHost
-from cardume.datamodel.host import Host
-from cardume.datamodel.refs import NULL, new_ref
-from cardume.datamodel.roles import Role
-from cardume.hostops.guests.memory_guests import MemoryGuests
-from cardume.hostops.hands import Hands
-from cardume.hostops.network.memory_bridges import MemoryBridges
-from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryShelf
-from cardume.messages.session import Identity
-from cardume.messages.templates import blank_vm
-from cardume.pooldb.memory import MemoryStore
-from cardume.pooldb.objects import Objects
 
 VMS = 5_000
 WAITERS = 200
+MANY_WAITERS = 2_000
 RECORDS_LIMIT_S = 0.5
 EVENT_LIMIT_S = 0.020
+IDLE_LIMIT_MIB, FULL_LIMIT_MIB = 100, 300
+ROUNDS = 9
+SETTLE_S = 0.5
+RATE_S = 3.0
 
 
-class _Anybody:
-    async def verify(self, user: str, password: str, address: str) -> Identity | None:
-        return Identity("root", Role.LOCAL_ROOT, is_local_superuser=True)
-
-    async def change(self, user: str, password: str) -> None:
-        raise NotImplementedError("the benchmark changes no password")
-
-
-async def rows() -> list[Row]:
-    """Measure a server with 5,000 VMs."""
-    async with _served() as (db, port), _client(port) as call:
-        token = await call("session.login_with_password", "root", "x")
-        cold = await _timed(call, "VM.get_all_records", token)
-        warm = [await _timed(call, "VM.get_all_records", token) for _ in range(5)]
-        getters = [await _timed(call, "VM.get_all", token) for _ in range(3)]
-        latencies = await _event_latencies(db, port, token)
-    median = sorted(latencies)[len(latencies) // 2]
-    return [
-        Row(f"VM.get_all_records of {VMS} VMs, first", f"{cold * 1e3:.0f} ms", "", "500 ms", cold <= RECORDS_LIMIT_S),
-        Row("… again", seconds(warm)),
-        Row(f"VM.get_all of {VMS} VMs", seconds(getters)),
-        Row(f"event to {WAITERS} waiting clients", seconds(latencies), "", "20 ms median", median <= EVENT_LIMIT_S),
-    ]
+def rows() -> Iterator[Row]:
+    """Measure a server with 5,000 VMs, then one that is empty."""
+    with running("bench.served", VMS) as server:
+        yield from _records(server)
+        yield from _getters(server)
+        yield from _events(server)
+    with running("bench.served", 1) as server:
+        held = server.ask("memory")["mib"]
+        yield Row("API resident, one VM", f"{held:.0f} MiB", "", f"{IDLE_LIMIT_MIB} MiB", held <= IDLE_LIMIT_MIB)
+        yield from _many_waiting(server)
 
 
-@asynccontextmanager
-async def _served() -> AsyncIterator[tuple[Objects, int]]:
-    db = await Objects.open(MemoryStore())
-    host = await db.create(Host(name_label="d1-g1", hostname="d1-g1", address="127.0.0.1", **_host_rest()))
-    for begin in range(0, VMS, 500):
-        async with db.transaction() as txn:
-            for number in range(begin, begin + 500):
-                txn.create(_vm(number))
-    hands = Hands(MemoryGuests(), {}, MemoryCopier(MemoryShelf()), MemoryBridges())
-    with tempfile.TemporaryDirectory() as folder:
-        files = HostFiles(Path(folder) / "host.pem", Path(folder) / "host.key")
-        ensure_certificate(files, names=["localhost"], addresses=["127.0.0.1"])
-        parts = Parts(db, OneHost(host, hands), host, _Anybody(), _Anybody())
-        server: Server
-        async with serve(parts, Listen(tls=server_context(files), address="127.0.0.1", port=0)) as server:
-            yield db, server.port
-    await db.close()
+def _records(server: Steered) -> Iterator[Row]:
+    for wire in ("json", "xml"):
+        with running("bench.clients", server.hello["port"], 1, wire) as client:
+            session = login(server)
+            cold, *warm = [_answer_s(client, "VM.get_all_records", [session]) for _ in range(6)]
+            size = client.tell(gather=True)["size"]
+        least = f"{seconds(_floor_s(size))} floor"
+        what = f"VM.get_all_records of {VMS} VMs, {wire}"
+        yield Row(f"{what}, first", f"{cold * 1e3:.0f} ms", least, "500 ms", cold <= RECORDS_LIMIT_S)
+        yield Row(f"… again, {size / 1e6:.0f} MB", seconds(warm), least)
+    held = server.ask("memory")["mib"]
+    yield Row(f"API resident, {VMS} VMs", f"{held:.0f} MiB", "", f"{FULL_LIMIT_MIB} MiB", held <= FULL_LIMIT_MIB)
 
 
-def _host_rest() -> dict[str, Any]:
-    return {
-        "enabled": True,
-        "capabilities": (),
-        "software_version": {},
-        "logging": {},
-        "other_config": {},
-        "suspend_image_sr": NULL,
-        "crash_dump_sr": NULL,
-    }
+def _getters(server: Steered) -> Iterator[Row]:
+    session = login(server)
+    (vm, *_) = call(server, "VM.get_all", session)
+    for count in (1, 50):
+        for wire in ("json", "xml"):
+            with running("bench.clients", server.hello["port"], count, wire) as clients:
+                asked = {"rate": "VM.get_name_label", "params": [session, vm], "seconds": RATE_S}
+                before_s = server.ask("memory")["cpu_s"]
+                rate = clients.tell(**asked)["per_second"]
+                each = (server.ask("memory")["cpu_s"] - before_s) / (rate * RATE_S)
+            plural = "s" if count > 1 else ""
+            measured = f"{rate:.0f}, {each * 1e6:.0f} µs of a processor each"
+            yield Row(f"getters per second, {count} connection{plural}, {wire}", measured)
 
 
-def _vm(number: int) -> Any:
-    return blank_vm(
-        f"vm-{number:04}",
-        "a VM like many",
-        memory=1 << 30,
-        vcpus=2,
-        platform={"acpi": "1", "nx": "true", "vga": "std"},
-        other_config={"auto_poweron": "true", "note": str(new_ref())},
-        is_a_template=False,
-    )
+def _events(server: Steered) -> Iterator[Row]:
+    for wire in ("json", "xml"):
+        latencies, size, _ = latencies_of(server, WAITERS, wire)
+        with running("bench.floor", size) as floor:
+            least, _, _ = latencies_of(floor, WAITERS, wire, is_floor=True)
+        is_held = statistics.median(latencies) <= EVENT_LIMIT_S
+        what = f"event to {WAITERS} waiting clients, {wire}"
+        yield Row(what, seconds(latencies), f"{seconds(least)} floor", "20 ms median", is_held)
 
 
-@asynccontextmanager
-async def _client(port: int) -> AsyncIterator[Any]:
+def _many_waiting(server: Steered) -> Iterator[Row]:
+    before = server.ask("memory")["mib"]
+    latencies, _, held = latencies_of(server, MANY_WAITERS, "json")
+    each = (held - before) * 1024 / MANY_WAITERS
+    yield Row(f"event to {MANY_WAITERS} waiting clients", seconds(latencies))
+    yield Row("memory for each of them", f"{each:.0f} KiB")
+
+
+def latencies_of(
+    server: Steered, count: int, wire: str, *, is_floor: bool = False, rounds: int = ROUNDS
+) -> tuple[list[float], int, float]:
+    """From just before a change to each waiting client's whole answer; an answer's size; memory while they wait."""
+    latencies: list[float] = []
+    session = "" if is_floor else login(server)
+    token = "" if is_floor else call(server, "event.from", session, ["vm"], "", 0.0)["token"]
+    size, held = 0, 0.0
+    with running("bench.clients", server.hello["port"], count, wire) as clients:
+        for _ in range(rounds):
+            clients.tell(send="event.from", params=[session, ["vm"], token, 60.0])
+            time.sleep(SETTLE_S + count / 1000)
+            held = 0.0 if is_floor else server.ask("memory")["mib"]
+            changed_s = server.ask("touch")["at_s"]
+            answered = clients.tell(gather=True)
+            latencies += [at_s - changed_s for at_s in answered["answered_s"]]
+            size, token = answered["size"], answered["token"]
+    return latencies, size, held
+
+
+def _answer_s(client: Steered, method: str, params: list[Any]) -> float:
+    began = time.monotonic()
+    client.tell(send=method, params=params)
+    (at_s,) = client.tell(gather=True)["answered_s"]
+    return float(at_s) - began
+
+
+def _floor_s(size: int) -> list[float]:
+    """How long the same bytes take from a server that has them ready."""
+    with running("bench.floor", size) as floor:
+        return latencies_of(floor, 1, "json", is_floor=True)[0]
+
+
+def login(server: Steered) -> str:
+    """A session of the server's."""
+    return str(call(server, "session.login_with_password", "root", "x"))
+
+
+def call(server: Steered, method: str, *params: Any) -> Any:
+    """What a call over a connection of its own answers."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    timeout = aiohttp.ClientTimeout(total=120)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=0), timeout=timeout) as http:
-
-        async def call(method: str, *params: Any) -> Any:
-            body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-            async with http.post(f"https://127.0.0.1:{port}/jsonrpc", json=body) as answer:
-                text = await answer.read()
-            if method.endswith("get_all_records"):
-                return len(text)  # to the last byte: what a client then parses is its own time
-            return json.loads(text)["result"]
-
-        yield call
-
-
-async def _timed(call: Any, *words: Any) -> float:
-    began = time.perf_counter()
-    await call(*words)
-    return time.perf_counter() - began
-
-
-async def _event_latencies(db: Objects, port: int, session: str) -> list[float]:
-    """From just before a change to each waiting client's answer."""
-    (ref, *_) = db.all(type(_vm(0)))
-    latencies: list[float] = []
-    changed = 0.0
-
-    async with _client(port) as call:
-        first = (await call("event.from", session, ["vm"], "", 0.0))["token"]
-
-        async def wait(token: str) -> str:
-            answer = await call("event.from", session, ["vm"], token, 30.0)
-            latencies.append(time.perf_counter() - changed)
-            return str(answer["token"])
-
-        tokens = [first] * WAITERS
-        for turn in range(5):
-            waiting = [asyncio.create_task(wait(token)) for token in tokens]
-            await asyncio.sleep(1.5)
-            changed = time.perf_counter()
-            await db.update(ref, name_label=f"turn {turn}")
-            tokens = list(await asyncio.gather(*waiting))
-    return latencies
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    url = f"https://127.0.0.1:{server.hello['port']}/jsonrpc"
+    with urllib.request.urlopen(urllib.request.Request(url, body), context=context, timeout=60) as answer:
+        return json.loads(answer.read())["result"]

@@ -2,10 +2,12 @@
 
 import typer
 
+from cardume.daemons.account_commands import app as account
 from cardume.daemons.commands import app as host
 from cardume.lab.commands import app as lab
 
 app = typer.Typer(name="cardume", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(account, name="account")
 app.add_typer(host, name="host")
 app.add_typer(lab, name="lab")
 

@@ -17,7 +17,7 @@ from cardume.lab.cache import CACHE, built, key_of, key_of_files
 from cardume.lab.handle import LabHandle, quiet
 from cardume.lab.starting_point import LOCAL_PATH
 
-STORY = Path(__file__).parent / "npm"
+STORY = Path(__file__).parent / "clients/npm"
 NODE_AT_LEAST = 18
 NAME = "npm-story"
 

@@ -21,7 +21,7 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
 _CARDUME = re.compile(r"(?:^|[\s/])cardume ((?:host|lab)\b[^#\n]*)")
-_XE = re.compile(r"(?:^|[\s/])xe (?:-\w+ \S+ )*(help )?([a-z]+(?:-[a-z]+)+)")
+_XE = re.compile(r"(?:^|[\s/])xe (?:-\w+ \S+ )*(help )?([a-z]+(?:-[a-z0-9]+)+)")
 _FILE = re.compile(r"\b([a-z_.]+(?:/[a-zA-Z_.]+)+\.(?:py|txt|md|toml))\b")
 
 

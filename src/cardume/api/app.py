@@ -10,58 +10,22 @@ from aiohttp.typedefs import Middleware
 from cardume.api.budget import Budget
 from cardume.api.dispatch import Peer
 from cardume.api.door import Connection, Door
-from cardume.api.respond import Answer, Responder
+from cardume.api.http_access import ACCESS, Handler, HttpAccess, Transfer, TransferFailure, guarded
+from cardume.api.late_answers import answer_late
+from cardume.api.respond import Answer, Later, Responder
 from cardume.api.rpc import Malformed
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from cardume.datamodel import errors
+from cardume.datamodel.http_handlers import HTTP_HANDLERS
 
 PIECE_BYTES = 64 * 1024
 _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "X-Requested-With"}
 
-NOT_YET: tuple[tuple[str, str], ...] = (
-    ("GET", "/services"),
-    ("POST", "/services"),
-    ("PUT", "/services"),
-    ("POST", "/remote_db_access"),
-    ("POST", "/remote_db_access_v2"),
-    ("PUT", "/import"),
-    ("PUT", "/import_metadata"),
-    ("PUT", "/import_raw_vdi"),
-    ("GET", "/export"),
-    ("GET", "/export_metadata"),
-    ("GET", "/export_raw_vdi"),
-    ("GET", "/console"),
-    ("CONNECT", "/console"),
-    ("CONNECT", "/remotecmd"),
-    ("POST", "/cli"),
-    ("GET", "/host_backup"),
-    ("PUT", "/host_restore"),
-    ("GET", "/host_logs_download"),
-    ("PUT", "/pool_patch_upload"),
-    ("GET", "/vncsnapshot"),
-    ("GET", "/pool/xmldbdump"),
-    ("PUT", "/pool/xmldbdump"),
-    ("GET", "/sync_config_files"),
-    ("GET", "/system-status"),
-    ("GET", "/vm_rrd"),
-    ("GET", "/vm_rrds"),
-    ("GET", "/host_rrd"),
-    ("GET", "/host_rrds"),
-    ("GET", "/sr_rrd"),
-    ("GET", "/rrd_updates"),
-    ("PUT", "/rrd"),
-    ("GET", "/blob"),
-    ("PUT", "/blob"),
-    ("PUT", "/messages"),
-    ("GET", "/wlb_report"),
-    ("GET", "/wlb_diagnostics"),
-    ("GET", "/audit_log"),
-    ("GET", "/update/"),
-    ("GET", "/repository"),
-    ("GET", "/repository/enabled"),
-    ("GET", "/host_updates"),
-    ("GET", "/updates"),
-    ("PUT", "/bundle"),
+_NOT_GUARDED = frozenset({"get_root", "post_root", "post_RPC2", "post_json", "post_jsonrpc"})
+
+NOT_YET: tuple[tuple[str, str], ...] = tuple(
+    (handler.method, handler.path)
+    for handler in HTTP_HANDLERS.values()
+    if handler.name not in _NOT_GUARDED and handler.method != hdrs.METH_OPTIONS
 )
 """XenServer's HTTP handlers that Cardume does not serve; `make_app` is told which it does after all."""
 
@@ -74,31 +38,33 @@ _PAGE = """<!DOCTYPE html>
 
 def make_app(
     responder: Responder,
+    access: HttpAccess,
     door: Door,
     bodies: Budget,
     answers: Budget,
     *,
-    is_local_root: bool = False,
     handlers: Mapping[tuple[str, str], Handler] | None = None,
 ) -> web.Application:
-    """The application of one listener. is_local_root: whoever reaches it is root already.
+    """The application of one listener; `access` says whether whoever reaches it is root already.
 
     bodies, answers: the memory that the clients of all listeners share for them.
     handlers: by method and path, the HTTP handlers that are served beside RPC.
     """
     served = dict(handlers or {})
     app = web.Application(client_max_size=door.limits.most_body, middlewares=[_through(door)])
-    rpc = _Rpc(responder, door, bodies, answers, is_local_root)
+    app[ACCESS] = access
+    rpc = _Rpc(responder, door, bodies, answers, access.is_local_root)
     for (method, path), handler in served.items():
         app.router.add_route(method, path, handler)
-    for method, path in NOT_YET:
-        if (method, path) not in served:
-            app.router.add_route(method, path, _not_yet)
+    for declared in HTTP_HANDLERS.values():
+        if (declared.method, declared.path) in NOT_YET and (declared.method, declared.path) not in served:
+            app.router.add_route(declared.method, declared.path, guarded(declared.name, _not_yet, makes_task=False))
     if (hdrs.METH_GET, "/") not in served:
         app.router.add_get("/", _page)
     app.router.add_post("/jsonrpc", rpc.json)
     app.router.add_post("/{path:.*}", rpc.xml)
     app.router.add_options("/{path:.*}", _options)
+    app.router.add_get("/{path:.*}", _nothing_to_see)
     return app
 
 
@@ -152,15 +118,17 @@ class _Rpc:
         return await self._answer(request, self._responder.answer_json)
 
     async def _answer(
-        self, request: web.Request, answer: Callable[[bytes, Peer], Awaitable[Answer]]
+        self, request: web.Request, ask: Callable[[bytes, Peer], Awaitable[Answer | Later]]
     ) -> web.StreamResponse:
         connection = self._door.connection(request.protocol)
         peer = Peer(request.remote or "", self._is_local_root)
         try:
-            body = await self._read(request, connection)
-            answered = await answer(body, peer)
+            answer = await ask(await self._read(request, connection), peer)
             self._bodies.release(connection)
-            return await self._send(request, answered, connection)
+            if isinstance(answer, Later):
+                late = await answer_late(request, answer, _CORS)
+                return await self._send(request, late, connection) if isinstance(late, Answer) else late
+            return await self._send(request, answer, connection)
         except Malformed as fault:
             self._door.refused(peer.address, f"malformed request: {fault}")
             return _html(500, "The body of this request is not understood.")
@@ -198,17 +166,18 @@ class _Rpc:
     async def _send(self, request: web.Request, answer: Answer, connection: Connection) -> web.StreamResponse:
         """One write for the usual answer; a long one in pieces, so that others get their turn in between."""
         headers = {**_CORS, hdrs.CONTENT_TYPE: answer.content_type}
-        if len(answer.body) <= PIECE_BYTES:
+        if answer.size <= PIECE_BYTES:
             return web.Response(body=answer.body, headers=headers)
-        self._answers.hold(connection, len(answer.body), connection.abort)
+        self._answers.hold_shared(connection, answer.pieces, connection.abort)
         try:
             response = web.StreamResponse(headers=headers)
-            response.content_length = len(answer.body)
+            response.content_length = answer.size
             await response.prepare(request)
-            view = memoryview(answer.body)
-            for start in range(0, len(view), PIECE_BYTES):
-                await response.write(view[start : start + PIECE_BYTES])
-                await asyncio.sleep(0)  # also when the network takes all at once, or the client is gone
+            for piece in answer.pieces:
+                view = memoryview(piece)
+                for start in range(0, len(view), PIECE_BYTES):
+                    await response.write(view[start : start + PIECE_BYTES])
+                    await asyncio.sleep(0)  # also when the network takes all at once, or the client is gone
             await response.write_eof()
             return response
         finally:
@@ -242,8 +211,18 @@ async def _page(_: web.Request) -> web.Response:
     return web.Response(text=_PAGE, content_type="text/html")
 
 
-async def _not_yet(request: web.Request) -> web.Response:
-    return _html(501, f"{request.method} {request.match_info.route.resource.canonical} is not served yet.")  # type: ignore[union-attr]  # routes of this table have a resource
+async def _nothing_to_see(request: web.Request) -> web.Response:
+    """405 where there is something to post to, 404 elsewhere."""
+    if request.path.lstrip("/") in ("RPC2", "json", "jsonrpc"):
+        refusal = _html(405, "RPC is asked for with POST.")
+        refusal.headers[hdrs.ALLOW] = "OPTIONS, POST"
+        return refusal
+    return _html(404, "There is no such page.")
+
+
+async def _not_yet(request: web.Request, _: Transfer) -> web.StreamResponse:
+    # A task that was given fails: whoever waits for it learns that nothing comes.
+    raise TransferFailure(501, errors.NOT_IMPLEMENTED(f"{request.method} {request.path}"))
 
 
 _HOST = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?")

@@ -12,6 +12,7 @@ class _Held:
     held_bytes: int
     since_s: float
     drop: Callable[[], None]
+    shared: tuple[bytes, ...] = ()
 
 
 class Budget:
@@ -26,6 +27,7 @@ class Budget:
         self._grace_s = grace_s
         self._clock = clock
         self._held: dict[Any, _Held] = {}  # in the order in which they began
+        self._sharers: dict[int, int] = {}  # by identity of the bytes
         self._freed = asyncio.Event()
         self.held_bytes = 0
 
@@ -35,12 +37,26 @@ class Budget:
         held.held_bytes += more_bytes
         self.held_bytes += more_bytes
 
+    def hold_shared(self, holder: Any, pieces: tuple[bytes, ...], drop: Callable[[], None]) -> None:
+        """As `hold`, for all that a holder has; bytes that several hold count once."""
+        self._held[holder] = _Held(0, self._clock(), drop, pieces)
+        for piece in pieces:
+            sharers = self._sharers.get(id(piece), 0)
+            self._sharers[id(piece)] = sharers + 1
+            self.held_bytes += 0 if sharers else len(piece)
+
     def release(self, holder: Any) -> None:
         """The holder holds nothing more."""
         held = self._held.pop(holder, None)
-        if held is not None:
-            self.held_bytes -= held.held_bytes
-            self._freed.set()
+        if held is None:
+            return
+        self.held_bytes -= held.held_bytes
+        for piece in held.shared:
+            self._sharers[id(piece)] -= 1
+            if not self._sharers[id(piece)]:
+                del self._sharers[id(piece)]
+                self.held_bytes -= len(piece)
+        self._freed.set()
 
     def trim(self) -> None:
         """Have the oldest dropped until the rest fits; the one that asks may be among them."""

@@ -9,6 +9,7 @@ import structlog
 
 from cardume.api import accessors
 from cardume.api.incidents import secret_texts, told
+from cardume.api.permissions import assert_permitted
 from cardume.api.rpc import Request
 from cardume.api.sessions import Sessions
 from cardume.api.tasks import Tasks, Unseen
@@ -22,7 +23,6 @@ from cardume.datamodel.values import ValueFault, from_plain
 from cardume.datamodel.wiretypes import EnumType, Prim, RecordType, RefType, SetType, WireType
 from cardume.messages.call import Call, Caller, Hosts, TaskHandle
 from cardume.messages.registry import IMPLEMENTATIONS, Implementation
-from cardume.messages.role import permission_of
 from cardume.pooldb.db import Database
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,7 @@ EMERGENCY_CALLS = frozenset(
         "pool.emergency_reset_master",
         "pool.emergency_transition_to_master",
         "pool.is_slave",
+        "session.slave_local_login",
         "session.slave_local_login_with_password",
         "session.local_logout",
         "host.propose_new_master",
@@ -54,6 +55,7 @@ EMERGENCY_CALLS = frozenset(
         "host.emergency_disable_tls_verification",
         "host.emergency_reenable_tls_verification",
         "host.emergency_clear_mandatory_guidance",
+        "host.update_firewalld_service_status",
     }
 )
 """What a host answers also when it is not the master."""
@@ -129,7 +131,7 @@ class Dispatcher:
             raise errors.MESSAGE_METHOD_UNKNOWN(request.method[:200])
         caller, given = self._caller(target.message, request.params, peer)
         values = _decode(target.message, given, request.method)
-        _assert_role(caller, target.message, values)
+        assert_permitted(self._db, caller, target.message, values)
         self._assert_objects(target.message, values)
         return await self._answer(target, caller, values)
 
@@ -287,14 +289,3 @@ def _refusal(fault: ValueFault) -> ApiError:
     if isinstance(fault.wanted, EnumType) and isinstance(fault.got, str):
         return errors.INVALID_VALUE(field, fault.got[:200])
     return errors.FIELD_TYPE_ERROR(field)
-
-
-def _assert_role(caller: Caller, message: Message, values: tuple[Any, ...]) -> None:
-    """A key of a map may need less, or more, than the map; the permission that is named says which it was."""
-    role, permission = message.role, permission_of(message)
-    if message.key_roles and len(values) > 1:
-        for pattern, least in message.key_roles.items():
-            if values[1] == pattern or (pattern.endswith("*") and str(values[1]).startswith(pattern[:-1])):
-                role, permission = least, permission_of(message, pattern)
-    if caller.role < role and message.session:
-        raise errors.RBAC_PERMISSION_DENIED(permission, f"{caller.user} has the role {caller.role.wire_name}.")

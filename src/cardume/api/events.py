@@ -4,27 +4,27 @@ Two hundred clients usually wait for the same classes from the same token. Such 
 written once per wire.
 """
 
-import asyncio
 import math
 import re
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from cardume.api.encode import Encoder
+from cardume.api.event_rooms import Room, Rooms, Seat
 from cardume.datamodel import errors
 from cardume.datamodel.event import EventOperation
 from cardume.datamodel.refs import PREFIX, Ref
 from cardume.datamodel.schema import schema
+from cardume.datamodel.wiretypes import RecordType
 from cardume.messages.event import EventBatch, Happening
 from cardume.pooldb.db import Database
 from cardume.pooldb.feed import Change, Changes, Filter, Lost
 
-T = TypeVar("T")
-
 FOREVER_S = 24 * 3600.0  # what a negative timeout means
 BATCHING_S = 0.05
+MOST_BATCHES = 64  # kept of one generation: clients usually ask from few tokens, and a batch may be the whole pool
 NOT_TOLD = frozenset({"role"})
 """Classes whose objects never change: clients fetch them once, and a first batch would carry a thousand of them."""
 
@@ -41,36 +41,48 @@ class Events:
         self._filters: dict[tuple[str, ...], Filter] = {}
         self._batches: dict[tuple[int, Filter], EventBatch] = {}
         self._batches_of = -1  # the generation that the batches lead up to
-        self._waiting: dict[Ref[Any], set[asyncio.Task[Any]]] = {}
+        self._rooms = Rooms(self._feed, self._batch, self._note_answered)
+        self._waiting: dict[Ref[Any], set[Seat]] = {}
         self._answered_s: dict[Ref[Any], float] = {}
         self._registered: dict[Ref[Any], _Registration] = {}
 
+    @property
+    def told_classes(self) -> frozenset[str]:
+        """The classes whose objects clients are told of, whatever their role."""
+        return self._told
+
     # event.from
+
+    def ask_from(self, session: Ref[Any], classes: tuple[str, ...], token: str, timeout_s: float) -> EventBatch | Seat:
+        """The changes after a token, or, while there are none, a place to wait for the first one."""
+        wanted = self._filter(classes)
+        since = parse_token(token)
+        return self._ask(session, since, wanted, timeout_s)
 
     async def wait_from(self, session: Ref[Any], classes: tuple[str, ...], token: str, timeout_s: float) -> EventBatch:
         """The changes after a token, as soon as there is one; none, with a fresh token, when the time is over."""
-        wanted = self._filter(classes)
-        since = parse_token(token)
-        changes = await self._wait(session, since, wanted, timeout_s)
-        if changes and since and (early_s := self._early_s(session)) > 0:
-            await self._unless_ended(session, asyncio.sleep(early_s))
-            changes = self._changes(since, wanted)
-        self._answered_s[session] = time.monotonic()
-        return self._batch(since, wanted, changes)
+        return await _batch_of(self.ask_from(session, classes, token, timeout_s))
 
-    def _early_s(self, session: Ref[Any]) -> float:
-        """How long a client that was answered just now waits, so that a storm of changes comes in few batches.
-
-        One that has waited longer gets the first change at once.
-        """
-        return self._answered_s.get(session, 0.0) + BATCHING_S - time.monotonic()
-
-    async def _wait(self, session: Ref[Any], since: int, wanted: Filter, timeout_s: float) -> Changes:
+    def _ask(self, session: Ref[Any], since: int, wanted: Filter, timeout_s: float) -> EventBatch | Seat:
         changes = self._changes(since, wanted)
         limit_s = timeout_s if math.isfinite(timeout_s) and 0 <= timeout_s <= FOREVER_S else FOREVER_S
-        if changes or limit_s == 0 or since == 0:
-            return changes
-        return await self._unless_ended(session, self._feed.wait(changes.generation, wanted, timeout_s=limit_s))
+        not_before_s = self._answered_s.get(session, -BATCHING_S) + BATCHING_S
+        is_early = time.monotonic() < not_before_s
+        if limit_s == 0 or since == 0 or (changes and not is_early):
+            self._note_answered(session)
+            return self._batch(since, wanted, changes)
+        seat = Seat(session, not_before_s, self._left)
+        self._waiting.setdefault(session, set()).add(seat)
+        if changes:
+            self._rooms.enter_late(seat, wanted, since)
+        else:
+            self._rooms.enter(seat, wanted)
+        seat.end_after(limit_s, self._rooms.time_is_over)
+        return seat
+
+    def _note_answered(self, session: Ref[Any]) -> None:
+        """A session that was answered just now waits a moment for its next changes, to have them in few batches."""
+        self._answered_s[session] = time.monotonic()
 
     def _changes(self, since: int, wanted: Filter) -> Changes:
         try:
@@ -78,32 +90,21 @@ class Events:
         except Lost:
             raise errors.EVENTS_LOST() from None
 
-    async def _unless_ended(self, session: Ref[Any], waiting: Awaitable[T]) -> T:
-        """What is awaited, or SESSION_INVALID as soon as the session ends."""
-        waiter = asyncio.current_task()
-        assert waiter is not None, "awaited in a task"
-        waiters = self._waiting.setdefault(session, set())
-        waiters.add(waiter)
-        try:
-            return await waiting
-        except asyncio.CancelledError:
-            if waiter in waiters:
-                raise  # the client left, or the server ends
-            waiter.uncancel()
-            raise errors.SESSION_INVALID(session) from None
-        except Lost:
-            raise errors.EVENTS_LOST() from None
-        finally:
-            waiters.discard(waiter)
+    def _left(self, seat: Seat, room: Room | None) -> None:
+        if room is not None:
+            self._rooms.left(room)
+        seats = self._waiting.get(seat.session)
+        if seats is not None:
+            seats.discard(seat)
+            if not seats:
+                del self._waiting[seat.session]
 
     def session_ended(self, session: Ref[Any]) -> None:
         """End the session's waiting calls, and forget what it registered for."""
         self._registered.pop(session, None)
+        for seat in [*self._waiting.get(session, ())]:
+            seat.fail(errors.SESSION_INVALID(session))
         self._answered_s.pop(session, None)
-        waiters = self._waiting.pop(session, set())
-        for waiter in [*waiters]:
-            waiters.discard(waiter)  # tells the waiter whose cancelling it is
-            waiter.cancel()
 
     def end_waits(self) -> None:
         """End every waiting call: the server stops, and its clients log in anew where they find one."""
@@ -111,7 +112,7 @@ class Events:
             self.session_ended(session)
 
     def _batch(self, since: int, wanted: Filter, changes: Changes) -> EventBatch:
-        if self._batches_of != changes.generation:
+        if self._batches_of != changes.generation or len(self._batches) > MOST_BATCHES:
             self._batches.clear()
             self._batches_of = changes.generation
         if (since, wanted) not in self._batches:
@@ -126,12 +127,18 @@ class Events:
     def _happenings(self, changes: Changes) -> tuple[Happening, ...]:
         """Alerts first, then what came, changed and went; of objects that are still there, or have gone."""
         every = [
-            *_as(EventOperation.ADD, changes.adds),
-            *_as(EventOperation.MOD, changes.mods),
-            *_as(EventOperation.DEL, changes.dels),
+            *self._as(EventOperation.ADD, changes.adds),
+            *self._as(EventOperation.MOD, changes.mods),
+            *self._as(EventOperation.DEL, changes.dels),
         ]
         told = [one for one in every if one.cls in self._told]
         return (*(one for one in told if one.cls == "message"), *(one for one in told if one.cls != "message"))
+
+    def _as(self, operation: EventOperation, changes: Iterable[Change]) -> Iterable[Happening]:
+        return (
+            Happening(change.generation, change.cls, operation, change.ref, self._db.find(change.ref))
+            for change in changes
+        )
 
     def _filter(self, classes: tuple[str, ...]) -> Filter:
         if classes not in self._filters:
@@ -171,13 +178,14 @@ class Events:
         """Let `event.next` tell of these classes, from now on."""
         self._parse(classes)
         known = self._registered.setdefault(session, _Registration(frozenset(), self._feed.generation))
-        known.classes |= frozenset(classes)
+        known.classes |= _registered_names(classes)
 
     def unregister(self, session: Ref[Any], classes: tuple[str, ...]) -> None:
+        """Stop telling of these classes; who has none left is not registered any more."""
         known = self._registered.get(session)
         if known is None:
             return
-        known.classes = frozenset() if "*" in classes else known.classes - frozenset(classes)
+        known.classes = frozenset() if "*" in classes else known.classes - _registered_names(classes)
         if not known.classes:
             del self._registered[session]
 
@@ -188,12 +196,12 @@ class Events:
             raise errors.SESSION_NOT_REGISTERED(session)
         wanted = self._filter(tuple(sorted(known.classes)))
         try:
-            changes = await self._wait(session, known.since, wanted, FOREVER_S)
+            batch = await _batch_of(self._ask(session, known.since, wanted, FOREVER_S))
         except errors.ApiError:
             known.since = self._feed.generation  # what is lost is told once
             raise
-        known.since = changes.generation
-        return EventBatch(self._happenings(changes), timestamp=f"{time.time():.1f}")
+        known.since = parse_token(batch.token or "")
+        return EventBatch(batch.happenings, timestamp=f"{time.time():.1f}")
 
 
 @dataclass(slots=True)
@@ -202,8 +210,14 @@ class _Registration:
     since: int
 
 
-def _as(operation: EventOperation, changes: Iterable[Change]) -> Iterable[Happening]:
-    return (Happening(change.generation, change.cls, operation, change.ref) for change in changes)
+def _registered_names(classes: tuple[str, ...]) -> frozenset[str]:
+    """Subscriptions without the case of their class, which is told alike whatever its case."""
+    parts = (text.partition("/") for text in classes)
+    return frozenset(f"{cls.lower()}{slash}{ref}" for cls, slash, ref in parts)
+
+
+async def _batch_of(answer: EventBatch | Seat) -> EventBatch:
+    return await answer.wait() if isinstance(answer, Seat) else answer
 
 
 _TOKEN = re.compile(r"(\d{1,20}),(\d{1,20})")
@@ -224,17 +238,18 @@ def format_token(generation: int) -> str:
     return f"{generation:020d},{generation:020d}"
 
 
-def write_batch(batch: EventBatch, encoder: Encoder, db: Database) -> str:
+def write_batch(batch: EventBatch, encoder: Encoder, db: Database) -> bytes:
     """A batch as a wire writes it: made once for all clients that share it."""
     write = encoder.notation
     if write.name not in batch.texts:
-        events = write.array([text for one in batch.happenings if (text := _write(one, batch, encoder, db))])
+        events = write.array([_write(one, batch, encoder, db) for one in batch.happenings])
         if batch.token is None:
-            batch.texts[write.name] = events
+            text = events
         else:
             counts = write.struct([(cls, write.small_int(count)) for cls, count in batch.counts.items()])
             members = [("events", events), ("valid_ref_counts", counts), ("token", write.text(batch.token))]
-            batch.texts[write.name] = write.struct(members)
+            text = write.struct(members)
+        batch.texts[write.name] = text.encode("utf-8", "replace")
     return batch.texts[write.name]
 
 
@@ -247,8 +262,13 @@ def _write(one: Happening, batch: EventBatch, encoder: Encoder, db: Database) ->
         ("operation", write.text(one.operation.value)),
         ("ref", write.text(one.ref)),
     ]
-    if one.operation is not EventOperation.DEL:
-        if db.find(one.ref) is None:
-            return ""  # it went after the batch was put together: the next batch tells
-        members.append(("snapshot", encoder.object(one.ref, one.cls)))
+    if one.record is not None:
+        members.append(("snapshot", _snapshot(one, encoder, db)))
     return write.struct(members)
+
+
+def _snapshot(one: Happening, encoder: Encoder, db: Database) -> str:
+    """The record's text, which its readers share unless it has changed since the batch was put together."""
+    if db.find(one.ref) is one.record:
+        return encoder.object(one.ref, one.cls)
+    return encoder.encode(one.record, RecordType(one.cls))

@@ -8,9 +8,9 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
@@ -24,19 +24,21 @@ import cardume.messages.session
 import cardume.messages.subject
 import cardume.messages.task
 from cardume.api import xmlrpc
-from cardume.api.app import Handler, make_app, make_redirect_app
+from cardume.api.app import make_app, make_redirect_app
 from cardume.api.budget import Budget
 from cardume.api.dispatch import AlwaysMaster, Dispatcher, Standing
 from cardume.api.door import Door, open_sockets
 from cardume.api.encode import Encoder
 from cardume.api.events import Events
+from cardume.api.http_access import Handler, HttpAccess
 from cardume.api.limits import Limits
 from cardume.api.refusals import HttpLog, Refusals
 from cardume.api.respond import Responder
-from cardume.api.sessions import Sessions
+from cardume.api.sessions import Sessions, StillThere
 from cardume.api.tasks import Tasks
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import Ref
+from cardume.messages.auth import Directory
 from cardume.messages.call import Hosts
 from cardume.messages.registry import check_implementations
 from cardume.messages.role import ensure_roles
@@ -69,6 +71,7 @@ class Server:
     events: Events
     dispatcher: Dispatcher
     responder: Responder
+    access: HttpAccess
     limits: Limits
     bodies: Budget
     answers: Budget
@@ -105,7 +108,7 @@ async def serve(parts: Parts, listen: Listen, limits: Limits | None = None) -> A
         server.tasks.spawn(_housekeep(server, parts))
         if listen.tls is not None:
             door = Door(server.limits, server.refused)
-            app = make_app(server.responder, door, server.bodies, server.answers, handlers=parts.handlers)
+            app = _app(server, parts, door, server.access)
             server.port = await _listen(stack, server, door, app, listen.address, listen.port, listen.tls)
         if listen.redirect_port is not None:
             door = Door(server.limits, server.refused)
@@ -127,8 +130,9 @@ def load_messages() -> None:
 
 
 def _compose(parts: Parts, limits: Limits) -> Server:
-    sessions = Sessions(parts.db, parts.localhost)
-    tasks = Tasks(parts.db, parts.localhost, Encoder(xmlrpc.XML, parts.db).encode)
+    sessions = Sessions(parts.db, parts.localhost, still_there=_still_there(parts))
+    result_text = Encoder(xmlrpc.XML, parts.db).encode
+    tasks = Tasks(parts.db, parts.localhost, result_text)
     events = Events(parts.db)
     sessions.on_end(events.session_ended)
     services = {
@@ -140,11 +144,21 @@ def _compose(parts: Parts, limits: Limits) -> Server:
         "passwords": parts.passwords,
     }
     dispatcher = Dispatcher(parts.db, parts.hosts, parts.localhost, sessions, tasks, services, parts.standing)
+    access = HttpAccess(parts.db, sessions, tasks, parts.authenticator, result_text)
     bodies = Budget(limits.most_bodies)
     answers = Budget(limits.most_answers, grace_s=limits.answer_grace_s)
     responder = Responder(parts.db, dispatcher, limits, answers.room)
     refused = Refusals(limits.log_lines_per_minute)
-    return Server(sessions, tasks, events, dispatcher, responder, limits, bodies, answers, refused)
+    return Server(sessions, tasks, events, dispatcher, responder, access, limits, bodies, answers, refused)
+
+
+def _still_there(parts: Parts) -> StillThere:
+    directory = cast("Directory | None", parts.services.get("directory"))
+    return lambda identity: not identity.sid or directory is None or directory.find_name(identity.sid) is not None
+
+
+def _app(server: Server, parts: Parts, door: Door, access: HttpAccess) -> web.Application:
+    return make_app(server.responder, access, door, server.bodies, server.answers, handlers=parts.handlers)
 
 
 async def _listen(
@@ -192,7 +206,7 @@ async def _listen_locally(stack: AsyncExitStack, server: Server, parts: Parts, p
     """Only root may open the socket, from its first moment on: it is made in a directory of root's own."""
     _make_room_for_socket(path)
     door = Door(server.limits, server.refused)  # its own: whatever happens on the network, root gets in
-    app = make_app(server.responder, door, server.bodies, server.answers, is_local_root=True, handlers=parts.handlers)
+    app = _app(server, parts, door, replace(server.access, is_local_root=True))
     http = await _run(stack, server, app)
     sock = socket.socket(socket.AF_UNIX)
     sock.setblocking(False)

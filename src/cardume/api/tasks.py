@@ -16,6 +16,7 @@ import structlog
 from cardume.api.incidents import told
 from cardume.datamodel import errors
 from cardume.datamodel.refs import Ref, new_ref
+from cardume.datamodel.roles import Role
 from cardume.datamodel.task import Task, TaskOperation, TaskStatus
 from cardume.datamodel.wiretypes import WireType
 from cardume.messages.call import Caller, TaskHandle
@@ -232,6 +233,10 @@ class Tasks:
 
     def owner(self, ref: Ref[Any]) -> str:
         return self._owners.get(ref, "")
+
+    def may_touch(self, caller: Caller, ref: Ref[Any]) -> bool:
+        """True when a task is the caller's own, or the caller may touch any."""
+        return caller.role >= Role.POOL_OPERATOR or self.owner(ref) == caller.user
 
     def is_running(self, ref: Ref[Any]) -> bool:
         return ref in self._running

@@ -1,5 +1,6 @@
 """The host's own certificate: made at setup, renewed before it expires; and the TLS settings of the listeners."""
 
+import asyncio
 import asyncio.sslproto
 import ipaddress
 import os
@@ -15,12 +16,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+READ_BYTES = 32 * 1024
+# asyncio gives every TLS connection a buffer of 256 KiB, filled with zeros: two thousand waiting clients would hold
+# half a gigabyte that they never use. A TLS record has 16 KiB at most, so that less does not slow a transfer down.
+asyncio.sslproto.SSLProtocol.max_size = READ_BYTES
+
 VALID_FOR = timedelta(days=825)  # what browsers accept at most of a certificate that was trusted by hand
 RENEW_BEFORE = timedelta(days=60)
-
-# asyncio gives every TLS connection a buffer of 256 KiB to read into, for good. Thousands of clients that wait for
-# events would take a gigabyte for it; with a quarter, reading a large body takes four times the steps.
-asyncio.sslproto.SSLProtocol.max_size = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

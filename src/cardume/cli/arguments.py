@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cardume.cli.failures import Misused, Plain
 
-SETTINGS = ("server", "port", "username", "password", "passwordfile")
+SETTINGS = ("server", "port", "username", "password", "passwordfile", "ca-file", "no-verify")
 _SWITCHES = {
     "-s": "server",
     "-h": "server",
@@ -24,6 +24,14 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """How a server's certificate is checked: by an authority, by what was seen before, or not at all."""
+
+    ca_file: Path | None = None  # certificates of the authorities that may have signed it
+    known_servers: Path | None = None  # the fingerprint of each server at its first use
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Which server to speak to, and as whom."""
 
@@ -31,6 +39,7 @@ class Settings:
     port: int = 443
     username: str = ""
     password: str = ""
+    trust: Trust = Trust()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +58,18 @@ class Invocation:
 
 def read_invocation(arguments: Sequence[str], environment: Mapping[str, str], home: Path) -> Invocation:
     """What a command line asks for; Misused when it makes no sense."""
-    pairs, words = _pairs(arguments)
-    extra, _ = _pairs(_split_escaped(environment.get("XE_EXTRA_ARGS", "")))
+    pairs, words = read_words(arguments)
+    extra, _ = read_words(_split_escaped(environment.get("XE_EXTRA_ARGS", "")))
     settings = {**_rc_file(home / ".xe"), **dict(extra), **dict(pairs)}
     params = tuple(pair for pair in (*extra, *pairs) if pair[0] not in SETTINGS)
     command, *others = words or ["help"]
     # `help` takes the names of commands; elsewhere a bare word is a parameter without a value, as in XenServer.
-    return Invocation(command, (*params, *((word, "") for word in others)), _settings(settings))
+    said = _settings(settings, _state(environment, home))
+    return Invocation(command, (*params, *((word, "") for word in others)), said)
 
 
-def _pairs(arguments: Iterable[str]) -> tuple[list[tuple[str, str]], list[str]]:
+def read_words(arguments: Iterable[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """The parameters, flags and switches of a command line, and its bare words."""
     pairs: list[tuple[str, str]] = []
     words: list[str] = []
     rest = iter(arguments)
@@ -104,7 +115,12 @@ def _rc_file(path: Path) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in said}
 
 
-def _settings(said: Mapping[str, str]) -> Settings:
+def _state(environment: Mapping[str, str], home: Path) -> Path:
+    said = environment.get("XDG_STATE_HOME", "")
+    return (Path(said) if said.startswith("/") else home / ".local" / "state") / "cardume"
+
+
+def _settings(said: Mapping[str, str], state: Path) -> Settings:
     username, password = said.get("username", ""), said.get("password", "")
     if "passwordfile" in said and "password" not in said:
         username, password = _password_file(Path(said["passwordfile"]), username)
@@ -114,7 +130,15 @@ def _settings(said: Mapping[str, str]) -> Settings:
             raise ValueError
     except ValueError:
         raise Misused(f"Syntax error: {said['port']!r} is no port number") from None
-    return Settings(said.get("server", ""), port, username, password)
+    return Settings(said.get("server", ""), port, username, password, _trust(said, state))
+
+
+def _trust(said: Mapping[str, str], state: Path) -> Trust:
+    if said.get("no-verify", "false").lower() in ("true", "yes", "1"):
+        return Trust()
+    if said.get("ca-file"):
+        return Trust(ca_file=Path(said["ca-file"]))
+    return Trust(known_servers=state / "known-servers")
 
 
 def _password_file(path: Path, username: str) -> tuple[str, str]:

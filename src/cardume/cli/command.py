@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from cardume.cli.arguments import Pairs
+from cardume.cli.arguments import Pairs, Settings
 from cardume.cli.directory import Directory
 from cardume.cli.failures import Plain, missing
 from cardume.cli.output import Printer
@@ -53,6 +54,15 @@ class Params:
         """A whole number."""
         return parse_integer(self.get(name, default), name)
 
+    def secret(self, name: str) -> str:
+        """A secret: given as `NAME=`, or in the file that `NAME-file=` names, which process listings do not show."""
+        path = self.find(f"{name}-file")
+        if path is None:
+            return self.get(name)
+        if name in self:
+            raise Plain(f"Parameters {name} and {name}-file cannot be used together")
+        return read_secret(Path(path))
+
     def words(self, name: str) -> list[str]:
         """The parts of a comma-separated parameter."""
         return [word for word in self.get(name, "").split(",") if word]
@@ -81,6 +91,7 @@ class Call:
     params: Params
     printer: Printer
     terminal: Terminal
+    settings: Settings = field(default_factory=Settings)
 
     def get(self, method: str, *params: object) -> str:
         """The answer of a message that answers with a text or a reference."""
@@ -110,6 +121,7 @@ class Command:
     selects: str = ""  # `vm`, `host` or `sr`: takes any of its fields to say which objects
     common: bool = False  # in the short list of `xe help`
     hidden: bool = False  # in no list
+    local: bool = False  # needs no session on a server
 
 
 @dataclass(slots=True)
@@ -126,18 +138,28 @@ class Commands:
         selects: str = "",
         common: bool = False,
         hidden: bool = False,
+        local: bool = False,
     ) -> Callable[[Run], Run]:
         """Declare the command that a function does; its docstring is the command's sentence."""
 
         def declare(run: Run) -> Run:
             doc = " ".join((run.__doc__ or "").split())
-            self.declared.append(Command(name, run, doc, required, optional, selects, common, hidden))
+            self.declared.append(Command(name, run, doc, required, optional, selects, common, hidden, local))
             return run
 
         return declare
 
     def __iter__(self) -> Iterator[Command]:
         return iter(self.declared)
+
+
+def read_secret(path: Path) -> str:
+    """The secret that a file holds; a line's end at its end is not part of it."""
+    try:
+        return path.read_text().removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise Plain(f"The file {path} cannot be read: {reason}.") from None
 
 
 def parse_size(text: str, name: str) -> int:

@@ -4,8 +4,10 @@ import importlib
 from collections.abc import Iterator
 
 from cardume.cli.command import Command, Commands
+from cardume.cli.direct import Direct
 
 THEMES = (
+    "commands_local",
     "commands_power",
     "commands_vm",
     "commands_vm_disks",
@@ -13,7 +15,12 @@ THEMES = (
     "commands_network",
     "commands_host",
     "commands_pool",
+    "commands_snapshots",
+    "commands_migration",
+    "commands_transfer",
 )
+TABLES = ("direct_networks", "direct_hosts", "direct_pool", "direct_vms", "direct_devices")
+"""Modules of commands that send one message each."""
 
 
 def _written() -> Iterator[Command]:
@@ -22,12 +29,24 @@ def _written() -> Iterator[Command]:
         yield from themed
 
 
+def _direct() -> Iterator[Direct]:
+    for table in TABLES:
+        rows: tuple[Direct, ...] = importlib.import_module(f"cardume.cli.{table}").ROWS
+        yield from rows
+
+
 def all_commands() -> dict[str, Command]:
     """Every command, sorted by name."""
+    return {command.name: command for command in sorted(every_command(), key=lambda command: command.name)}
+
+
+def every_command() -> Iterator[Command]:
+    """Every command: those generated of a class's fields, those of one message each, those written by hand."""
     from cardume.cli.generic import generic_commands
 
-    named = {command.name: command for command in (*generic_commands(), *_written())}
-    return dict(sorted(named.items()))
+    yield from generic_commands()
+    yield from (row.command() for row in _direct())
+    yield from _written()
 
 
 def find_command(name: str) -> Command | None:
@@ -35,4 +54,5 @@ def find_command(name: str) -> Command | None:
     from cardume.cli.generic import find_generic
 
     # The generated ones first: looking for them costs little, and lists are what scripts ask for most.
-    return find_generic(name) or next((command for command in _written() if command.name == name), None)
+    found = find_generic(name) or next((command for command in _written() if command.name == name), None)
+    return found or next((row.command() for row in _direct() if row.name == name), None)

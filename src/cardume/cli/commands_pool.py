@@ -85,10 +85,10 @@ def message_destroy_all(call: Call) -> None:
     call.server.call("message.destroy_all", {name: call.params.get(name) for name in names if name in call.params})
 
 
-@commands.add("secret-create", "value", optional=("other-config:",))
+@commands.add("secret-create", optional=("value", "value-file", "other-config:"))
 def secret_create(call: Call) -> None:
-    """Keep a password apart from what needs it; its uuid is given in its place."""
-    secret = fresh("secret", value=call.params.get("value"), other_config=call.params.map_of("other-config"))
+    """Keep a password apart from what needs it; its uuid is given in its place. Best given as value-file=FILE."""
+    secret = fresh("secret", value=call.params.secret("value"), other_config=call.params.map_of("other-config"))
     call.print_uuid("secret", call.get("secret.create", secret))
 
 
@@ -102,8 +102,9 @@ def secret_destroy(call: Call) -> None:
 def subject_add(call: Call) -> None:
     """Give a user or group of the directory access to the pool; roles are added after that."""
     name = call.params.get("subject-name")
-    identifier = call.params.get("subject-identifier", name)
-    subject = fresh("subject", subject_identifier=identifier, other_config={"subject-name": name})
+    identifier = call.params.get("subject-identifier", "") or call.server.call("auth.get_subject_identifier", name)
+    told = call.server.call("auth.get_subject_information_from_identifier", identifier)
+    subject = fresh("subject", subject_identifier=identifier, other_config=told)
     call.print_uuid("subject", call.get("subject.create", subject))
 
 
@@ -152,7 +153,9 @@ def session_subject_identifier_logout(call: Call) -> None:
     call.server.call("session.logout_subject_identifier", call.params.get("subject-identifier"))
 
 
-@commands.add("user-password-change", "new", optional=("old",))
+@commands.add("user-password-change", optional=("new", "new-file", "old", "old-file"))
 def user_password_change(call: Call) -> None:
-    """Change the password of root on every host of the pool."""
-    call.server.call("session.change_password", call.params.get("old", ""), call.params.get("new"))
+    """Change the password of root on every host of the pool. Best given as old-file=FILE new-file=FILE."""
+    params = call.params
+    old = params.secret("old") if "old" in params or "old-file" in params else ""
+    call.server.call("session.change_password", old, params.secret("new"))

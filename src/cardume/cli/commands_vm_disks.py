@@ -1,5 +1,7 @@
 """Commands about the disks and CDs of VMs."""
 
+from collections.abc import Sequence
+
 from cardume.cli.command import Call, Commands
 from cardume.cli.commands_vm import OWNER, default_sr
 from cardume.cli.directory import Record
@@ -30,12 +32,16 @@ def vm_cd_list(call: Call) -> None:
 
 
 def _list_drives(call: Call, type_: str, defaults: tuple[str, ...]) -> None:
+    each(call, "vm", lambda vm: list_drives_of(call, [vm], type_, defaults), "vbd-params", "vdi-params")
+
+
+def list_drives_of(call: Call, vms: Sequence[Subject], type_: str, defaults: tuple[str, ...]) -> None:
+    """Print the drives of VMs that are of a type, and what is in them."""
     vbd_fields = chosen_fields(call, views()["vbd"], "vbd-params", defaults)
     vdi_fields = chosen_fields(
         call, views()["vdi"], "vdi-params", ("uuid", "name-label", "virtual-size", "sr-name-label")
     )
-
-    def drives(vm: Subject) -> None:
+    for vm in vms:
         for number, (ref, vbd) in enumerate(_drives(call, vm, type_)):
             call.printer.remark(f"{type_} {number} VBD:")
             print_objects(call, [Subject(ref, vbd, call.directory, call.server)], vbd_fields)
@@ -43,8 +49,6 @@ def _list_drives(call: Call, type_: str, defaults: tuple[str, ...]) -> None:
             if vdi is not None:
                 call.printer.remark(f"{type_} {number} VDI:")
                 print_objects(call, [Subject(vbd["VDI"], vdi, call.directory, call.server)], vdi_fields)
-
-    each(call, "vm", drives, "vbd-params", "vdi-params")
 
 
 def _drives(call: Call, vm: Subject, *types: str) -> list[tuple[str, Record]]:

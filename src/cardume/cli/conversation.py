@@ -20,10 +20,14 @@ def converse(
 ) -> int:
     """Do a command; 0 when it was done, 1 when it failed and the reason was printed."""
     server = connect(settings)
-    _login(server, settings)
     directory = Directory(server)
+    call = Call(server, directory, params, printer, terminal, settings)
+    if command.local:
+        command.run(call)
+        return 0
+    login(server, settings)
     try:
-        command.run(Call(server, directory, params, printer, terminal))
+        command.run(call)
         printer.close()
         return 0
     except (Refused, SomeFailed) as failure:
@@ -33,7 +37,8 @@ def converse(
         server.logout()
 
 
-def _login(server: Server, settings: Settings) -> None:
+def login(server: Server, settings: Settings) -> None:
+    """Open the session that settings name; as root where this host's daemon is asked."""
     if is_local(server):
         server.login("root", "")
         return

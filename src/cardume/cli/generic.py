@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from cardume.cli.command import Call, Command, parse_bool, parse_integer
-from cardume.cli.directory import NOT_THERE
-from cardume.cli.enum_texts import wired
-from cardume.cli.failures import Plain, Refused
+from cardume.cli.command import Call, Command
+from cardume.cli.failures import Plain
 from cardume.cli.fields import Shape, Subject, XeField
 from cardume.cli.selection import load, part_of, subject_by_uuid, subjects, unknown_field
+from cardume.cli.typed import typed
 from cardume.cli.views import View, views
-from cardume.datamodel.schema import class_names, xenclass_named
-from cardume.datamodel.wiretypes import EnumType, MapType, Prim, RefType, SetType, WireType
+from cardume.datamodel.schema import xenclass_named
+from cardume.datamodel.wiretypes import MapType, Prim, RefType
 
 
 def generic_commands() -> Iterator[Command]:
@@ -148,7 +147,7 @@ def _set_field(call: Call, view: View, subject: Subject, one: XeField, value: st
         raise Plain(f"Field '{one.name}' is read-only.")
     if one.shape is Shape.MAP or not _has(view, f"set_{one.own.name}"):
         raise Plain(f"Field '{one.name}' is a map or set. use the 'name:key=value' syntax.")
-    call.server.call(f"{view.cls}.set_{one.own.name}", subject.ref, _parsed(call, one.name, value, one.own.type))
+    call.server.call(f"{view.cls}.set_{one.own.name}", subject.ref, typed(call, one.name, value, one.own.type))
 
 
 def _set_in_map(call: Call, view: View, subject: Subject, one: XeField, key: str, value: str) -> None:
@@ -156,7 +155,7 @@ def _set_in_map(call: Call, view: View, subject: Subject, one: XeField, key: str
         raise Plain(f"Map field '{one.name}' is read-only.")
     own = one.own
     assert isinstance(own.type, MapType), "only maps have this shape"
-    parsed = _parsed(call, key, value, own.type.value)
+    parsed = typed(call, key, value, own.type.value)
     if key in (subject.record.get(own.name) or {}):
         call.server.call(f"{view.cls}.remove_from_{own.name}", subject.ref, key)
     call.server.call(f"{view.cls}.add_to_{own.name}", subject.ref, key, parsed)
@@ -206,7 +205,7 @@ def param_clear(view: View, call: Call) -> None:
     if one.shape is Shape.ONE:
         if not isinstance(one.own.type, RefType) and one.own.type is not Prim.STRING:
             raise Plain("Cannot clear this parameter")
-        call.server.call(f"{view.cls}.set_{one.own.name}", subject.ref, _parsed(call, one.name, "", one.own.type))
+        call.server.call(f"{view.cls}.set_{one.own.name}", subject.ref, typed(call, one.name, "", one.own.type))
     else:
         verb = "remove" if one.shape is Shape.SET else "remove_from"
         for key in held:
@@ -222,37 +221,3 @@ def _field(view: View, name: str) -> XeField:
 
 def _has(view: View, message: str) -> bool:
     return message in xenclass_named(view.cls).messages
-
-
-def _parsed(call: Call, name: str, text: str, of: WireType) -> object:
-    """A typed text as the value of a type; a reference is typed as a uuid, or as nothing."""
-    match of:
-        case Prim.INT:
-            return parse_integer(text, name)
-        case Prim.BOOL:
-            return parse_bool(text, name)
-        case Prim.FLOAT:
-            try:
-                return float(text)
-            except ValueError:
-                raise Plain(f"Parameter {name} must be a floating-point number") from None
-        case EnumType(enum, python):
-            values = [str(member) for member in python]
-            value = wired(enum, values, text)
-            if value is None:
-                raise Plain(f"Failed to parse parameter '{name}': expecting one of {', '.join(values)}")
-            return value
-        case RefType(cls):
-            if text in ("", "OpaqueRef:NULL", NOT_THERE):
-                return "OpaqueRef:NULL"
-            return _by_uuid(call, cls, text)
-        case SetType(item):
-            return [_parsed(call, name, part, item) for part in text.split(",") if part]
-        case _:
-            return text
-
-
-def _by_uuid(call: Call, cls: str, uuid: str) -> str:
-    if cls not in class_names():
-        raise Refused(["UUID_INVALID", cls, uuid])
-    return call.get(f"{cls}.get_by_uuid", uuid)

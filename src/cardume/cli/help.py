@@ -15,6 +15,9 @@ Usage: xe COMMAND [-s SERVER] [-p PORT] [-u USER -pw PASSWORD | -pwf FILE] [key=
     -u USER        user, and
     -pw PASSWORD   password; shown in process listings, so better in a file:
     -pwf FILE      user on the first line, password on the second
+    --ca-file=FILE check the server's certificate by these authorities' ones;
+                   without it, it must be the one of the first use
+    --no-verify    do not check the server's certificate
     --minimal      print values only, on one line, separated by commas
 
 These may also stand in XE_EXTRA_ARGS (server=...,username=...,password=...) or, a line each, in ~/.xe.

@@ -1,7 +1,7 @@
 """A session on a pool: XenAPI over XML-RPC, by TLS to a server or by the socket of this host's daemon.
 
-Certificates are not verified: a host's is signed by the pool, whose authority the caller does not know. A pin of the
-certificate's fingerprint may come later.
+A host's certificate is signed by itself or by the pool, whose authority the caller does not know; how it is checked is
+in `trust.py`.
 """
 
 import http.client
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
 
-from cardume.cli.arguments import Settings
+from cardume.cli.arguments import Settings, Trust
 from cardume.cli.failures import Refused, Unreachable
+from cardume.cli.trust import check_seen, tls_context
 
 LOCAL_SOCKET = Path("/run/cardume/xapi.sock")
 CALL_TIMEOUT_S = 600.0  # of one request; work that may take longer is asked for as a task
@@ -51,6 +52,19 @@ class Server:
         assert self._session is not None, "nobody logged in"
         return self._session
 
+    def hurry(self, timeout_s: float) -> None:
+        """Give up after this time instead of the usual one."""
+        if isinstance(self._transport, _Once):
+            self._transport.call_timeout_s = timeout_s
+
+    def raw_connection(self, address: str | None = None) -> http.client.HTTPConnection:
+        """A connection of its own to the server, or to another host of its pool, for what is not a call."""
+        assert isinstance(self._transport, _Once), "a connection that is none of ours has no other like it"
+        try:
+            return self._transport.connect_to(address)
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(f"{address or self._name} cannot be reached: {_reason(error)}.") from None
+
     def _request(self, method: str, *params: Any) -> Any:
         body = xmlrpc.client.dumps(tuple(_wire(param) for param in params), method).encode()
         try:
@@ -64,13 +78,18 @@ class Server:
         return _result(answer)
 
 
-def connect(settings: Settings, local_socket: Path = LOCAL_SOCKET) -> Server:
+def connect(settings: Settings, local_socket: Path = LOCAL_SOCKET, *, call_timeout_s: float = CALL_TIMEOUT_S) -> Server:
     """A server that nobody has logged in to yet: the one that was named, else this host's."""
     if not settings.server and not settings.username and local_socket.exists():
-        return Server(_SocketTransport(local_socket), "The daemon of this host")
+        return Server(_SocketTransport(local_socket, call_timeout_s), "The daemon of this host")
     address = settings.server or "127.0.0.1"
-    bracketed = f"[{address}]" if ":" in address else address
-    return Server(_TlsTransport(address, settings.port), f"{bracketed}:{settings.port}")
+    name = server_name(address, settings.port)
+    return Server(_TlsTransport(address, settings.port, settings.trust, call_timeout_s), name)
+
+
+def server_name(address: str, port: int) -> str:
+    """A server as it is named to people and in the list of known ones: `10.0.0.1:443`, `[fe80::1]:443`."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def is_local(server: Server) -> bool:
@@ -79,6 +98,8 @@ def is_local(server: Server) -> bool:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not to be trusted ({error.verify_message})"
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
     if isinstance(error, OSError) and error.strerror:
@@ -112,6 +133,7 @@ class _Once(xmlrpc.client.Transport):
     """A transport that never sends a request twice: the library's would repeat a call whose answer got lost."""
 
     user_agent = "xe/cardume"
+    call_timeout_s = CALL_TIMEOUT_S
 
     def request(self, host: Any, handler: str, request_body: Any, verbose: bool = False) -> Any:
         try:
@@ -123,38 +145,41 @@ class _Once(xmlrpc.client.Transport):
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         if self._connection[1] is None:
-            self._connection = host, self._connect()
+            self._connection = host, self.connect_to(None)
         connection = self._connection[1]
         assert connection is not None, "just made"
         return connection
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def connect_to(self, address: str | None) -> http.client.HTTPConnection:
+        """A new connection to the server, or to another address."""
         raise NotImplementedError
 
 
 class _TlsTransport(_Once):
-    def __init__(self, address: str, port: int) -> None:
+    def __init__(self, address: str, port: int, trust: Trust, call_timeout_s: float) -> None:
         super().__init__()
-        self._address, self._port = address, port
+        self._address, self._port, self._trust, self.call_timeout_s = address, port, trust, call_timeout_s
 
-    def _connect(self) -> http.client.HTTPConnection:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(self._address, self._port, timeout=CONNECT_TIMEOUT_S, context=context)
+    def connect_to(self, address: str | None) -> http.client.HTTPConnection:
+        to, timeout_s = address or self._address, min(CONNECT_TIMEOUT_S, self.call_timeout_s)
+        context = tls_context(self._trust)
+        connection = http.client.HTTPSConnection(to, self._port, timeout=timeout_s, context=context)
         connection.connect()
-        connection.sock.settimeout(CALL_TIMEOUT_S)
+        check_seen(connection.sock, server_name(to, self._port), self._trust)
+        connection.sock.settimeout(self.call_timeout_s)
         return connection
 
 
 class _SocketTransport(_Once):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, call_timeout_s: float) -> None:
         super().__init__()
-        self._path = path
+        self._path, self.call_timeout_s = path, call_timeout_s
 
-    def _connect(self) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection("localhost", timeout=CALL_TIMEOUT_S)
+    def connect_to(self, address: str | None) -> http.client.HTTPConnection:
+        if address is not None:
+            return _TlsTransport(address, 443, Trust(), self.call_timeout_s).connect_to(None)
+        connection = http.client.HTTPConnection("localhost", timeout=self.call_timeout_s)
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.settimeout(CALL_TIMEOUT_S)
+        connection.sock.settimeout(self.call_timeout_s)
         connection.sock.connect(str(self._path))
         return connection

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from cardume.cli.fields import NameOf, Own, Shape, Source, Via, XeField
-from cardume.datamodel.schema import Field, XenClass, xenclass_named
+from cardume.datamodel.schema import Field, XenClass, class_names, xenclass_named
 from cardume.datamodel.wiretypes import EnumType, MapType, RefType, SetType
 
 
@@ -63,9 +63,11 @@ class View:
 @cache
 def views() -> Mapping[str, View]:
     """Every view by its prefix."""
-    from cardume.cli import view_tables
+    from cardume.cli import view_tables, view_tables_devices, view_tables_networks, view_tables_pool
 
-    return {view.prefix: view for view in view_tables.VIEWS}
+    tables = (view_tables, view_tables_networks, view_tables_devices, view_tables_pool)
+    declared = class_names()  # of a class that comes later, nothing can be shown yet
+    return {view.prefix: view for table in tables for view in table.VIEWS if view.cls in declared}
 
 
 @cache

@@ -18,13 +18,25 @@ def work(call: Call, method: str, *params: Any) -> str:
 
     Refused with the task's error. Ctrl-C asks for the task to be cancelled and waits for what comes of it.
     """
-    task = call.get(f"Async.{method}", *params)
+    return watch(call, call.get(f"Async.{method}", *params), method)
+
+
+def watch(call: Call, task: str, label: str) -> str:
+    """Wait for the end of a task and forget it; the text of its result."""
     try:
-        with call.terminal.meter(method, wanted=call.params.flag("progress")) as meter:
+        with call.terminal.meter(label, wanted=call.params.flag("progress")) as meter:
             record = _watch(call, task, meter)
     finally:
         _forget(call, task)
     return _result(record, task)
+
+
+def cancel(call: Call, task: str) -> None:
+    """Ask for a task to be cancelled, as far as it can be."""
+    try:
+        call.server.call("task.cancel", task)
+    except Refused:
+        pass  # it has ended, or goes on to its end
 
 
 def _watch(call: Call, task: str, meter: Any) -> dict[str, Any]:
@@ -66,4 +78,4 @@ def _result(record: dict[str, Any], task: str) -> str:
     if record["status"] == "failure":
         raise Refused(record["error_info"] or ["INTERNAL_ERROR", "the task failed without an error"])
     found = _VALUE.fullmatch(str(record["result"]).strip())
-    return unescape(found[1]) if found else ""
+    return unescape(found[1]) if found else str(record["result"])

@@ -35,6 +35,7 @@ CAPABILITIES: Mapping[Op, str | None] = {
     Op.VDI_DESTROY: "VDI_DELETE",
     Op.VDI_RESIZE: "VDI_RESIZE",
     Op.VDI_CLONE: "VDI_CLONE",
+    Op.VDI_SNAPSHOT: "VDI_SNAPSHOT",
     Op.VDI_COPY: "VDI_CREATE",  # a copy that goes to this SR
     Op.VDI_FORGET: None,
     Op.VDI_UPDATE: None,
@@ -45,7 +46,10 @@ IMPLEMENTED_SR_OPERATIONS = frozenset(CAPABILITIES)
 
 _LINKS = frozenset({Op.PLUG, Op.UNPLUG, Op.PBD_CREATE, Op.PBD_DESTROY})
 _DISKS = frozenset(
-    {Op.VDI_CREATE, Op.VDI_DESTROY, Op.VDI_RESIZE, Op.VDI_CLONE, Op.VDI_COPY, Op.VDI_FORGET, Op.VDI_UPDATE}
+    {
+        *(Op.VDI_CREATE, Op.VDI_DESTROY, Op.VDI_RESIZE, Op.VDI_CLONE, Op.VDI_SNAPSHOT, Op.VDI_COPY),
+        *(Op.VDI_FORGET, Op.VDI_UPDATE),
+    }
 )
 _JOINING = frozenset({Op.UPDATE, Op.PLUG, Op.PBD_CREATE})
 BESIDE: Mapping[Op, frozenset[Op]] = {

@@ -30,6 +30,7 @@ class VDIFacts:
 
 CAPABILITIES: Mapping[Op, str | None] = {
     Op.CLONE: "VDI_CLONE",
+    Op.SNAPSHOT: "VDI_SNAPSHOT",
     Op.COPY: None,
     Op.RESIZE: "VDI_RESIZE",
     Op.DESTROY: "VDI_DELETE",
@@ -76,7 +77,7 @@ def _why_not_its_content(vdi: VDIFacts, operation: Op) -> ApiError | None:
     if vdi.missing and operation not in (Op.FORGET, Op.UPDATE):
         return errors.VDI_MISSING(vdi.sr, vdi.ref)
     if vdi.type in _POOLS_OWN:
-        if operation in (Op.CLONE, Op.COPY):
+        if operation in (Op.CLONE, Op.COPY, Op.SNAPSHOT):
             return errors.VDI_INCOMPATIBLE_TYPE(vdi.ref, vdi.type)
         if vdi.ha_enabled and operation is not Op.UPDATE:
             return errors.HA_IS_ENABLED()
@@ -85,7 +86,7 @@ def _why_not_its_content(vdi: VDIFacts, operation: Op) -> ApiError | None:
 
 def _why_not_its_users(vdi: VDIFacts, operation: Op) -> ApiError | None:
     match operation:
-        case Op.UPDATE:
+        case Op.UPDATE | Op.SNAPSHOT:
             return None
         case Op.CLONE | Op.COPY:
             in_use = vdi.attached_writable

@@ -45,6 +45,10 @@ POWER_STATES: Mapping[Op, frozenset[VMPowerState]] = {
     # The disks of a VM that is up, or whose memory waits to go on with them, are not as a fresh start needs them.
     Op.CLONE: frozenset({HALTED}),
     Op.COPY: frozenset({HALTED}),
+    Op.SNAPSHOT: ANY,
+    Op.CHECKPOINT: frozenset({PAUSED, RUNNING, SUSPENDED}),
+    Op.REVERT: ANY,
+    Op.REVERTING: ANY,
     Op.PROVISION: frozenset({HALTED}),
     Op.MAKE_INTO_TEMPLATE: frozenset({HALTED}),
     Op.DESTROY: frozenset({HALTED, SUSPENDED}),
@@ -64,6 +68,7 @@ NOT_OFFERED = frozenset(
     {
         Op.SHUTDOWN,
         Op.POWER_STATE_RESET,
+        Op.REVERTING,  # what the VM shows while one of its snapshots is reverted to
         Op.CHANGING_MEMORY_LIMITS,
         Op.ASSERT_OPERATION_VALID,
         Op.UPDATE_ALLOWED_OPERATIONS,
@@ -76,7 +81,7 @@ _SETTINGS = frozenset(
 )
 _QUESTIONS = frozenset({Op.ASSERT_OPERATION_VALID, Op.UPDATE_ALLOWED_OPERATIONS})
 _OF_TEMPLATES = _SETTINGS | _QUESTIONS | {Op.CLONE, Op.COPY, Op.PROVISION, Op.DESTROY}
-_OF_SNAPSHOTS = _QUESTIONS | {Op.CLONE, Op.COPY, Op.DESTROY, Op.HARD_SHUTDOWN}
+_OF_SNAPSHOTS = _QUESTIONS | {Op.CLONE, Op.COPY, Op.DESTROY, Op.HARD_SHUTDOWN, Op.REVERT}
 
 _READING = frozenset({Op.CLONE, Op.COPY})
 _ENDING = frozenset({Op.CLEAN_SHUTDOWN, Op.CLEAN_REBOOT, Op.SHUTDOWN})
@@ -110,10 +115,15 @@ def why_not(vm: VMFacts, operation: Op) -> ApiError | None:
     if operation in vm.blocked_operations:
         return errors.OPERATION_BLOCKED(vm.ref, vm.blocked_operations[operation])
     return (
-        why_wrong_state(vm.ref, POWER_STATES[operation], vm.power_state)
+        why_wrong_state(vm.ref, _power_states(vm, operation), vm.power_state)
         or why_busy("VM", vm.ref, vm.current_operations, BESIDE.get(operation, ()))
         or _why_not_this_kind(vm, operation)
     )
+
+
+def _power_states(vm: VMFacts, operation: Op) -> frozenset[VMPowerState]:
+    # A snapshot never runs: its disks stay as they are, also beside the memory that it was taken with.
+    return ANY if vm.is_a_snapshot and operation in _READING else POWER_STATES[operation]
 
 
 def _why_not_this_kind(vm: VMFacts, operation: Op) -> ApiError | None:
@@ -123,6 +133,8 @@ def _why_not_this_kind(vm: VMFacts, operation: Op) -> ApiError | None:
         return errors.VM_IS_TEMPLATE(vm.ref)
     if vm.is_default_template and operation is Op.DESTROY:
         return errors.VM_CANNOT_DELETE_DEFAULT_TEMPLATE(vm.ref)
+    if not vm.is_a_snapshot and operation is Op.REVERT:
+        return errors.REVERT_ONLY_ALLOWED_ON_SNAPSHOT()
     if not vm.is_a_template and operation is Op.PROVISION:
         return errors.PROVISION_ONLY_ALLOWED_ON_TEMPLATE()
     if vm.is_control_domain and operation not in _QUESTIONS:

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import structlog
 
 from cardume.api.authentication import PasswordAuthenticator
+from cardume.api.blobs import blob_handlers
 from cardume.api.server import Listen, Parts, load_messages, serve
 from cardume.api.tls import reload_certificate, renew_if_due, server_context
 from cardume.daemons.accounts import AccountFile
@@ -22,14 +23,18 @@ from cardume.daemons.config import Config, ConfigError, load
 from cardume.daemons.hosts import OneHost
 from cardume.daemons.notify import notify
 from cardume.daemons.upkeep import Upkeep
+from cardume.datamodel.blob import Blob
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.roles import Role
 from cardume.datamodel.vm import VM
+from cardume.hostops.blob_files import BlobFiles
 from cardume.hostops.guests.accel import acceleration
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import HostFacts, read_host_facts
+from cardume.hostops.machine.linux_machine import LinuxMachine
 from cardume.hostops.network.linux_bridges import LinuxBridges
+from cardume.hostops.network.linux_network import LinuxNetwork
 from cardume.hostops.storage.copy import QemuCopier
 from cardume.hostops.storage.driver import StorageDriver
 from cardume.hostops.storage.ext import ExtDriver
@@ -37,13 +42,16 @@ from cardume.hostops.storage.iso import IsoDriver
 from cardume.messages.call import Call, Caller, TaskHandle
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
+from cardume.messages.subject import grant
 from cardume.messages.vm_power import start
+from cardume.pooldb.db import Database
 from cardume.pooldb.objects import Objects
 from cardume.pooldb.sqlite import SQLiteStore
 
 log = structlog.get_logger()
 
 RENEWAL_CHECK_S = 6 * 3600.0
+BLOB_SWEEP_S = 600.0
 
 
 async def run(config: Config) -> None:
@@ -68,17 +76,35 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
         found = await acceleration()
         guests = await stack.enter_async_context(LibvirtGuests(found.accelerator))
         storage: dict[str, StorageDriver] = {driver.type: driver for driver in (ExtDriver(), IsoDriver())}
-        hands = Hands(guests, storage, QemuCopier(), LinuxBridges())
+        network = LinuxNetwork(config.state)
+        await network.recover()
+        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(), network, LinuxMachine())
         facts = await read_host_facts()
-        this = ThisHost(config.host_uuid, config.name_label, config.management_bridge, time.time())
+        this = ThisHost(
+            config.host_uuid,
+            config.name_label,
+            config.management_bridge,
+            time.time(),
+            await network.configured(),
+        )
         host = await record_host(db, this, facts, storage, found.accelerator)
         hosts = OneHost(host, hands)
         upkeep = Upkeep(db, hands, host)
         awake = config.run / "awake"  # in memory: it is gone when the host has booted
         await upkeep.recover(after_boot=not awake.exists())
         awake.touch()
-        accounts = PasswordAuthenticator(AccountFile(config.passwords))
-        parts = Parts(db=db, hosts=hosts, localhost=host, authenticator=accounts, passwords=accounts)
+        accounts = AccountFile(config.passwords)
+        authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
+        blobs = BlobFiles(config.blobs)
+        parts = Parts(
+            db=db,
+            hosts=hosts,
+            localhost=host,
+            authenticator=authenticator,
+            passwords=authenticator,
+            services={"blobs": blobs, "directory": accounts},
+            handlers=blob_handlers(db, blobs),
+        )
         tls = server_context(config.tls_files)
         listen = Listen(
             tls=tls,
@@ -99,9 +125,19 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
 
         await stack.enter_async_context(upkeep.running(start_vm))
         server.tasks.spawn(_keep_certificate(config, facts, tls))
+        server.tasks.spawn(_sweep_blobs(db, blobs))
         # The pool's objects stay for good: the collector need not walk them again and again.
         gc.freeze()
         yield
+
+
+async def _sweep_blobs(db: Database, blobs: BlobFiles) -> None:
+    """Remove the bytes of blobs that went with their objects."""
+    while True:
+        removed = await blobs.sweep(frozenset(blob.uuid for blob in db.all(Blob).values()))
+        if removed:
+            log.info("blobs_swept", count=removed)
+        await asyncio.sleep(BLOB_SWEEP_S)
 
 
 async def _keep_certificate(config: Config, facts: HostFacts, tls: ssl.SSLContext) -> None:

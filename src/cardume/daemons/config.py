@@ -38,6 +38,10 @@ class Config:
         return self.state / "passwd"
 
     @property
+    def blobs(self) -> Path:
+        return self.state / "blobs"
+
+    @property
     def tls_files(self) -> HostFiles:
         return HostFiles(self.state / "tls" / "host.pem", self.state / "tls" / "host.key")
 

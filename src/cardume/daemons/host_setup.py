@@ -17,9 +17,11 @@ from cardume.hostops.durable import write_text
 from cardume.hostops.host_facts import read_nics
 from cardume.hostops.libvirt_setup import configure_libvirt
 from cardume.hostops.network.management import apply, find_management_nic, plan_host_bridges
+from cardume.hostops.network.undo import UNDO_FILE
 from cardume.hostops.run import run
 
 UNIT = Path("/etc/systemd/system/cardumed.service")
+NETWORK_UNIT = Path("/etc/systemd/system/cardume-network.service")
 START_S = 120.0
 
 PROGRAMS = {
@@ -63,7 +65,7 @@ async def setup(wishes: Wishes, say: Callable[[str], None]) -> Config:
     say("libvirt")
     await configure_libvirt()
     say("cardumed.service")
-    await _start_daemon()
+    await _start_daemon(config.state)
     return config
 
 
@@ -95,18 +97,22 @@ async def _make_certificate(config: Config) -> None:
     ensure_certificate(config.tls_files, names=certificate_names(os.uname().nodename), addresses=addresses)
 
 
-async def _start_daemon() -> None:
-    unit = unit_text(Path(sys.executable).with_name("cardumed"))
-    if _write_unit(unit):
+async def _start_daemon(state: Path) -> None:
+    units = {
+        UNIT: unit_text(Path(sys.executable).with_name("cardumed")),
+        NETWORK_UNIT: network_unit_text(Path(sys.executable), state),
+    }
+    written = [path for path, text in units.items() if _write_unit(path, text)]
+    if written:
         await run("systemctl", "daemon-reload", timeout_s=START_S)
-    await run("systemctl", "enable", "--quiet", UNIT.name, timeout_s=START_S)
+    await run("systemctl", "enable", "--quiet", UNIT.name, NETWORK_UNIT.name, timeout_s=START_S)
     await run("systemctl", "restart", UNIT.name, timeout_s=START_S)
 
 
-def _write_unit(unit: str) -> bool:
-    if UNIT.exists() and UNIT.read_text() == unit:
+def _write_unit(path: Path, text: str) -> bool:
+    if path.exists() and path.read_text() == text:
         return False
-    write_text(UNIT, unit)
+    write_text(path, text)
     return True
 
 
@@ -132,6 +138,26 @@ RuntimeDirectoryMode=0711
 RuntimeDirectoryPreserve=yes
 UMask=0077
 LimitNOFILE=65536
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def network_unit_text(python: Path, state: Path) -> str:
+    """The unit that takes an unfinished change of the network back before networkd reads its files."""
+    return f"""\
+[Unit]
+Description=Cardume: the network as it was before an unfinished change
+DefaultDependencies=no
+RequiresMountsFor={state}
+Before=systemd-networkd.service network-pre.target
+Wants=network-pre.target
+ConditionPathExists={state / UNDO_FILE}
+
+[Service]
+Type=oneshot
+ExecStart={python} -m cardume.hostops.network.undo {state}
 
 [Install]
 WantedBy=multi-user.target

@@ -13,11 +13,14 @@ from cardume.datamodel.pbd import PBD
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
-from cardume.hostops.errors import HostError, StorageError
+from cardume.hostops.errors import HostError, NetworkError, StorageError
 from cardume.hostops.hands import Hands
 from cardume.messages.guest_facts import refresh_guest_facts
 from cardume.messages.guest_watch import GuestWatch
+from cardume.messages.host_network import picture
+from cardume.messages.host_power import enable_after_boot
 from cardume.messages.new_vdi import remove_incomplete
+from cardume.messages.pif_watch import refresh_interfaces
 from cardume.messages.sr_space import record_sizes
 from cardume.messages.storage_values import driver, repository
 from cardume.pooldb.db import Database
@@ -26,6 +29,7 @@ log = structlog.get_logger()
 
 REPLUG_S = 30.0
 CATCH_UP_S = 15.0
+CARDS_S = 5.0
 FACTS_S = 10.0
 YOUNG_FACTS_S = 1.0
 """How often an agent is asked that has not answered yet: people wait for a new guest's address."""
@@ -43,8 +47,15 @@ class Upkeep:
         self._watch = GuestWatch(db, hands, host)
         self._to_replug: set[Ref[PBD]] = set()
 
+    async def _refresh_interfaces(self) -> None:
+        await refresh_interfaces(self._db, self._hands, self._host)
+
     async def recover(self, *, after_boot: bool = False) -> None:
         """Make database and host agree after a stop of any kind (`after_boot`: of the host), before all service."""
+        if after_boot:
+            await enable_after_boot(self._db, self._host)
+        await self._join_networks()
+        await self._refresh_interfaces()
         await self._plug_again()
         await self._watch.resync(after_boot=after_boot)
         await remove_incomplete(self._db, self._hands, self._host)
@@ -58,6 +69,7 @@ class Upkeep:
                 group.create_task(self._watch.run()),
                 group.create_task(self._restart_guests(start_vm)),
                 group.create_task(self._every(YOUNG_FACTS_S, self._ask_agents)),
+                group.create_task(self._every(CARDS_S, self._refresh_interfaces)),
                 group.create_task(self._every(REPLUG_S, self._replug)),
                 group.create_task(self._every(CATCH_UP_S, self._watch.catch_up)),
             ]
@@ -82,6 +94,15 @@ class Upkeep:
                 await start_vm(vm)
             except ApiError as fault:
                 log.warning("restart_failed", vm=str(vm), error=fault.code)
+
+    async def _join_networks(self) -> None:
+        """Make the host's bonds and VLANs what is recorded, should a stop in the middle have parted the two."""
+        wanted = picture(self._db, self._host)
+        try:
+            async with self._hands.network.lock, self._hands.network.change(wanted.plans(), idle=wanted.idle()):
+                pass
+        except NetworkError as fault:
+            log.error("network_not_as_recorded", error=str(fault))
 
     async def _plug_again(self) -> None:
         """Attach what was attached when the daemon stopped."""

@@ -13,23 +13,21 @@ from cardume.datamodel.roles import Role
 from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
+    from cardume.datamodel.blob import Blob
+    from cardume.datamodel.certificate import Certificate
+    from cardume.datamodel.data_source import DataSource
+    from cardume.datamodel.feature import Feature
     from cardume.datamodel.host_cpu import HostCpu
+    from cardume.datamodel.host_crashdump import HostCrashdump
     from cardume.datamodel.host_metrics import HostMetrics
-    from cardume.datamodel.later import (
-        PCI,
-        PGPU,
-        PUSB,
-        Blob,
-        Certificate,
-        DataSource,
-        Feature,
-        HostCrashdump,
-        HostPatch,
-        PoolUpdate,
-    )
+    from cardume.datamodel.host_patch import HostPatch
     from cardume.datamodel.network import Network
     from cardume.datamodel.pbd import PBD
+    from cardume.datamodel.pci import PCI
+    from cardume.datamodel.pgpu import PGPU
     from cardume.datamodel.pif import PIF
+    from cardume.datamodel.pool_update import PoolUpdate
+    from cardume.datamodel.pusb import PUSB
     from cardume.datamodel.sr import SR
     from cardume.datamodel.vm import VM
 
@@ -168,7 +166,7 @@ class Host:
     external_auth_type: str = field(RO, "kind of external user directory; empty means none")
     external_auth_service_name: str = field(RO, "the directory's name or domain")
     external_auth_configuration: Mapping[str, str] = field(RO, "settings of the external user directory")
-    certificates: Set[Ref[Certificate]] = field(RO, "TLS certificates that it serves or trusts")
+    certificates: Set[Ref[Certificate]] = field(RO, "TLS certificates that it serves", backref="Certificate.host")
     tls_verification_enabled: bool = field(RO, "true when it checks certificates of the peers it connects to")
     ssl_legacy: bool = field(STATIC_RO, "true when old TLS versions are accepted; always false in Cardume", True)
     https_only: bool = field(RO, "true when port 80 does nothing but redirect")
@@ -195,11 +193,11 @@ class Host:
     display: HostDisplay = field(
         RW, "whether the host itself uses its graphics card, or leaves it for guests", HostDisplay.ENABLED
     )
-    PCIs: Set[Ref[PCI]] = field(RO, "its PCI devices")
-    PGPUs: Set[Ref[PGPU]] = field(RO, "its physical graphics processors")
-    PUSBs: Set[Ref[PUSB]] = field(RO, "its USB devices that can be passed through")
-    features: Set[Ref[Feature]] = field(RO, "experimental features and whether they are on")
-    patches: Set[Ref[HostPatch]] = field(RO, "patches of the old kind on it")
+    PCIs: Set[Ref[PCI]] = field(RO, "its PCI devices", backref="PCI.host")
+    PGPUs: Set[Ref[PGPU]] = field(RO, "its physical graphics processors", backref="PGPU.host")
+    PUSBs: Set[Ref[PUSB]] = field(RO, "its USB devices that can be passed through", backref="PUSB.host")
+    features: Set[Ref[Feature]] = field(RO, "experimental features and whether they are on", backref="Feature.host")
+    patches: Set[Ref[HostPatch]] = field(RO, "patches of the old kind on it", backref="host_patch.host")
     updates: Set[Ref[PoolUpdate]] = field(RO, "updates that are applied on it")
     updates_requiring_reboot: Set[Ref[PoolUpdate]] = field(RO, "applied updates that wait for a restart of the host")
     last_software_update: datetime = field(RO, "when software was last updated")
@@ -210,7 +208,9 @@ class Host:
     pending_guidances: Set[UpdateGuidances] = field(RO, "what must be done for applied updates to take effect")
     pending_guidances_recommended: Set[UpdateGuidances] = field(RO, "what should be done after an update")
     pending_guidances_full: Set[UpdateGuidances] = field(RO, "what would make every update take effect")
-    crashdumps: Set[Ref[HostCrashdump]] = field(RO, "dumps of crashes of the host itself")
+    crashdumps: Set[Ref[HostCrashdump]] = field(
+        RO, "dumps of crashes of the host itself", backref="host_crashdump.host"
+    )
     blobs: Mapping[str, Ref[Blob]] = field(RO, "files attached to the host, by name")
     tags: Set[str] = field(RW, "words for sorting and finding", (), role=Role.VM_OPERATOR)
     other_config: Mapping[str, str] = field(

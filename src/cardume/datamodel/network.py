@@ -12,7 +12,7 @@ from cardume.datamodel.roles import Role
 from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
-    from cardume.datamodel.later import Blob
+    from cardume.datamodel.blob import Blob
     from cardume.datamodel.pif import PIF
     from cardume.datamodel.vif import VIF
 

@@ -12,11 +12,13 @@ from cardume.datamodel.roles import Role
 from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
-    from cardume.datamodel import later
+    from cardume.datamodel import pci, vlan
+    from cardume.datamodel.bond import Bond
     from cardume.datamodel.host import Host
-    from cardume.datamodel.later import Bond, NetworkSriov, Tunnel
     from cardume.datamodel.network import Network
+    from cardume.datamodel.network_sriov import NetworkSriov
     from cardume.datamodel.pif_metrics import PIFMetrics
+    from cardume.datamodel.tunnel import Tunnel
 
 
 @named("ip_configuration_mode")
@@ -87,18 +89,24 @@ class PIF:
     primary_address_type: PrimaryAddressType = field(
         RO, "which of both kinds of address it is known by", PrimaryAddressType.IPV4
     )
-    bond_master_of: Set[Ref[Bond]] = field(RO, "bonds that it is the top of")
+    bond_master_of: Set[Ref[Bond]] = field(RO, "bonds that it is the top of", backref="Bond.master")
     bond_slave_of: Ref[Bond] = field(RO, "the bond that it is a member of")
-    VLAN_master_of: Ref[later.VLAN] = field(RO, "the VLAN that it is the top of")
-    VLAN_slave_of: Set[Ref[later.VLAN]] = field(RO, "VLANs on it")
-    tunnel_access_PIF_of: Set[Ref[Tunnel]] = field(RO, "tunnels that it is the inner end of")
-    tunnel_transport_PIF_of: Set[Ref[Tunnel]] = field(RO, "tunnels that it carries")
-    sriov_physical_PIF_of: Set[Ref[NetworkSriov]] = field(RO, "SR-IOV networks that use it")
-    sriov_logical_PIF_of: Set[Ref[NetworkSriov]] = field(RO, "SR-IOV networks that it is the top of")
+    VLAN_master_of: Ref[vlan.VLAN] = field(RO, "the VLAN that it is the top of")
+    VLAN_slave_of: Set[Ref[vlan.VLAN]] = field(RO, "VLANs on it", backref="VLAN.tagged_PIF")
+    tunnel_access_PIF_of: Set[Ref[Tunnel]] = field(
+        RO, "tunnels that it is the inner end of", backref="tunnel.access_PIF"
+    )
+    tunnel_transport_PIF_of: Set[Ref[Tunnel]] = field(RO, "tunnels that it carries", backref="tunnel.transport_PIF")
+    sriov_physical_PIF_of: Set[Ref[NetworkSriov]] = field(
+        RO, "SR-IOV networks that use it", backref="network_sriov.physical_PIF"
+    )
+    sriov_logical_PIF_of: Set[Ref[NetworkSriov]] = field(
+        RO, "SR-IOV networks that it is the top of", backref="network_sriov.logical_PIF"
+    )
     igmp_snooping_status: PIFIgmpStatus = field(
         RO, "whether multicast goes only to the ports that asked for it", PIFIgmpStatus.UNKNOWN
     )
-    PCI: Ref[later.PCI] = field(RO, "the PCI device behind it")
+    PCI: Ref[pci.PCI] = field(RO, "the PCI device behind it")
     capabilities: Set[str] = field(RO, "what it can do beyond the usual, such as sriov")
     properties: Mapping[str, str] = field(RO, "extra settings, such as gro")
     other_config: Mapping[str, str] = field(
@@ -179,7 +187,7 @@ class PIF:
         gateway: str,
         DNS: str,
         bond_slave_of: Ref[Bond],
-        VLAN_master_of: Ref[later.VLAN],
+        VLAN_master_of: Ref[vlan.VLAN],
         management: bool,
         other_config: Mapping[str, str],
         disallow_unplug: bool = False,

@@ -13,23 +13,17 @@ from cardume.datamodel.roles import Role
 from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
+    from cardume.datamodel.blob import Blob
+    from cardume.datamodel.certificate import Certificate, CertificatePurpose
     from cardume.datamodel.host import Host
-    from cardume.datamodel.later import Blob, Certificate, Repository
     from cardume.datamodel.network import Network
     from cardume.datamodel.pif import PIF
+    from cardume.datamodel.repository import Repository
     from cardume.datamodel.secret import Secret
     from cardume.datamodel.session import Session
     from cardume.datamodel.sr import SR
     from cardume.datamodel.vdi import VDI
     from cardume.datamodel.vm import VM
-
-
-@named("certificate_purpose")
-class CertificatePurpose(StrEnum):
-    """What a trusted certificate may vouch for."""
-
-    LICENSING = "licensing"
-    LDAPS = "ldaps"
 
 
 @named("pool_allowed_operations")

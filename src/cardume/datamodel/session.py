@@ -13,9 +13,9 @@ from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
     from cardume.datamodel.host import Host
-    from cardume.datamodel.later import User
     from cardume.datamodel.subject import Subject
     from cardume.datamodel.task import Task
+    from cardume.datamodel.user import User
 
 
 @xenclass(name="session", events=False, volatile=True, has_async=False, get_all=False)

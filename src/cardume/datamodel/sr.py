@@ -12,9 +12,12 @@ from cardume.datamodel.roles import Role
 from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
+    from cardume.datamodel.blob import Blob
+    from cardume.datamodel.data_source import DataSource
+    from cardume.datamodel.dr_task import DRTask
     from cardume.datamodel.host import Host
-    from cardume.datamodel.later import Blob, DataSource, DRTask, ProbeResult
     from cardume.datamodel.pbd import PBD
+    from cardume.datamodel.probe_result import ProbeResult
     from cardume.datamodel.vdi import VDI
 
 

@@ -14,10 +14,11 @@ from cardume.datamodel.wiretypes import EPOCH, Set
 
 if TYPE_CHECKING:
     from cardume.datamodel import sr
-    from cardume.datamodel.later import Crashdump, VDINbdServerInfo
+    from cardume.datamodel.crashdump import Crashdump
     from cardume.datamodel.pool import Pool
     from cardume.datamodel.session import Session
     from cardume.datamodel.vbd import VBD
+    from cardume.datamodel.vdi_nbd_server_info import VDINbdServerInfo
 
 
 @named("on_boot")
@@ -100,7 +101,7 @@ class VDI:
     snapshot_time: datetime = field(RO, "when the snapshot was taken")
     snapshots: Set[Ref[VDI]] = field(RO, "snapshots taken of it", backref="VDI.snapshot_of")
     parent: Ref[VDI] = field(RO, "the disk that it was made from; always null, sm_config has the driver's own link")
-    crash_dumps: Set[Ref[Crashdump]] = field(RO, "crash dumps in it")
+    crash_dumps: Set[Ref[Crashdump]] = field(RO, "crash dumps in it", backref="crashdump.VDI")
     is_tools_iso: bool = field(RO, "true for the CD with the guest tools")
     metadata_of_pool: Ref[Pool] = field(RO, "the pool whose database it holds a copy of")
     metadata_latest: bool = field(RO, "true when that copy is up to date")

@@ -23,30 +23,28 @@ from cardume.datamodel.vm_enums import (
 from cardume.datamodel.wiretypes import Set
 
 if TYPE_CHECKING:
+    from cardume.datamodel.blob import Blob
     from cardume.datamodel.console import Console
+    from cardume.datamodel.crashdump import Crashdump
+    from cardume.datamodel.data_source import DataSource
+    from cardume.datamodel.gpu_group import GPUGroup
     from cardume.datamodel.host import Host, UpdateGuidances
-    from cardume.datamodel.later import (
-        PCI,
-        VGPU,
-        VMPP,
-        VMSS,
-        VTPM,
-        VUSB,
-        Blob,
-        Crashdump,
-        DataSource,
-        GPUGroup,
-        VMAppliance,
-        VMGroup,
-    )
     from cardume.datamodel.network import Network
+    from cardume.datamodel.pci import PCI
+    from cardume.datamodel.removed import VMPP
     from cardume.datamodel.session import Session
     from cardume.datamodel.sr import SR
     from cardume.datamodel.vbd import VBD
     from cardume.datamodel.vdi import VDI
+    from cardume.datamodel.vgpu import VGPU
     from cardume.datamodel.vif import VIF
+    from cardume.datamodel.vm_appliance import VMAppliance
+    from cardume.datamodel.vm_group import VMGroup
     from cardume.datamodel.vm_guest_metrics import VMGuestMetrics
     from cardume.datamodel.vm_metrics import VMMetrics
+    from cardume.datamodel.vmss import VMSS
+    from cardume.datamodel.vtpm import VTPM
+    from cardume.datamodel.vusb import VUSB
 
 
 _PLATFORM_ROLES = {"hvm_serial": Role.POOL_ADMIN}
@@ -143,12 +141,12 @@ class VM:
     VBDs: Set[Ref[VBD]] = field(RO, "its drives", backref="VBD.VM")
     VIFs: Set[Ref[VIF]] = field(RO, "its network cards", backref="VIF.VM")
     consoles: Set[Ref[Console]] = field(RO, "its screens and serial lines; there while it runs", backref="console.VM")
-    VTPMs: Set[Ref[VTPM]] = field(RO, "its virtual security chips")
-    VGPUs: Set[Ref[VGPU]] = field(RO, "its virtual graphics cards")
-    VUSBs: Set[Ref[VUSB]] = field(RO, "the USB devices passed to it")
+    VTPMs: Set[Ref[VTPM]] = field(RO, "its virtual security chips", backref="VTPM.VM")
+    VGPUs: Set[Ref[VGPU]] = field(RO, "its virtual graphics cards", backref="VGPU.VM")
+    VUSBs: Set[Ref[VUSB]] = field(RO, "the USB devices passed to it", backref="VUSB.VM")
     attached_PCIs: Set[Ref[PCI]] = field(RO, "the host's PCI devices that it has now")
     PCI_bus: str = field(RW, "PCI devices to pass to it, in an old notation; kept for clients, not used")
-    crash_dumps: Set[Ref[Crashdump]] = field(RO, "records of its crashes")
+    crash_dumps: Set[Ref[Crashdump]] = field(RO, "records of its crashes", backref="crashdump.VM")
 
     # Start-up of the guest
     actions_after_shutdown: OnNormalExit = field(RW, "what happens when the guest shuts itself down")

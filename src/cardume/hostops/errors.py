@@ -33,6 +33,10 @@ class GuestBadState(GuestError):
     """The guest is not in the state the operation needs."""
 
 
+class GuestUncertain(GuestError):
+    """The call's outcome is not known: libvirtd went away, or did not answer in time."""
+
+
 class DeviceRefused(GuestError):
     """The guest did not give up a device, or took too long to."""
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cardume.hostops.guests.interface import Guests
+from cardume.hostops.machine.interface import Machine
+from cardume.hostops.network.host_network import HostNetwork
 from cardume.hostops.network.interface import Bridges
 from cardume.hostops.storage.driver import Copier, StorageDriver
 
@@ -16,3 +18,5 @@ class Hands:
     storage: Mapping[str, StorageDriver]  # by SR type
     copier: Copier
     bridges: Bridges
+    network: HostNetwork
+    machine: Machine

@@ -56,6 +56,9 @@ class NIC:
     mtu: int
     bridge: str | None
     ipv4: IPv4 | None
+    leased: bool = False  # its IPv4 address comes from DHCP
+    ipv6: tuple[str, ...] = ()  # each with its prefix length
+    advertised: bool = False  # its IPv6 addresses come from routers
 
 
 # In a container the "physical" cards are ends of veth pairs whose other ends are outside, named as cards are. Other
@@ -146,6 +149,7 @@ def _nic(
     master = links.get(link.get("master", ""))
     bridge = str(master["ifname"]) if master is not None and _kind(master) == "bridge" else None
     holder = master if master is not None and bridge else link
+    addresses = [entry for entry in holder.get("addr_info", ()) if "local" in entry]
     return NIC(
         name=name,
         mac=str(link.get("permaddr") or link.get("address", "")),
@@ -154,6 +158,9 @@ def _nic(
         mtu=int(link.get("mtu", 0)),
         bridge=bridge,
         ipv4=_ipv4(holder.get("addr_info", ()), gateways.get(holder["ifname"], "")),
+        leased=any(entry.get("family") == "inet" and entry.get("dynamic") for entry in addresses),
+        ipv6=tuple(f"{entry['local']}/{entry['prefixlen']}" for entry in addresses if _is_global6(entry)),
+        advertised=any(entry.get("dynamic") for entry in addresses if _is_global6(entry)),
     )
 
 
@@ -163,6 +170,10 @@ def _ipv4(addresses: Iterable[Mapping[str, Any]], gateway: str) -> IPv4 | None:
             interface = IPv4Interface(f"{entry['local']}/{entry['prefixlen']}")
             return IPv4(str(interface.ip), str(interface.netmask), gateway)
     return None
+
+
+def _is_global6(entry: Mapping[str, Any]) -> bool:
+    return entry.get("family") == "inet6" and entry.get("scope") == "global"
 
 
 def _is_physical(link: Mapping[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """What event messages do: clients wait for changes of objects."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -17,6 +18,7 @@ class Happening:
     cls: str  # as declared; the wire has it in lower case
     operation: EventOperation
     ref: Ref[Any]
+    record: Any = None  # as it was when the batch was put together: its counts speak of that moment too
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,15 +32,25 @@ class EventBatch:
     timestamp: str = "0.0"
     token: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, bytes] = field(default_factory=dict)
+
+
+class Seat(Protocol):
+    """A call that waits: whoever answers it may have the batch handed over at once, without waking anybody before."""
+
+    deliver: Callable[[EventBatch], None] | None
+
+    async def wait(self) -> EventBatch:
+        """The batch, after it was delivered; SESSION_INVALID when the session ends, EVENTS_LOST."""
+        ...
 
 
 class EventService(Protocol):
     """Who waits for what; `api/events.py` is the implementation."""
 
-    async def wait_from(
+    def ask_from(
         self, session: Ref[Any], classes: tuple[str, ...], token: str, timeout_s: float
-    ) -> EventBatch: ...
+    ) -> EventBatch | Seat: ...
 
     async def wait_next(self, session: Ref[Any]) -> EventBatch: ...
 
@@ -52,8 +64,9 @@ class EventService(Protocol):
 
 
 @implements("event.from")
-async def from_(call: Call, classes: tuple[str, ...], token: str, timeout: float) -> EventBatch:
-    return await _events(call).wait_from(call.caller.session, classes, token, timeout)
+async def from_(call: Call, classes: tuple[str, ...], token: str, timeout: float) -> EventBatch | Seat:
+    """What there is, or the place of a call that waits; the API's side writes the answer of one when there is one."""
+    return _events(call).ask_from(call.caller.session, classes, token, timeout)
 
 
 @implements("event.next")

@@ -1,5 +1,7 @@
 """Records of the database as the rules of `core/` see them."""
 
+from cardume.core.appliance_lifecycle import ApplianceFacts
+from cardume.core.host_lifecycle import HostFacts
 from cardume.core.sr_lifecycle import SRFacts
 from cardume.core.vbd_lifecycle import DiskFacts, VBDFacts
 from cardume.core.vdi_lifecycle import VDIFacts
@@ -13,6 +15,7 @@ from cardume.datamodel.vbd import VBD, VBDMode, VBDType
 from cardume.datamodel.vdi import VDI
 from cardume.datamodel.vif import VIF
 from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_appliance import VMAppliance
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.pooldb.db import Reader
 
@@ -74,7 +77,7 @@ def holds(db: Reader, ref: Ref[VBD]) -> bool:
     """True when a drive has its disk open, or its VM's saved memory counts on the disk staying as it is."""
     vbd = db.get(ref)
     vm = db.find(vbd.VM)
-    is_suspended = vm is not None and vm.power_state is VMPowerState.SUSPENDED
+    is_suspended = vm is not None and vm.power_state is VMPowerState.SUSPENDED and not vm.is_a_snapshot
     return not vbd.empty and (vbd.currently_attached or is_suspended)
 
 
@@ -130,3 +133,20 @@ def _writes(vbd: VBD) -> bool:
 
 def _capabilities(db: Reader, sr_type: str) -> frozenset[str]:
     return next((frozenset(sm.capabilities) for sm in db.all(SM).values() if sm.type == sr_type), frozenset())
+
+
+def host_facts(db: Reader, ref: Ref[Host]) -> HostFacts:
+    host = db.get(ref)
+    guests = (vm for vm in host.resident_VMs if not db.get(vm).is_control_domain)
+    return HostFacts(
+        ref=ref, enabled=host.enabled, guest=next(guests, None), current_operations=host.current_operations
+    )
+
+
+def appliance_facts(db: Reader, ref: Ref[VMAppliance]) -> ApplianceFacts:
+    appliance = db.get(ref)
+    return ApplianceFacts(
+        ref=ref,
+        power_states=tuple(db.get(vm).power_state for vm in appliance.VMs),
+        current_operations=appliance.current_operations,
+    )

@@ -18,6 +18,7 @@ from cardume.hostops.errors import (
     StorageUnreachable,
     VolumeNotFound,
 )
+from cardume.hostops.machine.interface import MachineError
 from cardume.pooldb.db import Reader
 
 CONFIG_WRONG = 90  # device_config lacks something, or holds what cannot be
@@ -56,3 +57,12 @@ def guest_failures(vm: Ref[Any], *, device: Ref[Any] = NULL, device_class: str =
         raise errors.INTERNAL_ERROR(f"network: {fault}") from None
     except GuestError as fault:
         raise errors.INTERNAL_ERROR(f"the guest could not be changed: {fault}") from None
+
+
+@contextmanager
+def machine_failures() -> Iterator[None]:
+    """Turn a MachineError into an error for the caller, with the program's own words."""
+    try:
+        yield
+    except MachineError as fault:
+        raise errors.INTERNAL_ERROR(str(fault)) from None

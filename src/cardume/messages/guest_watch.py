@@ -38,6 +38,7 @@ _ENDS_ITSELF = frozenset(
         VMOperation.HARD_SHUTDOWN,
         VMOperation.CLEAN_SHUTDOWN,
         VMOperation.SHUTDOWN,
+        VMOperation.REVERTING,
     }
 )
 

@@ -23,17 +23,6 @@ async def get_server_localtime(call: Call, host: Ref[Host]) -> datetime:
     return datetime.now().astimezone().replace(tzinfo=UTC, microsecond=0)
 
 
-@implements(Host.enable)
-async def enable(call: Call, host: Ref[Host]) -> None:
-    await call.db.update(host, enabled=True)
-
-
-@implements(Host.disable)
-async def disable(call: Call, host: Ref[Host], auto_enable: bool) -> None:
-    """Start no more VMs there; those that run go on."""
-    await call.db.update(host, enabled=False)
-
-
 @implements(Host.compute_free_memory)
 async def compute_free_memory(call: Call, host: Ref[Host]) -> int:
     return free_memory(call.db, call.db.get(host))

@@ -1,7 +1,7 @@
 """The database's picture of this host, made at the first start and brought up to date at every later one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,17 +9,15 @@ from cardume import __version__
 from cardume.datamodel.host import Host
 from cardume.datamodel.host_cpu import HostCpu
 from cardume.datamodel.host_metrics import HostMetrics
-from cardume.datamodel.network import Network
-from cardume.datamodel.pif import PIF, IpConfigurationMode
-from cardume.datamodel.pif_metrics import PIFMetrics
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.sm import SM
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.hostops.host_facts import HostFacts
-from cardume.hostops.host_parsers import NIC
+from cardume.hostops.network.host_network import Configured
 from cardume.hostops.storage.driver import StorageDriver
+from cardume.messages.card_records import record_cards
 from cardume.messages.templates import blank_vm, ensure_templates
 from cardume.messages.vm_state import ensure_metrics
 from cardume.pooldb.db import Database, Transaction
@@ -38,6 +36,7 @@ class ThisHost:
     name_label: str
     management_bridge: str
     agent_start: float  # Unix seconds
+    configured: Mapping[str, Configured] = field(default_factory=dict)  # the bridges that Cardume set up
 
 
 async def record_host(
@@ -48,7 +47,8 @@ async def record_host(
         host = _ensure_host(txn, this, facts, guest_vms)
         _ensure_pool(txn, host)
         _record_cpus(txn, host, facts)
-        _record_nics(txn, host, this, facts)
+        record_cards(txn, host, facts.nics, this.management_bridge, this.configured, facts.dns)
+        _record_address(txn, host)
         _record_drivers(txn, drivers)
         _ensure_control_domain(txn, host, this, facts)
         ensure_templates(txn)
@@ -59,8 +59,7 @@ async def record_host(
 
 def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: str) -> Ref[Host]:
     found = next((ref for ref, host in txn.all(Host).items() if host.uuid == this.uuid), None)
-    management = next((nic for nic in facts.nics if nic.bridge == this.management_bridge), None)
-    fields = _host_fields(this, facts, guest_vms, management.ipv4.address if management and management.ipv4 else "")
+    fields = _host_fields(this, facts, guest_vms)
     if found is None:
         made = Host(
             uuid=this.uuid,
@@ -69,8 +68,10 @@ def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: 
             enabled=True,
             logging={},
             other_config={},
+            iscsi_iqn=f"iqn.2026-01.org.cardume:{this.uuid}",
             suspend_image_sr=NULL,
             crash_dump_sr=NULL,
+            address="",
             **fields,
         )
         found = txn.create(made)
@@ -83,11 +84,17 @@ def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: 
     return found
 
 
-def _host_fields(this: ThisHost, facts: HostFacts, guest_vms: str, address: str) -> dict[str, Any]:
+def _record_address(txn: Transaction, host: Ref[Host]) -> None:
+    """Where the host's API is: the address of its management interface, of whatever kind that is."""
+    for pif in txn.get(host).PIFs:
+        if txn.get(pif).management:
+            txn.update(host, address=txn.get(pif).IP)
+
+
+def _host_fields(this: ThisHost, facts: HostFacts, guest_vms: str) -> dict[str, Any]:
     major, minor = API_VERSION
     return {
         "hostname": facts.hostname,
-        "address": address,
         "API_version_major": major,
         "API_version_minor": minor,
         "API_version_vendor": "Cardume",
@@ -106,7 +113,6 @@ def _host_fields(this: ThisHost, facts: HostFacts, guest_vms: str, address: str)
         "ssl_legacy": False,
         "https_only": True,
         "tls_verification_enabled": False,
-        "iscsi_iqn": f"iqn.2026-01.org.cardume:{this.uuid}",
     }
 
 
@@ -194,53 +200,6 @@ def _record_cpus(txn: Transaction, host: Ref[Host], facts: HostFacts) -> None:
                 flags=" ".join(facts.cpu.flags),
             )
         )
-
-
-def _record_nics(txn: Transaction, host: Ref[Host], this: ThisHost, facts: HostFacts) -> None:
-    """A PIF for each card, on the network of the card's bridge."""
-    known = {txn.get(pif).device: pif for pif in txn.get(host).PIFs}
-    for nic in facts.nics:
-        if nic.bridge is None:
-            continue  # guests cannot use it: `cardume host setup` gives each card its bridge
-        fields = _pif_fields(nic, this, facts)
-        pif = known.pop(nic.name, None)
-        if pif is None:
-            network = _ensure_network(txn, nic, nic.bridge)
-            pif = txn.create(
-                PIF(host=host, device=nic.name, network=network, VLAN=-1, physical=True, other_config={}, **fields)
-            )
-        else:
-            txn.update(pif, **fields)
-        carrier = PIFMetrics(
-            carrier=nic.carrier, speed=nic.speed_mbps, device_name=nic.name, last_updated=datetime.now(UTC)
-        )
-        txn.update(pif, metrics=txn.create(carrier))
-    for gone in known.values():
-        txn.update(gone, currently_attached=False)
-
-
-def _pif_fields(nic: NIC, this: ThisHost, facts: HostFacts) -> dict[str, Any]:
-    is_management = nic.bridge == this.management_bridge
-    ipv4 = nic.ipv4
-    return {
-        "MAC": nic.mac,
-        "MTU": nic.mtu,
-        "management": is_management,
-        "currently_attached": nic.bridge is not None,
-        "ip_configuration_mode": IpConfigurationMode.STATIC if ipv4 else IpConfigurationMode.NONE,
-        "IP": ipv4.address if ipv4 else "",
-        "netmask": ipv4.netmask if ipv4 else "",
-        "gateway": ipv4.gateway if ipv4 else "",
-        "DNS": ",".join(facts.dns) if is_management else "",
-    }
-
-
-def _ensure_network(txn: Transaction, nic: NIC, bridge: str) -> Ref[Network]:
-    for ref, network in txn.all(Network).items():
-        if network.bridge == bridge:
-            return ref
-    name = f"Pool-wide network associated with {nic.name}"
-    return txn.create(Network(name_label=name, bridge=bridge, MTU=nic.mtu, other_config={}))
 
 
 def _record_drivers(txn: Transaction, drivers: Mapping[str, StorageDriver]) -> None:

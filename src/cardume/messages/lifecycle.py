@@ -9,7 +9,16 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any
 
-from cardume.core import sr_lifecycle, vbd_lifecycle, vdi_lifecycle, vif_lifecycle, vm_lifecycle
+from cardume.core import (
+    appliance_lifecycle,
+    host_lifecycle,
+    sr_lifecycle,
+    vbd_lifecycle,
+    vdi_lifecycle,
+    vif_lifecycle,
+    vm_lifecycle,
+)
+from cardume.datamodel.host import Host, HostOperation
 from cardume.datamodel.pbd import PBD
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.sr import SR, StorageOperation
@@ -17,12 +26,15 @@ from cardume.datamodel.vbd import VBD, VBDOperation
 from cardume.datamodel.vdi import VDI, VDIOperation
 from cardume.datamodel.vif import VIF, VIFOperation
 from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_appliance import ApplianceOperation, VMAppliance
 from cardume.datamodel.vm_enums import VMOperation
 from cardume.messages.call import Call
-from cardume.messages.facts import sr_facts, vbd_facts, vdi_facts, vif_facts, vm_facts
+from cardume.messages.facts import appliance_facts, host_facts, sr_facts, vbd_facts, vdi_facts, vif_facts, vm_facts
 from cardume.pooldb.db import Database, Reader, Transaction
 
-Operation = VMOperation | VBDOperation | VIFOperation | VDIOperation | StorageOperation
+Operation = (
+    VMOperation | VBDOperation | VIFOperation | VDIOperation | StorageOperation | HostOperation | ApplianceOperation
+)
 
 
 @asynccontextmanager
@@ -62,6 +74,10 @@ def assert_operation_allowed(db: Reader, ref: Ref[Any], what: Operation) -> None
             vdi_lifecycle.assert_can(vdi_facts(db, ref), what)
         case StorageOperation():
             sr_lifecycle.assert_can(sr_facts(db, ref), what)
+        case ApplianceOperation():
+            appliance_lifecycle.assert_can(appliance_facts(db, ref), what)
+        case HostOperation():
+            host_lifecycle.assert_can(host_facts(db, ref), what)
 
 
 def derive_allowed_operations(txn: Transaction, changed: Iterable[Ref[Any]]) -> None:
@@ -77,6 +93,7 @@ def _near(txn: Transaction, ref: Ref[Any]) -> Iterator[Ref[Any]]:
     yield ref
     match txn.find(ref):
         case VM() as vm:
+            yield vm.appliance
             yield from vm.VIFs
             for vbd in vm.VBDs:
                 yield from _disk_side(txn, vbd)
@@ -114,5 +131,7 @@ _ALLOWED: dict[type, Callable[[Reader, Ref[Any]], tuple[StrEnum, ...]]] = {
     VBD: lambda db, ref: vbd_lifecycle.allowed_operations(vbd_facts(db, ref)),
     VIF: lambda db, ref: vif_lifecycle.allowed_operations(vif_facts(db, ref)),
     VDI: lambda db, ref: vdi_lifecycle.allowed_operations(vdi_facts(db, ref)),
+    VMAppliance: lambda db, ref: appliance_lifecycle.allowed_operations(appliance_facts(db, ref)),
+    Host: lambda db, ref: host_lifecycle.allowed_operations(host_facts(db, ref)),
     SR: lambda db, ref: sr_lifecycle.allowed_operations(sr_facts(db, ref)),
 }

@@ -34,16 +34,20 @@ async def make_vdi(
     call: Call, host: Ref[Host], draft: VDI, make: Make, undo: AsyncExitStack
 ) -> tuple[Ref[VDI], Volume]:
     """A VDI and its new volume, still marked as incomplete: `complete` ends that; `undo` removes both."""
-    hands = call.hosts.hands(host)
+    vdi = await record_incomplete(call, host, draft, undo)
     repo = repository(call.db, draft.SR, host)
-    of = driver(hands, repo.type)
-    uuid = draft.uuid or new_uuid()
-    marked = {**draft.sm_config, INCOMPLETE: str(call.task.ref)}
-    vdi = await call.db.create(dataclasses.replace(draft, uuid=uuid, managed=False, sm_config=marked))
-    undo.push_async_callback(remove_vdi, call.db, hands, host, vdi)
     with storage_failures(call.db, sr=draft.SR):
-        made = await make(of, repo, uuid)
+        made = await make(driver(call.hosts.hands(host), repo.type), repo, call.db.get(vdi).uuid)
     return vdi, made
+
+
+async def record_incomplete(call: Call, host: Ref[Host], draft: VDI, undo: AsyncExitStack) -> Ref[VDI]:
+    """The record of a VDI whose volume is about to be made; `undo` removes both."""
+    marked = {**draft.sm_config, INCOMPLETE: str(call.task.ref)}
+    fresh = dataclasses.replace(draft, uuid=draft.uuid or new_uuid(), managed=False, sm_config=marked)
+    vdi = await call.db.create(fresh)
+    undo.push_async_callback(remove_vdi, call.db, call.hosts.hands(host), host, vdi)
+    return vdi
 
 
 def complete(txn: Transaction, vdi_ref: Ref[VDI], made: Volume) -> None:
@@ -80,7 +84,11 @@ async def remove_vdi(db: Database, hands: Hands, host: Ref[Host], vdi_ref: Ref[V
     repo = repository(db, vdi.SR, host)
     with storage_failures(db, sr=vdi.SR, vdi=vdi_ref):
         await driver(hands, repo.type).destroy_volume(repo, volume(vdi))
-    await db.delete(vdi_ref)
+    async with db.transaction() as txn:
+        # Its snapshots outlive it.
+        for snapshot in txn.get(vdi_ref).snapshots:
+            txn.update(snapshot, snapshot_of=NULL)
+        txn.delete(vdi_ref)
 
 
 def is_incomplete(vdi: VDI) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from cardume.datamodel.http_handlers import HTTP_HANDLERS
 from cardume.datamodel.refs import PREFIX, Ref
 from cardume.datamodel.role import RoleRecord
 from cardume.datamodel.roles import Role
@@ -25,7 +26,12 @@ _KNOWN: Mapping[Role, tuple[str, str]] = {
     Role.VM_OPERATOR: ("fb8d4ff9-310c-a959-0613-54101535d3d5", "May start, stop and use VMs"),
     Role.READ_ONLY: ("7233b8e3-eacb-d7da-2c95-f2e581cdbf4e", "May look at everything and change nothing"),
 }
+_BY_REF: Mapping[Ref[Any], Role] = {Ref(PREFIX + identifier): role for role, (identifier, _) in _KNOWN.items()}
 _NAMESPACE = uuid.UUID("0165f154-ba3e-034e-6b27-5d271af109ba")
+
+_OF_ANY_TASK = ("cancel", "destroy", *(f"set_{field}" for field in ("status", "progress", "result", "error_info")))
+_OF_ANY_TASK += ("set_other_config", "add_to_other_config", "remove_from_other_config")
+"""What a task's owner may do with it by the message's own role, and others only with a permission more."""
 
 
 def role_ref(role: Role) -> Ref[RoleRecord]:
@@ -35,7 +41,7 @@ def role_ref(role: Role) -> Ref[RoleRecord]:
 
 def role_of(ref: Ref[Any]) -> Role | None:
     """Which of the six roles a reference names."""
-    return next((role for role in _KNOWN if role_ref(role) == ref), None)
+    return _BY_REF.get(ref)
 
 
 def permission_of(message: Message, key: str | None = None) -> str:
@@ -52,6 +58,11 @@ def permissions() -> Mapping[str, Role]:
         found[permission_of(message)] = message.role
         for key, role in message.key_roles.items():
             found[permission_of(message, key)] = role
+    for handler in HTTP_HANDLERS.values():
+        if handler.needs_role:
+            found[handler.permission] = handler.role
+            found |= {f"{handler.permission}/{part}": role for part, role in handler.sub_roles.items()}
+    found |= {f"task.{name}/any": Role.POOL_OPERATOR for name in _OF_ANY_TASK}
     return dict(sorted(found.items()))
 
 

@@ -1,4 +1,4 @@
-"""What session messages do: logging in and out, and changing root's password."""
+"""What session messages do: logging in and out, logging others out, and changing root's password."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Authenticator(Protocol):
     """Knows users and their passwords. Takes as long for a wrong user as for a wrong password."""
 
     async def verify(self, user: str, password: str, address: str) -> Identity | None:
-        """Whose password it is; None when it is nobody's."""
+        """Whose password it is; None when it is nobody's. SESSION_AUTHORIZATION_FAILED: right, but without a role."""
         ...
 
 
@@ -45,6 +45,8 @@ class SessionService(Protocol):
     async def open(self, identity: Identity, originator: str, address: str, *, is_local: bool = False) -> Ref[Any]: ...
 
     async def close(self, ref: Ref[Any]) -> None: ...
+
+    def is_local(self, ref: Ref[Any]) -> bool: ...
 
     def list_identities(self) -> Iterable[tuple[Ref[Any], Identity]]: ...
 
@@ -82,6 +84,8 @@ async def logout(call: Call) -> None:
 
 @implements("session.local_logout")
 async def local_logout(call: Call) -> None:
+    if not _sessions(call).is_local(call.caller.session):
+        raise errors.SESSION_INVALID(call.caller.session)  # session.logout ends those that the pool knows
     await _sessions(call).close(call.caller.session)
 
 
@@ -106,7 +110,8 @@ async def get_all_subject_identifiers(call: Call) -> tuple[str, ...]:
 async def logout_subject_identifier(call: Call, subject_identifier: str) -> None:
     opened = list(_sessions(call).list_identities())
     for ref, identity in opened:
-        if identity.sid == subject_identifier and not identity.is_local_superuser:
+        is_others = ref != call.caller.session
+        if identity.sid == subject_identifier and not identity.is_local_superuser and is_others:
             await _sessions(call).close(ref)
 
 

@@ -11,6 +11,7 @@ from cardume.datamodel.refs import NULL, Ref, new_uuid
 from cardume.datamodel.sr import SR, StorageOperation
 from cardume.datamodel.vdi import VDI
 from cardume.hostops.storage.driver import Repository, Volume
+from cardume.messages.blob import forget_blobs
 from cardume.messages.call import Call
 from cardume.messages.failures import storage_failures
 from cardume.messages.lifecycle import operation
@@ -201,6 +202,7 @@ async def _forget_records(call: Call, sr: Ref[SR]) -> None:
         record = txn.find(sr)
         if record is None:
             return
+        forget_blobs(txn, sr)
         for vdi in record.VDIs:
             _forget_vdi(txn, vdi)
         for pbd in record.PBDs:

@@ -14,6 +14,7 @@ from cardume.datamodel.vdi import VDI, VDIType
 from cardume.datamodel.vm import VM
 from cardume.hostops.guests.guest import FileSource
 from cardume.hostops.hands import Hands
+from cardume.hostops.storage.driver import Volume
 from cardume.messages.call import Call
 from cardume.messages.new_vdi import complete, doom, make_vdi, remove_vdi
 from cardume.messages.storage_values import close_volume, find_pbd, open_volume
@@ -41,19 +42,26 @@ def choose_suspend_sr(db: Reader, vm_ref: Ref[VM], host: Ref[Host]) -> Ref[SR]:
 
 async def create_suspend_vdi(call: Call, vm_ref: Ref[VM], host: Ref[Host]) -> Ref[VDI]:
     """A new VDI for the VM's memory, recorded as its suspend_VDI before anything is written to it."""
-    vm = call.db.get(vm_ref)
-    sr = choose_suspend_sr(call.db, vm_ref, host)
-    size = vm.memory_static_max + DEVICES_BYTES
-    draft = vdi_draft(sr, f"Suspend image of {vm.name_label}", size, type=VDIType.SUSPEND)
     async with AsyncExitStack() as undo:
-        vdi, made = await make_vdi(
-            call, host, draft, lambda of, repo, uuid: of.create_volume(repo, uuid, size, format="raw"), undo
-        )
+        vdi, made = await make_memory_vdi(call, vm_ref, host, undo)
         async with call.db.transaction() as txn:
             complete(txn, vdi, made)
             txn.update(vm_ref, suspend_VDI=vdi)
         undo.pop_all()
     return vdi
+
+
+async def make_memory_vdi(
+    call: Call, vm_ref: Ref[VM], host: Ref[Host], undo: AsyncExitStack
+) -> tuple[Ref[VDI], Volume]:
+    """An incomplete VDI with room for the VM's memory."""
+    vm = call.db.get(vm_ref)
+    size = vm.memory_static_max + DEVICES_BYTES
+    sr = choose_suspend_sr(call.db, vm_ref, host)
+    draft = vdi_draft(sr, f"Suspend image of {vm.name_label}", size, type=VDIType.SUSPEND)
+    return await make_vdi(
+        call, host, draft, lambda of, repo, uuid: of.create_volume(repo, uuid, size, format="raw"), undo
+    )
 
 
 async def suspend_path(call: Call, vdi: Ref[VDI], host: Ref[Host], undo: AsyncExitStack) -> str:

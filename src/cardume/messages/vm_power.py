@@ -159,7 +159,7 @@ async def hard_shutdown(call: Call, vm: Ref[VM]) -> None:
         if call.db.get(vm).power_state is VMPowerState.SUSPENDED:
             await _discard_suspended(call, vm)
         else:
-            await _destroy_guest(call, vm)
+            await end_guest(call, vm)
 
 
 async def _discard_suspended(call: Call, vm: Ref[VM]) -> None:
@@ -170,7 +170,8 @@ async def _discard_suspended(call: Call, vm: Ref[VM]) -> None:
     await remove_memory(call.db, call.hosts.hands(host), host, memory)
 
 
-async def _destroy_guest(call: Call, vm: Ref[VM]) -> None:
+async def end_guest(call: Call, vm: Ref[VM]) -> None:
+    """End the VM's guest at once; the VM is halted."""
     host = call.db.get(vm).resident_on
     hands = call.hosts.hands(host)
     with guest_failures(vm):
@@ -213,7 +214,7 @@ async def shutdown(call: Call, vm: Ref[VM]) -> None:
             await _clean_shutdown(call, vm, timeout_s=60)
         except errors.ApiError as fault:
             call.log.info("clean_shutdown_failed", vm=str(vm), error=fault.code)
-            await _destroy_guest(call, vm)
+            await end_guest(call, vm)
 
 
 @implements(VM.clean_reboot, as_task=True)

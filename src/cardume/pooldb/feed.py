@@ -79,10 +79,12 @@ class _Deletion:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Waiter:
+class Watch:
+    """Somebody who is told, once, of the next change that may concern a filter."""
+
     classes: int  # bit set
     refs: frozenset[str]
-    woken: asyncio.Future[None]
+    tell: Callable[[int], None]
 
 
 class Feed:
@@ -95,7 +97,7 @@ class Feed:
         self._live: dict[Ref[Any], _Stamp] = {}  # least recently changed first
         self._deletions: deque[_Deletion] = deque()
         self._known_since = self.generation
-        self._waiters: set[_Waiter] = set()
+        self._watches: set[Watch] = set()
         self._now_s = now_s
 
     def load(self, cls: str, refs: Iterable[Ref[Any]]) -> None:
@@ -155,6 +157,19 @@ class Feed:
             token = changes.generation
             await self._wait_once(filter, deadline)
 
+    def watch(self, filter: Filter, tell: Callable[[int], None]) -> Watch:
+        """Call `tell` once, at the next change that may concern the filter, with the generation just before it.
+
+        It is called in the middle of a transaction's end: it must only take note.
+        """
+        watch = Watch(self._bits_of(filter), filter.refs, tell)
+        self._watches.add(watch)
+        return watch
+
+    def unwatch(self, watch: Watch) -> None:
+        """Take a watch back; one that has told already is no error."""
+        self._watches.discard(watch)
+
     def class_of_deleted(self, ref: Ref[Any]) -> str | None:
         """The class of an object that is gone, while it is remembered."""
         return next((gone.cls for gone in reversed(self._deletions) if gone.ref == ref), None)
@@ -203,25 +218,26 @@ class Feed:
         return sum(self._bits.get(cls, 0) for cls in filter.classes)
 
     def _wake(self, told: list[tuple[str, Ref[Any]]]) -> None:
-        if not self._waiters:
+        if not self._watches:
             return
         classes = 0
         for cls, _ in told:
             classes |= self._bits[cls]
         refs = {ref for _, ref in told}
-        for waiter in self._waiters:
-            if (waiter.classes & classes or not waiter.refs.isdisjoint(refs)) and not waiter.woken.done():
-                waiter.woken.set_result(None)
+        concerned = [w for w in self._watches if w.classes & classes or not w.refs.isdisjoint(refs)]
+        self._watches.difference_update(concerned)
+        for watch in concerned:
+            watch.tell(self.generation - 1)
 
     async def _wait_once(self, filter: Filter, deadline: float) -> None:
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(self._bits_of(filter), filter.refs, loop.create_future())
-        timer = loop.call_at(deadline, _wake_if_waiting, waiter.woken)
-        self._waiters.add(waiter)
+        woken = loop.create_future()
+        timer = loop.call_at(deadline, _wake_if_waiting, woken)
+        watch = self.watch(filter, lambda _: _wake_if_waiting(woken))
         try:
-            await waiter.woken
+            await woken
         finally:
-            self._waiters.discard(waiter)
+            self.unwatch(watch)
             timer.cancel()
 
 

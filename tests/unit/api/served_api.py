@@ -109,7 +109,8 @@ async def served(tmp_path: Path, limits: Limits | None = None, **more: Any) -> A
     pool = await db.create(blank(Pool, name_label="pool-g1", master=host))
     vm = await db.create(blank(VM, name_label="vm-1"))
     users = Users()
-    parts = Parts(db, NoHosts(), host, users, users, **more)
+    authenticator = more.pop("authenticator", users)
+    parts = Parts(db, NoHosts(), host, authenticator, authenticator, **more)
     tls, client_tls = loopback_tls(tmp_path)
     socket = tmp_path / "xapi.sock"
     async with serve(parts, Listen(tls, "127.0.0.1", 0, 0, socket), limits) as server:

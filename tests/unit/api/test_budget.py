@@ -57,3 +57,14 @@ async def test_who_waits_for_room_has_the_slowest_dropped_after_the_grace() -> N
     clock.now_s = 6.0
     await asyncio.wait_for(budget.room(), 5)
     assert (dropped, budget.held_bytes) == (["slow"], 60)
+
+
+def test_bytes_that_several_hold_count_once() -> None:
+    budget, shared = Budget(100), bytes(60)
+    budget.hold_shared("one", (b"head", shared), lambda: None)
+    budget.hold_shared("two", (b"tail of two", shared), lambda: None)
+    assert budget.held_bytes == 4 + 11 + 60
+    budget.release("one")
+    assert budget.held_bytes == 11 + 60
+    budget.release("two")
+    assert budget.held_bytes == 0

@@ -159,13 +159,13 @@ async def test_a_client_that_leaves_leaves_nothing_behind(api: Api) -> None:
     token = (await api.rpc("event.from", root, ["vm"], "", 1))["token"]
     waiting = asyncio.create_task(api.rpc("event.from", root, ["vm"], token, -1.0))
     await asyncio.sleep(0.1)
-    assert len(api.db.feed._waiters) == 1
+    assert len(api.db.feed._watches) == 1
     waiting.cancel()
     for _ in range(50):
         await asyncio.sleep(0.02)
-        if not api.db.feed._waiters:
+        if not api.db.feed._watches:
             break
-    assert not api.db.feed._waiters
+    assert not api.db.feed._watches
 
 
 async def test_an_alert_comes_first_and_has_no_number(api: Api) -> None:

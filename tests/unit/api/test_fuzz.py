@@ -264,7 +264,7 @@ def is_declared(of: WireType) -> bool:
     return True
 
 
-@rounds(soak=2_000, short=8)
+@rounds(soak=500, short=8)
 def test_a_value_of_every_type_of_the_api_comes_back_from_both_formats(rounds: int) -> None:
     chance = random.Random(SEED)
     xml, as_json = Encoder(xmlrpc.XML, NoObjects()), Encoder(jsonrpc.JSON, NoObjects())

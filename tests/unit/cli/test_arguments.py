@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cardume.cli.arguments import Invocation, Settings, read_invocation
+from cardume.cli.arguments import Invocation, Settings, Trust, read_invocation
 from cardume.cli.failures import Misused, Plain
 
 
@@ -12,18 +12,26 @@ def read(*arguments: str, home: Path = Path("/nowhere"), **environment: str) -> 
     return read_invocation(arguments, environment, home)
 
 
+def known(home: str) -> Trust:
+    return Trust(known_servers=Path(home) / "known-servers")
+
+
+NOWHERE = known("/nowhere/.local/state/cardume")
+
+
 def test_switches_flags_and_values_may_stand_anywhere() -> None:
     invocation = read("-s", "d1", "vm-start", "-u", "root", "uuid=x", "-pw", "a=b", "--force", "on=d1=g1", "-p", "8443")
     assert invocation.command == "vm-start"
     assert invocation.params == (("uuid", "x"), ("force", "true"), ("on", "d1=g1"))
-    assert invocation.settings == Settings("d1", 8443, "root", "a=b")
+    assert invocation.settings == Settings("d1", 8443, "root", "a=b", NOWHERE)
 
 
 def test_settings_come_from_the_command_line_before_the_environment_before_the_file(tmp_path: Path) -> None:
     (tmp_path / ".xe").write_text("# mine\nserver = filed\nusername=filed\npassword=filed=1\nport=1\n")
     extra = "username=extra,password=a\\,b"
-    assert read("vm-list", home=tmp_path).settings == Settings("filed", 1, "filed", "filed=1")
-    assert read("vm-list", home=tmp_path, XE_EXTRA_ARGS=extra).settings == Settings("filed", 1, "extra", "a,b")
+    trust = known(f"{tmp_path}/.local/state/cardume")
+    assert read("vm-list", home=tmp_path).settings == Settings("filed", 1, "filed", "filed=1", trust)
+    assert read("vm-list", home=tmp_path, XE_EXTRA_ARGS=extra).settings == Settings("filed", 1, "extra", "a,b", trust)
     assert read("vm-list", "-u", "typed", home=tmp_path, XE_EXTRA_ARGS=extra).settings.username == "typed"
 
 
@@ -69,4 +77,22 @@ def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...], message: str
 
 def test_no_command_is_a_request_for_help() -> None:
     assert read().command == "help"
-    assert read("help", "vm-start") == Invocation("help", (("vm-start", ""),), Settings())
+    assert read("help", "vm-start") == Invocation("help", (("vm-start", ""),), Settings(trust=NOWHERE))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "trust"),
+    [
+        ((), {"XDG_STATE_HOME": "/state"}, known("/state/cardume")),
+        ((), {"XDG_STATE_HOME": "relative"}, NOWHERE),
+        (("--no-verify",), {}, Trust()),
+        (("--no-verify=false",), {}, NOWHERE),
+        ((), {"XE_EXTRA_ARGS": "ca-file=/etc/pool.pem"}, Trust(ca_file=Path("/etc/pool.pem"))),
+        (("--ca-file=/a.pem",), {"XE_EXTRA_ARGS": "no-verify=true"}, Trust()),
+    ],
+)
+def test_how_a_certificate_is_checked_is_a_setting(
+    arguments: tuple[str, ...], environment: dict[str, str], trust: Trust
+) -> None:
+    invocation = read_invocation(("vm-list", *arguments), environment, Path("/nowhere"))
+    assert (invocation.settings.trust, invocation.params) == (trust, ())

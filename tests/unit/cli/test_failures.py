@@ -116,7 +116,8 @@ def test_wrong_and_missing_passwords_are_told_apart(shell: Shell) -> None:
 def test_the_session_is_ended_whatever_happens(shell: Shell) -> None:
     shell.xe("vm-param-list", "uuid=none")
     assert shell.pool.logged_out
-    assert shell.settings == [Settings("pool", 443, "root", PASSWORD)]
+    (settings,) = shell.settings
+    assert (settings.server, settings.port, settings.username, settings.password) == ("pool", 443, "root", PASSWORD)
 
 
 def test_a_server_that_does_not_answer_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

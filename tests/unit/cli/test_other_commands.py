@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from tests.unit.cli.pool_at_hand import NULL, Shell, small_pool
 
+from cardume.cli.commands import every_command
+
 
 @pytest.fixture
 def shell() -> Shell:
@@ -107,11 +109,43 @@ def test_a_secret_part_of_device_config_may_be_read_from_a_file(shell: Shell, tm
             ("message-create", "name=X", "priority=3", "body=b", "vm-uuid=uuid-of-vm-1"),
             ("message.create", "X", "3", "VM", "uuid-of-vm-1", "b"),
         ),
+        (("pif-scan", "host-uuid=uuid-of-host"), ("PIF.scan", "OpaqueRef:host")),
+        (("pif-forget", "uuid=uuid-of-eth0"), ("PIF.forget", "OpaqueRef:eth0")),
+        (("pif-plug", "uuid=uuid-of-eth0"), ("PIF.plug", "OpaqueRef:eth0")),
+        (("pif-unplug", "uuid=uuid-of-eth0"), ("PIF.unplug", "OpaqueRef:eth0")),
+        (
+            ("pif-reconfigure-ip", "uuid=uuid-of-eth0", "mode=static", "IP=10.0.0.5", "netmask=255.0.0.0"),
+            ("PIF.reconfigure_ip", "OpaqueRef:eth0", "Static", "10.0.0.5", "255.0.0.0", "", ""),
+        ),
+        (
+            ("pif-reconfigure-ipv6", "uuid=uuid-of-eth0", "mode=autoconf"),
+            ("PIF.reconfigure_ipv6", "OpaqueRef:eth0", "Autoconf", "", "", ""),
+        ),
+        (
+            ("pif-set-primary-address-type", "uuid=uuid-of-eth0", "primary_address_type=ipv6"),
+            ("PIF.set_primary_address_type", "OpaqueRef:eth0", "IPv6"),
+        ),
+        (("bond-destroy", "uuid=uuid-of-both"), ("Bond.destroy", "OpaqueRef:both")),
+        (("bond-set-mode", "uuid=uuid-of-both", "mode=lacp"), ("Bond.set_mode", "OpaqueRef:both", "lacp")),
+        (("vlan-destroy", "uuid=uuid-of-tag30"), ("VLAN.destroy", "OpaqueRef:tag30")),
+        (("vlan-destroy", "uuid=uuid-of-eth0.30"), ("VLAN.destroy", "OpaqueRef:tag30")),
+        (("host-management-reconfigure", "pif-uuid=uuid-of-eth0"), ("host.management_reconfigure", "OpaqueRef:eth0")),
+        (("host-management-disable",), ("host.management_disable",)),
+        (
+            ("pool-management-reconfigure", "network-uuid=uuid-of-lan"),
+            ("pool.management_reconfigure", "OpaqueRef:lan"),
+        ),
+        (
+            ("vif-configure-ipv4", "uuid=uuid-of-card", "mode=static", "address=10.0.0.5/24"),
+            ("VIF.configure_ipv4", "OpaqueRef:card", "Static", "10.0.0.5/24", ""),
+        ),
         (("network-destroy", "uuid=uuid-of-lan"), ("network.destroy", "OpaqueRef:lan")),
         (("subject-remove", "subject-uuid=uuid-of-ana"), ("subject.destroy", "OpaqueRef:ana")),
     ],
 )
 def test_a_command_sends_its_message(shell: Shell, arguments: tuple[str, ...], call: tuple[Any, ...]) -> None:
+    shell.pool.add("PIF", "eth0.30", VLAN_master_of=shell.pool.add("VLAN", "tag30"))
+    shell.pool.add("Bond", "both")
     shell.pool.answers[call[0]] = lambda *_: ""
     outcome = shell.xe(*arguments)
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
@@ -176,3 +210,31 @@ def test_waiting_for_an_event_ends_when_the_fields_have_the_values(shell: Shell)
     assert shell.xe("event-wait", "class=vm", "uuid=uuid-of-vm-1", "power-state=/=running").code == 0
     assert [call[2] for call in shell.pool.calls] == ["", "1", "11"]
     assert "Unknown field 'colour'" in shell.xe("event-wait", "class=vm", "colour=red").err
+
+
+def test_a_bond_is_made_of_interfaces_and_a_vlan_prints_its_interface(shell: Shell) -> None:
+    pool = shell.pool
+    pool.add("PIF", "eth1")
+    pool.add("PIF", "eth0.30")
+    pool.add("VLAN", "tag30", untagged_PIF="OpaqueRef:eth0.30")
+    pool.add("Bond", "both")
+    pool.answers["Bond.create"] = lambda *_: "OpaqueRef:both"
+    pool.answers["VLAN.create"] = lambda *_: "OpaqueRef:tag30"
+    pool.answers["pool.create_VLAN_from_PIF"] = lambda *_: ["OpaqueRef:eth0.30"]
+
+    members = "pif-uuids=uuid-of-eth0,uuid-of-eth1"
+    bond = shell.xe("bond-create", "network-uuid=uuid-of-lan", members, "mode=lacp", "properties:lacp-time=fast")
+    assert bond.out == "uuid-of-both\n", bond.err
+    where = ("pif-uuid=uuid-of-eth0", "vlan=30", "network-uuid=uuid-of-lan")
+    assert shell.xe("vlan-create", *where).out == "uuid-of-eth0.30\n"
+    assert shell.xe("pool-vlan-create", *where).out == "uuid-of-eth0.30\n"
+    assert pool.done() == [
+        ("Bond.create", "OpaqueRef:lan", ["OpaqueRef:eth0", "OpaqueRef:eth1"], "", "lacp", {"lacp-time": "fast"}),
+        ("VLAN.create", "OpaqueRef:eth0", "30", "OpaqueRef:lan"),
+        ("pool.create_VLAN_from_PIF", "OpaqueRef:eth0", "OpaqueRef:lan", "30"),
+    ]
+
+
+def test_no_command_is_written_twice() -> None:
+    names = [command.name for command in every_command()]
+    assert sorted(names) == sorted(set(names))

@@ -1,4 +1,4 @@
-"""Every command that clients of Part 1 use is there, described, and in the reference page."""
+"""Every command that clients and scripts use is there, described, and in the reference page."""
 
 from pathlib import Path
 
@@ -12,11 +12,11 @@ from cardume.datamodel.schema import schema
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "xe.md"
 
-# What xcp-ng-tests and the handout's steps call, as far as the messages behind it exist.
+# What xcp-ng-tests, the handout's steps and scripts call, whether the server has the message behind it already or not.
 CALLED = """
-vm-list vm-param-list vm-param-get vm-param-set vm-param-add vm-param-remove vm-param-clear template-list snapshot-list
-vm-install vm-clone vm-copy vm-create vm-destroy vm-uninstall template-uninstall vm-start vm-shutdown vm-reboot
-vm-suspend vm-resume vm-pause vm-unpause vm-reset-powerstate vm-compute-memory-overhead vm-memory-limits-set
+vm-list vm-param-list vm-param-get vm-param-set vm-param-add vm-param-remove vm-param-clear template-list
+snapshot-list vm-install vm-clone vm-copy vm-create vm-destroy vm-uninstall template-uninstall vm-start vm-shutdown
+vm-reboot vm-suspend vm-resume vm-pause vm-unpause vm-reset-powerstate vm-compute-memory-overhead vm-memory-limits-set
 vm-memory-set vm-vcpu-hotplug vm-disk-list vm-disk-add vm-disk-remove vm-cd-list vm-cd-add vm-cd-remove vm-cd-insert
 vm-cd-eject vm-vif-list cd-list vbd-list vbd-param-get vbd-create vbd-destroy vbd-plug vbd-unplug vbd-insert vbd-eject
 vif-list vif-param-get vif-param-set vif-create vif-destroy vif-plug vif-unplug vif-move vdi-list vdi-param-get
@@ -26,7 +26,18 @@ pbd-destroy pbd-plug pbd-unplug network-list network-param-get network-create ne
 host-list host-param-get host-param-set host-enable host-disable host-get-server-localtime pool-list pool-param-get
 pool-param-set pool-param-add pool-param-remove task-list task-cancel event-wait console-list sm-list message-list
 message-create message-destroy secret-list secret-create secret-destroy subject-list subject-add subject-remove
-subject-role-add subject-role-remove role-list user-password-change host-cpu-list
+subject-role-add subject-role-remove role-list user-password-change host-cpu-list bond-create bond-destroy
+bond-param-get certificate-list host-call-plugin host-dmesg host-evacuate host-management-disable
+host-management-reconfigure host-refresh-server-certificate pci-disable-dom0-access pci-enable-dom0-access
+pci-get-dom0-access-status pci-param-get pgpu-disable-dom0-access pgpu-enable-dom0-access pgpu-list pgpu-param-get
+pif-forget pif-plug pif-reconfigure-ip pif-reconfigure-ipv6 pif-scan pif-set-primary-address-type pif-unplug
+pool-eject pool-get-guest-secureboot-readiness pool-join sdn-controller-list snapshot-disk-list snapshot-revert
+snapshot-uninstall vdi-export vdi-import vdi-snapshot vif-configure-ipv4 vif-configure-ipv6 vm-checkpoint vm-export
+vm-get-secureboot-readiness vm-import vm-migrate vm-set-uefi-mode vm-snapshot vtpm-create vtpm-destroy vtpm-list
+pif-param-set pif-param-add network-param-set vbd-param-set vdi-param-add task-param-get host-param-add
+pool-param-clear snapshot-clone snapshot-copy vlan-create vlan-destroy pool-vlan-create pool-designate-new-master
+pool-emergency-transition-to-master pool-ha-enable pool-ha-disable host-reboot host-shutdown host-forget
+host-declare-dead appliance-create vmss-create cluster-pool-create usb-group-create completion server-forget
 """
 
 

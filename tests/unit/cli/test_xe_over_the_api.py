@@ -28,6 +28,7 @@ class Served:
     """The real API, and the program run against it."""
 
     api: Api
+    state: Path  # where the program remembers certificates
 
     async def xe(self, *arguments: str, password: str = PASSWORD) -> tuple[int | None, str, str]:
         """Run the program; its exit status and what it printed."""
@@ -44,7 +45,7 @@ class Served:
             "-m",
             "cardume.cli.xe",
             *arguments,
-            env={**os.environ, "XE_EXTRA_ARGS": extra, "HOME": "/nowhere"},
+            env={**os.environ, "XE_EXTRA_ARGS": extra, "HOME": "/nowhere", "XDG_STATE_HOME": str(self.state)},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             # A test run in the background was told to ignore Ctrl-C; a program at a terminal is not.
@@ -61,7 +62,7 @@ class Served:
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
     async with served_api(tmp_path) as api:
         await api.db.update(api.vm, name_label="máquina", power_state=VMPowerState.RUNNING, resident_on=api.host)
-        yield Served(api)
+        yield Served(api, tmp_path / "state")
 
 
 async def test_a_list_over_tls_has_xenservers_form(served: Served) -> None:

@@ -60,7 +60,7 @@ def test_an_sr_offers_what_its_driver_and_its_links_allow(sr: SRFacts, allowed: 
             Op.SCAN,
             ["OTHER_OPERATION_IN_PROGRESS", "SR", "OpaqueRef:sr", "vdi_create", "OpaqueRef:vdi_create"],
         ),
-        (ATTACHED, Op.VDI_SNAPSHOT, ["NOT_IMPLEMENTED", "SR operation vdi_snapshot"]),
+        (ATTACHED, Op.VDI_MIRROR, ["NOT_IMPLEMENTED", "SR operation vdi_mirror"]),
     ],
 )
 def test_a_refusal_says_why(sr: SRFacts, operation: Op, description: list[str]) -> None:

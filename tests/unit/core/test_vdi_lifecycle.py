@@ -9,7 +9,7 @@ from cardume.datamodel.errors import ApiError
 from cardume.datamodel.vdi import VDIOperation as Op
 from cardume.datamodel.vdi import VDIType
 
-DISKS = frozenset({"VDI_CREATE", "VDI_DELETE", "VDI_RESIZE", "VDI_CLONE"})
+DISKS = frozenset({"VDI_CREATE", "VDI_DELETE", "VDI_RESIZE", "VDI_CLONE", "VDI_SNAPSHOT"})
 FREE = VDIFacts("OpaqueRef:vdi", "OpaqueRef:sr", capabilities=DISKS)
 WRITTEN = dataclasses.replace(FREE, attached=True, attached_writable=True)
 READ = dataclasses.replace(FREE, attached=True)
@@ -17,6 +17,8 @@ ISO = dataclasses.replace(FREE, capabilities=frozenset())
 STATEFILE = dataclasses.replace(FREE, type=VDIType.HA_STATEFILE, ha_enabled=True)
 DETACHED = dataclasses.replace(FREE, sr_attached=False)
 MISSING = dataclasses.replace(FREE, missing=True)
+
+READING = (Op.CLONE, Op.COPY, Op.SNAPSHOT)
 
 
 def doing(*operations: Op) -> VDIFacts:
@@ -26,9 +28,9 @@ def doing(*operations: Op) -> VDIFacts:
 @pytest.mark.parametrize(
     ("vdi", "allowed"),
     [
-        pytest.param(FREE, {Op.CLONE, Op.COPY, Op.RESIZE, Op.DESTROY, Op.FORGET, Op.UPDATE}, id="unused"),
-        pytest.param(WRITTEN, {Op.UPDATE}, id="open for writing"),
-        pytest.param(READ, {Op.CLONE, Op.COPY, Op.UPDATE}, id="open for reading"),
+        pytest.param(FREE, {*READING, Op.RESIZE, Op.DESTROY, Op.FORGET, Op.UPDATE}, id="unused"),
+        pytest.param(WRITTEN, {Op.SNAPSHOT, Op.UPDATE}, id="open for writing"),
+        pytest.param(READ, {*READING, Op.UPDATE}, id="open for reading"),
         pytest.param(ISO, {Op.COPY, Op.FORGET, Op.UPDATE}, id="in an ISO library"),
         pytest.param(STATEFILE, {Op.UPDATE}, id="HA's statefile"),
         pytest.param(DETACHED, {Op.FORGET}, id="in a detached SR"),
@@ -65,7 +67,8 @@ def test_a_disk_offers_what_its_sr_and_its_users_allow(vdi: VDIFacts, allowed: s
             Op.DESTROY,
             ["OTHER_OPERATION_IN_PROGRESS", "VDI", "OpaqueRef:vdi", "copy", "OpaqueRef:copy"],
         ),
-        (FREE, Op.SNAPSHOT, ["NOT_IMPLEMENTED", "VDI.snapshot"]),
+        (ISO, Op.SNAPSHOT, ["SR_OPERATION_NOT_SUPPORTED", "OpaqueRef:sr"]),
+        (FREE, Op.MIRROR, ["NOT_IMPLEMENTED", "VDI.mirror"]),
     ],
 )
 def test_a_refusal_says_why(vdi: VDIFacts, operation: Op, description: list[str]) -> None:

@@ -33,22 +33,35 @@ def refusal(vm: VMFacts, operation: Op) -> list[str]:
     [
         pytest.param(
             HALTED,
-            {Op.START, Op.START_ON, Op.CLONE, Op.COPY, Op.MAKE_INTO_TEMPLATE, Op.DESTROY, *SETTINGS},
+            {
+                *(Op.START, Op.START_ON, Op.CLONE, Op.COPY, Op.SNAPSHOT, Op.MAKE_INTO_TEMPLATE, Op.DESTROY),
+                *SETTINGS,
+            },
             id="halted",
         ),
         pytest.param(
             RUNNING,
             {
                 *(Op.PAUSE, Op.SUSPEND, Op.CLEAN_SHUTDOWN, Op.CLEAN_REBOOT, Op.HARD_SHUTDOWN, Op.HARD_REBOOT),
+                *(Op.SNAPSHOT, Op.CHECKPOINT),
                 *LIVE_SETTINGS,
             },
             id="running",
         ),
-        pytest.param(PAUSED, {Op.UNPAUSE, Op.HARD_SHUTDOWN, Op.HARD_REBOOT}, id="paused"),
-        pytest.param(SUSPENDED, {Op.RESUME, Op.RESUME_ON, Op.HARD_SHUTDOWN, Op.DESTROY}, id="suspended"),
+        pytest.param(PAUSED, {Op.UNPAUSE, Op.HARD_SHUTDOWN, Op.HARD_REBOOT, Op.SNAPSHOT, Op.CHECKPOINT}, id="paused"),
+        pytest.param(
+            SUSPENDED,
+            {Op.RESUME, Op.RESUME_ON, Op.HARD_SHUTDOWN, Op.DESTROY, Op.SNAPSHOT, Op.CHECKPOINT},
+            id="suspended",
+        ),
         pytest.param(TEMPLATE, {Op.CLONE, Op.COPY, Op.PROVISION, Op.DESTROY, *SETTINGS}, id="template"),
         pytest.param(DEFAULT_TEMPLATE, {Op.CLONE, Op.COPY, Op.PROVISION, *SETTINGS}, id="default template"),
-        pytest.param(SNAPSHOT, {Op.CLONE, Op.COPY, Op.DESTROY}, id="snapshot"),
+        pytest.param(SNAPSHOT, {Op.CLONE, Op.COPY, Op.REVERT, Op.DESTROY}, id="snapshot"),
+        pytest.param(
+            dataclasses.replace(SNAPSHOT, power_state=VMPowerState.SUSPENDED),
+            {Op.CLONE, Op.COPY, Op.REVERT, Op.DESTROY, Op.HARD_SHUTDOWN},
+            id="snapshot with memory",
+        ),
         pytest.param(CONTROL_DOMAIN, set(), id="control domain"),
     ],
 )
@@ -70,7 +83,11 @@ def test_a_vm_offers_what_its_state_and_kind_allow(vm: VMFacts, allowed: set[Op]
         (SNAPSHOT, Op.START, ["VM_IS_SNAPSHOT", "OpaqueRef:vm"]),
         (HALTED, Op.PROVISION, ["PROVISION_ONLY_ALLOWED_ON_TEMPLATE"]),
         (CONTROL_DOMAIN, Op.CLEAN_SHUTDOWN, ["OPERATION_NOT_ALLOWED", "this VM stands for the host itself"]),
-        (HALTED, Op.SNAPSHOT, ["NOT_IMPLEMENTED", "VM.snapshot"]),
+        (SNAPSHOT, Op.SNAPSHOT, ["VM_IS_SNAPSHOT", "OpaqueRef:vm"]),
+        (TEMPLATE, Op.SNAPSHOT, ["VM_IS_TEMPLATE", "OpaqueRef:vm"]),
+        (HALTED, Op.CHECKPOINT, ["VM_BAD_POWER_STATE", "OpaqueRef:vm", "paused, running, suspended", "halted"]),
+        (HALTED, Op.REVERT, ["REVERT_ONLY_ALLOWED_ON_SNAPSHOT"]),
+        (HALTED, Op.POOL_MIGRATE, ["NOT_IMPLEMENTED", "VM.pool_migrate"]),
     ],
 )
 def test_a_refusal_says_why(vm: VMFacts, operation: Op, description: list[str]) -> None:

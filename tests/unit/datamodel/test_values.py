@@ -216,7 +216,7 @@ def test_only_stored_fields_go_to_the_database() -> None:
     stored = record_to_plain(record_from_plain(required, "VM"), stored_only=True)
 
     assert vm.fields.keys() - stored.keys() == {
-        *("VBDs", "VIFs", "consoles", "snapshots", "children"),
+        *("VBDs", "VIFs", "VTPMs", "VUSBs", "VGPUs", "consoles", "snapshots", "children", "crash_dumps"),
         *("allowed_operations", "current_operations"),
     }
 

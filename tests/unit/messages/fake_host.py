@@ -10,17 +10,21 @@ from typing import Any
 import pytest
 import XenAPI
 
+from cardume.api.blobs import blob_handlers
 from cardume.api.server import Listen, Parts, load_messages, serve
 from cardume.api.tls import HostFiles, ensure_certificate, server_context
 from cardume.daemons.hosts import OneHost
 from cardume.daemons.upkeep import Upkeep
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.roles import Role
+from cardume.hostops.blob_files import BlobFiles
 from cardume.hostops.guests.memory_guests import MemoryGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import HostFacts
 from cardume.hostops.host_parsers import CPU, NIC, Distro, IPv4, Memory
+from cardume.hostops.machine.memory_machine import MemoryMachine
 from cardume.hostops.network.memory_bridges import MemoryBridges
+from cardume.hostops.network.memory_network import MemoryNetwork
 from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver, MemoryShelf
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
@@ -67,6 +71,9 @@ class FakeHost:
     disks: MemoryDriver
     isos: MemoryDriver
     bridges: MemoryBridges
+    network: MemoryNetwork
+    machine: MemoryMachine
+    hands: Hands
     store: MemoryStore
     db: Objects
     port: int
@@ -100,24 +107,33 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
     store = MemoryStore()
     shelf = MemoryShelf(folder=str(tmp_path))
     disks, isos = MemoryDriver(shelf, type="ext"), MemoryDriver(shelf, type="iso")
-    guests, bridges = MemoryGuests(), MemoryBridges()
+    guests, bridges, network, machine = MemoryGuests(), MemoryBridges(), MemoryNetwork(FACTS.nics), MemoryMachine()
     db = await Objects.open(store)
     db.derive_with(derive_allowed_operations)
-    hands = Hands(guests, {"ext": disks, "iso": isos}, MemoryCopier(shelf), bridges)
-    this = ThisHost("11111111-1111-4111-8111-111111111111", "d1-g1", "xenbr0", time.time())
+    hands = Hands(guests, {"ext": disks, "iso": isos}, MemoryCopier(shelf), bridges, network, machine)
+    this = ThisHost("11111111-1111-4111-8111-111111111111", "d1-g1", "xenbr0", time.time(), await network.configured())
     ref = await record_host(db, this, FACTS, hands.storage, "tcg")
     files = HostFiles(tmp_path / "host.pem", tmp_path / "host.key")
     ensure_certificate(files, names=["localhost"], addresses=["127.0.0.1"])
     upkeep = Upkeep(db, hands, ref)
     await upkeep.recover()
-    parts = Parts(db=db, hosts=OneHost(ref, hands), localhost=ref, authenticator=AnyPassword(), passwords=AnyPassword())
+    blobs = BlobFiles(tmp_path / "blobs")
+    parts = Parts(
+        db=db,
+        hosts=OneHost(ref, hands),
+        localhost=ref,
+        authenticator=AnyPassword(),
+        passwords=AnyPassword(),
+        services={"blobs": blobs},
+        handlers=blob_handlers(db, blobs),
+    )
     listen = Listen(tls=server_context(files), address="127.0.0.1", port=0)
 
     async def start_vm(vm: Ref[Any]) -> None:
         raise AssertionError(f"{vm} was to be started again")
 
     async with serve(parts, listen) as server, upkeep.running(start_vm):
-        yield FakeHost(guests, disks, isos, bridges, store, db, server.port)
+        yield FakeHost(guests, disks, isos, bridges, network, machine, hands, store, db, server.port)
     await db.close()
 
 

@@ -22,7 +22,8 @@ MIB = 2**20
 def hands_of(host: FakeHost) -> tuple[Hands, Ref[Host]]:
     (ref,) = host.db.all(Host)
     storage = {"ext": host.disks, "iso": host.isos}
-    return Hands(host.guests, storage, MemoryCopier(host.disks.shelf), host.bridges), ref
+    hands = host.hands
+    return Hands(host.guests, storage, MemoryCopier(host.disks.shelf), host.bridges, hands.network, hands.machine), ref
 
 
 def watch_of(host: FakeHost) -> GuestWatch:

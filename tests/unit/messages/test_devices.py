@@ -177,7 +177,7 @@ async def test_wrong_arguments_are_refused_by_name(api: Client, vm: str) -> None
     assert await api.refused("VM.fly", vm) == ["MESSAGE_METHOD_UNKNOWN", "VM.fly"]
     assert (await api.refused("VM.set_memory_limits", vm, "5", "1", "1", "1"))[0] == "MEMORY_CONSTRAINT_VIOLATION"
     assert await api.refused("VM.pause", vm) == ["VM_BAD_POWER_STATE", vm, "running", "halted"]
-    assert (await api.refused("VM.snapshot", vm, "s"))[0] == "NOT_IMPLEMENTED"
+    assert (await api.refused("VM.sysprep", vm, "s", 1.0))[0] == "NOT_IMPLEMENTED"
 
 
 async def test_disks_claimed_for_a_start_that_never_came_are_let_go_at_the_next_start_of_the_daemon(

@@ -235,12 +235,12 @@ async def test_a_cancelled_wait_leaves_nothing_behind() -> None:
     feed = a_feed()
     waiting = asyncio.create_task(feed.wait(feed.generation, timeout_s=30))
     await asyncio.sleep(0)
-    assert len(feed._waiters) == 1
+    assert len(feed._watches) == 1
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
 
-    assert len(feed._waiters) == 0
+    assert len(feed._watches) == 0
 
 
 async def test_one_change_wakes_thousands_that_wait_for_it_and_none_of_the_others() -> None:

@@ -1,11 +1,12 @@
 """Changes to XML that libvirt wrote: another disc in a drive, a saved guest's disks where they are now."""
 
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 
 from cardume.hostops.errors import GuestError
 from cardume.hostops.guests.device_xml import DISK_ALIAS, NIC_ALIAS, source_format, source_type, source_xml
-from cardume.hostops.guests.guest import DiskSource, GuestSpec
-from cardume.hostops.guests.xml_element import one_line
+from cardume.hostops.guests.guest import DiskSource, FileSource, GuestSpec
+from cardume.hostops.guests.xml_element import element, one_line, render
 
 
 def with_media(domain_xml: str, device: str, source: DiskSource | None) -> str:
@@ -15,6 +16,36 @@ def with_media(domain_xml: str, device: str, source: DiskSource | None) -> str:
             _set_source(disk, source)
             return ET.tostring(disk, encoding="unicode")
     raise GuestError(f"the guest has no CD drive {device}")
+
+
+def snapshot_xml(domain_xml: str, layers: Mapping[str, FileSource], memory_path: str | None) -> str:
+    """libvirt's `<domainsnapshot>` that moves these disks of a running guest to new layers, and no others."""
+    disks = []
+    missing = set(layers)
+    for disk in ET.fromstring(domain_xml).iterfind("devices/disk"):
+        target, device = disk.find("target"), _alias(disk).removeprefix(DISK_ALIAS)
+        assert target is not None, "libvirt gives every disk a target"
+        name = target.get("dev", "")
+        if device not in layers:
+            disks.append(element("disk", name=name, snapshot="no"))
+            continue
+        missing.discard(device)
+        parts = (element("driver", type_="qcow2"), element("source", file=layers[device].path))
+        disks.append(element("disk", *parts, name=name, snapshot="external", type_="file"))
+    if missing:
+        raise GuestError(f"the guest has no disk {', '.join(sorted(missing))}")
+    memory = {"snapshot": "external", "file": memory_path} if memory_path else {"snapshot": "no"}
+    return render(element("domainsnapshot", element("memory", **memory), element("disks", *disks)))
+
+
+def disk_paths(domain_xml: str) -> dict[str, str]:
+    """The file that each disk of a running guest is in now, by device."""
+    found = {}
+    for disk in ET.fromstring(domain_xml).iterfind("devices/disk"):
+        source = disk.find("source")
+        if _alias(disk).startswith(DISK_ALIAS) and source is not None:
+            found[_alias(disk).removeprefix(DISK_ALIAS)] = source.get("file", "")
+    return found
 
 
 def with_devices_of(saved_xml: str, spec: GuestSpec, page_cache: frozenset[str] = frozenset()) -> str:

@@ -1,9 +1,18 @@
 """What can be done with guests on one host: the interface that libvirt's adapter and the in-memory one implement."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from cardume.hostops.guests.guest import AgentFacts, Disk, DiskSource, GuestEvent, GuestSpec, Nic, RunningGuest
+from cardume.hostops.guests.guest import (
+    AgentFacts,
+    Disk,
+    DiskSource,
+    FileSource,
+    GuestEvent,
+    GuestSpec,
+    Nic,
+    RunningGuest,
+)
 
 EventSink = Callable[[GuestEvent], None]
 
@@ -62,6 +71,23 @@ class Guests(Protocol):
 
     async def change_media(self, uuid: str, device: str, source: DiskSource | None) -> None:
         """Put a disc in the CD drive, or take it out."""
+        ...
+
+    async def move_disks(
+        self,
+        uuid: str,
+        layers: Mapping[str, FileSource],
+        *,
+        memory_path: str | None = None,
+        quiesce: bool = False,
+        timeout_s: float = 60,
+    ) -> None:
+        """Let disks, by device, go on in new qcow2 layers that stand on what they have now: all at one moment.
+
+        memory_path: a file that gets the guest's memory and devices of that moment, as `save` writes them; the guest
+        stands still meanwhile. quiesce: its agent brings its file systems to rest first.
+        GuestError: no disk has moved. GuestUncertain: nobody knows.
+        """
         ...
 
     async def attach_nic(self, uuid: str, nic: Nic) -> None: ...

@@ -142,6 +142,20 @@ class Connection:
         with _translated():
             self._domain(uuid).updateDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
+    def snapshot(self, uuid: str, xml: str, *, quiesce: bool, with_memory: bool) -> None:
+        """Move disks to new layers, all or none of them; libvirt keeps no note of it."""
+        flags = (
+            libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
+            | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT
+            | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
+        )
+        if not with_memory:
+            flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
+        if quiesce:
+            flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE
+        with _translated():
+            self._bounded_agent(uuid, quiesce).snapshotCreateXML(xml, flags)
+
     def ask_agent(self, uuid: str, command: str, timeout_s: int) -> str:
         with _translated():
             return str(libvirt_qemu.qemuAgentCommand(self._domain(uuid), command, timeout_s, 0))

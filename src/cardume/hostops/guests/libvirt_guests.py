@@ -4,21 +4,30 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, TypeVar
 
 import structlog
 
-from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound
+from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound, GuestUncertain
 from cardume.hostops.guests.accelerator import Accelerator
 from cardume.hostops.guests.agent import QUESTIONS, facts_from
 from cardume.hostops.guests.device_xml import DISK_ALIAS, NIC_ALIAS, disk_xml, nic_xml
-from cardume.hostops.guests.domain_edit import with_devices_of, with_media
+from cardume.hostops.guests.domain_edit import disk_paths, snapshot_xml, with_devices_of, with_media
 from cardume.hostops.guests.domain_view import qemu_owner, view_of
 from cardume.hostops.guests.domain_xml import domain_xml
-from cardume.hostops.guests.guest import AgentFacts, Disk, DiskSource, GuestPower, GuestSpec, Nic, RunningGuest
+from cardume.hostops.guests.guest import (
+    AgentFacts,
+    Disk,
+    DiskSource,
+    FileSource,
+    GuestPower,
+    GuestSpec,
+    Nic,
+    RunningGuest,
+)
 from cardume.hostops.guests.interface import EventSink
 from cardume.hostops.guests.libvirt_binding import Connection, ConnectionLost, DomainState
 from cardume.hostops.guests.libvirt_events import EventDesk
@@ -178,6 +187,48 @@ class LibvirtGuests:
             connection.update(uuid, drive)
 
         await self._link_call(uuid, "change_media", work)
+
+    async def move_disks(
+        self,
+        uuid: str,
+        layers: Mapping[str, FileSource],
+        *,
+        memory_path: str | None = None,
+        quiesce: bool = False,
+        timeout_s: float = 60,
+    ) -> None:
+        def work(connection: Connection) -> None:
+            xml = snapshot_xml(_get(connection, uuid).xml, layers, memory_path)
+            try:
+                connection.snapshot(uuid, xml, quiesce=quiesce, with_memory=memory_path is not None)
+            except ConnectionLost:
+                raise
+            except GuestError as error:
+                if not set(_paths(connection, uuid)).isdisjoint(source.path for source in layers.values()):
+                    raise GuestUncertain(str(error)) from error
+                raise
+            if memory_path is not None:
+                _make_durable(memory_path)
+
+        try:
+            await self._link_call(uuid, "move disks of", work, timeout_s=timeout_s)
+        except (ConnectionLost, CallTimedOut) as error:
+            await self._give_up_move(uuid, memory_path)
+            raise GuestUncertain(str(error)) from error
+        except asyncio.CancelledError:
+            await self._give_up_move(uuid, memory_path)
+            raise
+
+    async def _give_up_move(self, uuid: str, memory_path: str | None) -> None:
+        """Have libvirt end the writing of memory that nobody waits for any more."""
+
+        async def abort() -> bool:
+            with suppress(GuestError):  # it is over, or libvirtd is not there
+                await self._link_call(uuid, "abort snapshot of", lambda connection: connection.abort_job(uuid))
+            return True
+
+        if memory_path is not None:
+            await self._undo(abort())
 
     async def attach_nic(self, uuid: str, nic: Nic) -> None:
         check_nic(nic)
@@ -388,6 +439,11 @@ def _get(connection: Connection, uuid: str) -> DomainState:
     if state is None:
         raise GuestNotFound(f"no guest {uuid} runs here")
     return state
+
+
+def _paths(connection: Connection, uuid: str) -> tuple[str, ...]:
+    state = connection.find(uuid)
+    return tuple(disk_paths(state.xml).values()) if state is not None else ()
 
 
 def _running(state: DomainState) -> RunningGuest | None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from cardume.hostops.guests.guest import (
     AgentFacts,
     Disk,
     DiskSource,
+    FileSource,
     GuestEvent,
     GuestEventKind,
     GuestPower,
@@ -101,8 +102,12 @@ class MemoryGuests:
         self._get(uuid)
         await self._reach("save", timeout_s)
         machine = self._get(uuid)
+        await self._write_image(machine, path)
+        self._stop(uuid, StopReason.SAVED)
+
+    async def _write_image(self, machine: _Machine, path: str) -> None:
         image = {
-            "uuid": uuid,
+            "uuid": machine.spec.uuid,
             "disks": [disk.device for disk in machine.spec.disks],
             "nics": [nic.device for nic in machine.spec.nics],
             "vcpus": machine.spec.vcpus,
@@ -111,7 +116,6 @@ class MemoryGuests:
             await asyncio.to_thread(_write_durably, path, json.dumps(image))
         except OSError as error:
             raise GuestError(f"the guest cannot be saved to {path}: {error.strerror}") from error
-        self._stop(uuid, StopReason.SAVED)
 
     async def is_saved(self, path: str) -> bool:
         try:
@@ -164,6 +168,29 @@ class MemoryGuests:
         machine.spec = replace(
             machine.spec,
             disks=tuple(replace(d, source=source) if d.device == device else d for d in machine.spec.disks),
+        )
+
+    async def move_disks(
+        self,
+        uuid: str,
+        layers: Mapping[str, FileSource],
+        *,
+        memory_path: str | None = None,
+        quiesce: bool = False,
+        timeout_s: float = 60,
+    ) -> None:
+        await self._reach("move_disks", timeout_s)
+        machine = self._get(uuid)
+        missing = set(layers) - {disk.device for disk in machine.spec.disks}
+        if missing:
+            raise GuestError(f"the guest has no disk {', '.join(sorted(missing))}")
+        if quiesce and machine.agent is None:
+            raise GuestError("the guest has no agent to bring its file systems to rest")
+        if memory_path is not None:
+            await self._write_image(machine, memory_path)
+        machine.spec = replace(
+            machine.spec,
+            disks=tuple(replace(disk, source=layers.get(disk.device, disk.source)) for disk in machine.spec.disks),
         )
 
     async def attach_nic(self, uuid: str, nic: Nic) -> None:

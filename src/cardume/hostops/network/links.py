@@ -77,6 +77,11 @@ def parse_routes(text: str) -> tuple[Route, ...]:
     return tuple(Route(str(entry["dst"]), str(entry.get("gateway", "")), str(entry["dev"])) for entry in routes)
 
 
+def parse_neighbour(text: str) -> bool:
+    """True when `ip -json neighbour show` tells a hardware address: somebody answered."""
+    return any("lladdr" in entry and "FAILED" not in entry.get("state", ()) for entry in _entries(text))
+
+
 def _link(entry: dict[str, Any]) -> Link:
     return Link(
         name=str(entry["ifname"]),

@@ -12,7 +12,7 @@ import structlog
 from cardume.hostops.durable import sync_folder, write_text
 from cardume.hostops.errors import NetworkError, RunError
 from cardume.hostops.network.links import Link, Route, ip, list_links, list_routes
-from cardume.hostops.network.networkd import BridgePlan, Dhcp, NoAddress, Static, plan_bridges, render
+from cardume.hostops.network.networkd import BondPort, BridgePlan, Dhcp, NoAddress, Static, plan_bridges, render
 from cardume.hostops.run import run
 
 FOLDER = Path("/etc/systemd/network")
@@ -70,11 +70,11 @@ async def apply(plans: Sequence[BridgePlan], *, folder: Path = FOLDER, timeout_s
     if not plans:
         return
     files = {name: text for plan in plans for name, text in render(plan).items()}
-    before = {name: _read(folder / name) for name in files}
+    before = {name: read_file(folder / name) for name in files}
     try:
-        await asyncio.to_thread(_write, folder, files)
-        await _reload([name for plan in plans for name in (plan.nic, plan.bridge)])
-        await _wait_until_there(plans, timeout_s)
+        await asyncio.to_thread(write_files, folder, files)
+        await reload_networkd([name for plan in plans for name in (plan.nic, plan.bridge)])
+        await wait_until_there(plans, timeout_s)
     except BaseException as error:
         log.warning("network_rolled_back", reason=str(error) or type(error).__name__)
         await asyncio.shield(_roll_back(plans, folder, before, timeout_s))
@@ -105,6 +105,8 @@ def list_missing(plans: Sequence[BridgePlan], links: Sequence[Link], routes: Seq
                 lost = [each for each in map(str, gateways) if each not in has_gateways]
                 missing += [f"no default route by {each} on {plan.bridge}" for each in lost]
             case Dhcp(address, has_default_route):
+                if address is None and not any("." in each for each in has):
+                    missing.append(f"{plan.bridge} got no address by DHCP")
                 # Another address would cut off whoever set the host up, and be a stranger to its pool.
                 if address is not None and str(address) not in has:
                     missing.append(f"{plan.bridge} did not get {address} by DHCP (reserve it for {plan.mac})")
@@ -112,10 +114,16 @@ def list_missing(plans: Sequence[BridgePlan], links: Sequence[Link], routes: Seq
                     missing.append(f"no default route on {plan.bridge}")
             case NoAddress():
                 pass
+        if isinstance(plan.ipv6, Static):
+            missing += [f"{plan.bridge} lacks {each}" for each in map(str, plan.ipv6.addresses) if each not in has]
+        if isinstance(plan.made_of, BondPort):
+            holders = {name: found[name].master if name in found else None for name in plan.made_of.members}
+            missing += [f"{name} is not in {plan.nic}" for name, holder in holders.items() if holder != plan.nic]
     return tuple(missing)
 
 
-async def _wait_until_there(plans: Sequence[BridgePlan], timeout_s: float) -> None:
+async def wait_until_there(plans: Sequence[BridgePlan], timeout_s: float) -> None:
+    """Return when all that the plans ask for is there; NetworkError that says what is missing after the time."""
     missing: tuple[str, ...] = ("everything",)
     try:
         async with asyncio.timeout(timeout_s):
@@ -131,12 +139,12 @@ async def _wait_until_there(plans: Sequence[BridgePlan], timeout_s: float) -> No
 async def _roll_back(
     plans: Sequence[BridgePlan], folder: Path, before: dict[str, str | None], timeout_s: float
 ) -> None:
-    await asyncio.to_thread(_write, folder, before)
+    await asyncio.to_thread(write_files, folder, before)
     for plan in plans:
         # Without its bridge a card is free again at once; networkd alone would leave it a port.
         if any(link.name == plan.bridge for link in await list_links()):
             await ip("link", "delete", "dev", plan.bridge, "type", "bridge")
-    await _reload([plan.nic for plan in plans])
+    await reload_networkd([plan.nic for plan in plans])
     try:
         async with asyncio.timeout(timeout_s):
             while True:
@@ -159,7 +167,7 @@ def _is_back(plans: Sequence[BridgePlan], links: Sequence[Link]) -> bool:
     return True
 
 
-async def _reload(interfaces: Sequence[str]) -> None:
+async def reload_networkd(interfaces: Sequence[str]) -> None:
     """Have networkd read its files again and act on them."""
     try:
         await run("networkctl", "reload", timeout_s=_NETWORKCTL_S)
@@ -195,11 +203,13 @@ async def _find_owner(nic: str) -> str:
     return "another program than systemd-networkd"
 
 
-def _read(path: Path) -> str | None:
+def read_file(path: Path) -> str | None:
+    """The text of a file; None when it is not there."""
     return path.read_text() if path.exists() else None
 
 
-def _write(folder: Path, files: Mapping[str, str | None]) -> None:
+def write_files(folder: Path, files: Mapping[str, str | None]) -> None:
+    """Make files have these texts, durably; None removes one."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         if text is None:

@@ -44,6 +44,16 @@ class Space:
     virtual_allocation: int
 
 
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """A volume that goes on in a new place, with what it held until then left as it was."""
+
+    volume: Volume  # as it is now
+    source: DiskSource  # where a guest that has it open is to go on
+    kept: str  # the driver's name of what is left as it was
+    was_kept: bool = False  # it was left as it was before already: the volume was a snapshot
+
+
 class StorageDriver(Protocol):
     """One SR type on one host.
 
@@ -100,7 +110,23 @@ class StorageDriver(Protocol):
         ...
 
     async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:
-        """An independent copy inside the repository, as cheap as the type allows."""
+        """A copy inside the repository, as cheap as the type allows; of a snapshot it may share what both hold."""
+        ...
+
+    async def fork_volume(self, repo: Repository, volume: Volume) -> Fork:
+        """Begin a snapshot: keep what the volume holds, and let it go on in a new place, which is still the same.
+
+        A guest that has it open may be moved there, or not, whatever happens: both are right, for as long as nobody
+        moves there the volume is what the guest writes. End it by `keep_fork` when the guest was moved, or none has it.
+        """
+        ...
+
+    async def keep_fork(self, repo: Repository, fork: Fork, uuid: str) -> Volume:
+        """What a fork kept becomes a volume of its own: the snapshot. Nothing writes to it any more."""
+        ...
+
+    async def undo_fork(self, repo: Repository, fork: Fork) -> None:
+        """The volume is where it was before; only when nobody was moved, nor opened it meanwhile."""
         ...
 
     async def stat_volume(self, repo: Repository, volume: Volume) -> Volume:

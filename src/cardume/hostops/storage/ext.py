@@ -7,6 +7,7 @@ import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -15,8 +16,8 @@ import structlog
 from cardume.hostops.durable import sync_file
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageFull, StorageUnreachable
 from cardume.hostops.guests.guest import DiskSource, FileSource
-from cardume.hostops.storage import folder, images
-from cardume.hostops.storage.driver import Progress, Repository, Space, Volume
+from cardume.hostops.storage import folder, images, layers, sweep
+from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
 from cardume.hostops.storage.opened import OpenCounts
 from cardume.hostops.storage.threads import in_thread
 
@@ -43,7 +44,7 @@ class ExtDriver:
     capabilities = frozenset(
         {
             *("SR_UPDATE", "VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH"),
-            *("VDI_ACTIVATE", "VDI_DEACTIVATE", "VDI_RESIZE", "VDI_CLONE", "VDI_UPDATE"),
+            *("VDI_ACTIVATE", "VDI_DEACTIVATE", "VDI_RESIZE", "VDI_CLONE", "VDI_SNAPSHOT", "VDI_UPDATE"),
         }
     )
     default_content_type = "user"
@@ -52,6 +53,9 @@ class ExtDriver:
         self._default_folder = default_folder
         self._living: dict[str, str] = {}  # part name or uuid of a volume being made now → its repository
         self._opens = OpenCounts()
+        # Held while files and sidecars are brought from one sound state to the next: a sweep in between would take
+        # a layer that no sidecar names yet.
+        self._layering = asyncio.Lock()
 
     # Repository
 
@@ -85,15 +89,17 @@ class ExtDriver:
     async def destroy(self, repo: Repository) -> None:
         path = await self._checked_folder(repo)
         self._opens.assert_none(repo)
-        volumes, skipped = await _files(folder.list_volumes, path)
-        names = [*(volume.location for volume in volumes), *(file.name for file in skipped)]
+        async with self._layering:
+            await _files(sweep.sweep, path, frozenset(self._living))
+        names = await _files(_list_images, path)
         if names or repo.uuid in self._living.values():
             raise StorageError(f"{path} still holds {', '.join(names) or 'a volume that is being made'}")
         await _files(folder.remove_repository, path)
 
     async def scan(self, repo: Repository, *, known: frozenset[str] = frozenset()) -> tuple[Volume, ...]:
         path = await self._checked_folder(repo)
-        removed = await _files(folder.remove_leftovers, path, frozenset(self._living))
+        async with self._layering:
+            removed = await _files(sweep.remove_leftovers, path, frozenset(self._living))
         volumes, skipped = await _files(folder.list_volumes, path)
         for name in removed:
             log.info("storage_leftover_removed", sr=repo.uuid, name=name)
@@ -108,7 +114,7 @@ class ExtDriver:
         """
         path = await self._checked_folder(repo)
         volumes, _ = await _files(folder.list_volumes, path)
-        used = sum(volume.physical_utilisation for volume in volumes)
+        used = await _files(_used_bytes, path)
         return Space(
             physical_size=used + await _files(_free_bytes, path),
             physical_utilisation=used,
@@ -133,26 +139,42 @@ class ExtDriver:
         return await _files(folder.read_volume, path, folder.image_name(uuid, format))
 
     async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:
-        """A full copy: instant where the file system shares blocks, else the used parts are copied."""
+        """Of a snapshot a layer on it, at once. Else a full copy: the blocks shared where the file system can."""
         path = await self._checked_folder(repo)
         source = await _files(folder.read_volume, path, volume.location)
         sidecar = folder.Sidecar(source.name_label, source.name_description)
+        async with self._layering:
+            now = await _files(folder.read_sidecar, path, source.uuid)
+            if now is not None and now.frozen:
+                await self._clone_as_layer(repo, path, uuid, now.image or source.location, sidecar)
+                progress(1.0)
+                return await _files(folder.read_volume, path, folder.image_name(uuid, "qcow2"))
         async with self._making(repo, path, uuid, source.format, sidecar, source.physical_utilisation) as part:
-            await images.assert_unused(str(path / source.location), source.format)
-            if not await _files(_share_blocks, path / source.location, path / part):
-                await self._copy_blocks(path, source, part, progress)
+            chain = await _files(layers.list_chain, path, await _files(folder.head_name, path, source.location))
+            await images.assert_unused(str(path / chain[0].name), source.format)
+            if not (len(chain) == 1 and await _files(_share_blocks, path / chain[0].name, path / part)):
+                await self._copy_blocks(path, chain, part, progress)
         progress(1.0)
         return await _files(folder.read_volume, path, folder.image_name(uuid, source.format))
+
+    async def _clone_as_layer(
+        self, repo: Repository, path: Path, uuid: str, under: str, sidecar: folder.Sidecar
+    ) -> None:
+        chain = await _files(_chain_with_room, path, under)
+        async with self._making(repo, path, uuid, "qcow2", sidecar, _EMPTY_IMAGE) as part:
+            await _files(folder.mark_layered, path, repo.uuid)
+            await images.create_layer(str(path / part), chain[0].virtual_size, under, chain[0].format)
 
     async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
         path = await self._checked_folder(repo)
         self._opens.assert_not_open(repo, volume)
+        uuid = volume.uuid
         if volume.location:
-            names = [folder.image_path(path, volume).name]
-        else:  # its making was cut off before anybody was told its format
-            names = [folder.image_name(volume.uuid, format) for format in folder.FORMATS]
-        for name in names:
-            await _files(folder.remove_volume, path, name)
+            folder.assert_location(volume.location)
+            uuid = volume.location.partition(".")[0]
+        async with self._layering:
+            await _files(sweep.bury, path, uuid)
+            await _files(sweep.sweep, path, frozenset(self._living))
 
     async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:
         path = await self._checked_folder(repo)
@@ -162,8 +184,8 @@ class ExtDriver:
         if size < now.virtual_size:
             raise StorageError(f"{volume.location} has {now.virtual_size} bytes and cannot shrink to {virtual_size}")
         if size > now.virtual_size:
-            image = path / volume.location
-            await images.grow(str(image), now.format, size)
+            image = await self._writable_head(repo, path, now)
+            await images.grow(str(image), layers.image_format(image.name), size)
             await _files(sync_file, image)
         return await _files(folder.read_volume, path, volume.location)
 
@@ -174,11 +196,76 @@ class ExtDriver:
         """The image's file. It belongs to root with mode 0600; libvirt lends it to QEMU's user while a guest runs."""
         path = await self._checked_folder(repo)
         now = await _files(folder.read_volume, path, volume.location)
-        self._opens.add(repo, volume)
-        return FileSource(path=str(path / now.location), format=now.format)
+        if writable:
+            image = await self._writable_head(repo, path, now)
+        else:
+            image = path / await _files(folder.head_name, path, now.location)
+        self._opens.add(repo, now)
+        return FileSource(path=str(image), format=layers.image_format(image.name))
 
     async def close(self, repo: Repository, volume: Volume) -> None:
         self._opens.remove(repo, volume)
+
+    # Layers
+
+    async def fork_volume(self, repo: Repository, volume: Volume) -> Fork:
+        """The sidecar names the new layer before a guest is moved there.
+
+        The layer is empty, so the volume's content is the same whether the guest writes to it or still to the image
+        under it. What is under it becomes a snapshot only when it is sure that nobody writes there: by `keep_fork`.
+        """
+        path = await self._checked_folder(repo)
+        async with self._layering:
+            return await self._fork(repo, path, volume)
+
+    async def _fork(self, repo: Repository, path: Path, volume: Volume) -> Fork:
+        under = await _files(folder.head_name, path, volume.location)
+        uuid = volume.location.partition(".")[0]
+        chain = await _files(_chain_with_room, path, under)
+        layer = layers.new_layer_name(uuid)
+        part = f"{layer}.part-0"
+        sidecar = await _files(folder.read_sidecar, path, uuid) or folder.Sidecar(volume.location)
+        async with AsyncExitStack() as failed:
+            failed.push_async_callback(_files, (path / layer).unlink, missing_ok=True)
+            failed.push_async_callback(_files, (path / part).unlink, missing_ok=True)
+            with _full_with_numbers(path, _EMPTY_IMAGE):
+                await _files(folder.mark_layered, path, repo.uuid)
+                await _files(folder.make_private, path / part)
+                await images.create_layer(str(path / part), chain[0].virtual_size, under, chain[0].format)
+                await _files(folder.publish_layer, path, part, layer)
+                await _files(folder.write_sidecar, path, uuid, replace(sidecar, image=layer, frozen=False))
+            failed.pop_all()
+        now = await _files(folder.read_volume, path, folder.image_name(uuid, "qcow2"))
+        return Fork(now, FileSource(str(path / layer), "qcow2"), under, sidecar.frozen)
+
+    async def keep_fork(self, repo: Repository, fork: Fork, uuid: str) -> Volume:
+        path = await self._checked_folder(repo)
+        async with self._layering:
+            if (path / f"{folder.assert_uuid(uuid)}.json").exists():
+                raise StorageError(f"a volume {uuid} is there already")
+            sidecar = await _files(folder.read_sidecar, path, fork.volume.uuid) or folder.Sidecar()
+            await _files(folder.write_sidecar, path, uuid, replace(sidecar, image=fork.kept, frozen=True))
+        return await _files(folder.read_volume, path, folder.image_name(uuid, layers.image_format(fork.kept)))
+
+    async def undo_fork(self, repo: Repository, fork: Fork) -> None:
+        path = await self._checked_folder(repo)
+        uuid = fork.volume.uuid
+        async with self._layering:
+            sidecar = await _files(folder.read_sidecar, path, uuid) or folder.Sidecar()
+            assert isinstance(fork.source, FileSource), "forks of this driver are files"
+            if sidecar.image != os.path.basename(fork.source.path):
+                return  # it has gone on from there
+            image = "" if folder.is_own_name(uuid, fork.kept) else fork.kept
+            await _files(folder.write_sidecar, path, uuid, replace(sidecar, image=image, frozen=fork.was_kept))
+            await _files(sweep.sweep, path, frozenset(self._living))
+
+    async def _writable_head(self, repo: Repository, path: Path, volume: Volume) -> Path:
+        """The file that a volume's writer may write to: never one that others stand on."""
+        async with self._layering:
+            sidecar = await _files(folder.read_sidecar, path, volume.uuid)
+            if sidecar is not None and sidecar.frozen:
+                await self._fork(repo, path, volume)
+        return path / await _files(folder.head_name, path, volume.location)
 
     # Helpers
 
@@ -197,7 +284,7 @@ class ExtDriver:
     ) -> AsyncIterator[str]:
         """The name of an empty part to be filled; it becomes the volume at the end, or nothing is left of it."""
         name = folder.image_name(uuid, format)
-        if uuid in self._living or any((path / f"{uuid}.{each}").exists() for each in folder.FORMATS):
+        if uuid in self._living or any((path / f"{uuid}.{each}").exists() for each in (*folder.FORMATS, "json")):
             raise StorageError(f"a volume {uuid} is there already")
         part = folder.new_part_name(uuid, format)
         async with AsyncExitStack() as undo:
@@ -205,7 +292,7 @@ class ExtDriver:
                 self._living[making] = repo.uuid
                 undo.callback(self._living.pop, making)
             async with AsyncExitStack() as failed:
-                failed.push_async_callback(_files, folder.remove_volume, path, name)
+                failed.push_async_callback(_files, folder.remove_new_volume, path, name)
                 failed.push_async_callback(_files, (path / part).unlink, missing_ok=True)
                 with _full_with_numbers(path, needed):
                     await _files(folder.make_private, path / part)
@@ -213,16 +300,14 @@ class ExtDriver:
                     await _files(folder.publish, path, part, name, sidecar)
                 failed.pop_all()
 
-    async def _copy_blocks(self, path: Path, source: Volume, part: str, progress: Progress) -> None:
+    async def _copy_blocks(self, path: Path, chain: tuple[layers.Image, ...], part: str, progress: Progress) -> None:
         free = await _files(_free_bytes, path)
-        if source.physical_utilisation > free:
-            raise StorageFull(
-                f"a copy of {source.location} needs {source.physical_utilisation} bytes, {path} has {free} left",
-                source.physical_utilisation,
-                free,
-            )
-        image = FileSource(str(path / source.location), source.format)
-        await images.convert(image, str(path / part), source.format, source.virtual_size, progress)
+        needed = sum(image.used_bytes for image in chain)
+        if len(chain) == 1 and needed > free:
+            raise StorageFull(f"a copy of {chain[0].name} needs {needed} bytes, {path} has {free} left", needed, free)
+        top = chain[0]
+        image = FileSource(str(path / top.name), top.format)
+        await images.convert(image, str(path / part), top.format, top.virtual_size, progress)
 
 
 def check_folder(key: str, location: str) -> None:
@@ -234,6 +319,23 @@ def check_folder(key: str, location: str) -> None:
 
 def _rounded(size: int) -> int:
     return -(-size // UNIT) * UNIT
+
+
+def _chain_with_room(path: Path, name: str) -> tuple[layers.Image, ...]:
+    """The chain of an image that is to get one more layer; StorageError when it has too many."""
+    chain = layers.list_chain(path, name)
+    if len(chain) >= layers.MAX_LAYERS:
+        raise StorageError(f"{name} stands on {len(chain) - 1} layers, and may not get more: copy it to a new disk")
+    return chain
+
+
+def _list_images(path: Path) -> list[str]:
+    return sorted(name for name in os.listdir(path) if layers.is_image_name(name))
+
+
+def _used_bytes(path: Path) -> int:
+    """What all images take, the layers among them."""
+    return sum((path / name).lstat().st_blocks * 512 for name in _list_images(path) if (path / name).exists())
 
 
 def _free_bytes(path: Path) -> int:

@@ -5,23 +5,24 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cardume.hostops.durable import sync_file, sync_folder, write_json
 from cardume.hostops.errors import StorageError, StorageUnreachable, VolumeNotFound
-from cardume.hostops.storage import qcow2
+from cardume.hostops.storage import layers
 from cardume.hostops.storage.driver import Volume
 
 MARKER = ".cardume-sr.json"
 MARKER_KIND = "cardume folder of disk images"
 VERSION = 1
+LAYERED_VERSION = 2
+"""Of a folder in which disks have layers: who does not know them would take an old image for the disk."""
 FORMATS = ("qcow2", "raw")
 
-_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_UUID = layers.UUID
 _IMAGE = re.compile(rf"({_UUID})\.(qcow2|raw)")
-_PART = re.compile(rf"({_UUID})\.(qcow2|raw)\.part-[0-9a-f]+")
+_PART = re.compile(rf"(?:{_UUID}\.(?:qcow2|raw)|{layers.LAYER})\.part-[0-9a-f]+")
 _SIDECAR = re.compile(rf"({_UUID})\.json")
 _TEMPORARY = re.compile(r".*\.tmp-[0-9a-f]+")
 _TOLERATED = frozenset({"lost+found"})  # what mkfs leaves in an empty file system
@@ -33,6 +34,9 @@ class Sidecar:
 
     name_label: str = ""
     name_description: str = ""
+    image: str = ""  # the file that the volume's content is in; empty: the one named as the volume is
+    frozen: bool = False  # other volumes may stand on that file: it must not be written to
+    destroyed: bool = False  # the volume is gone; a file of its name is there for others that stand on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,17 @@ def parse_image_name(name: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
+def assert_location(location: str) -> None:
+    """Raise StorageError unless the text is a volume's location."""
+    if parse_image_name(location) is None:
+        raise StorageError(f"{location!r} is no volume of this kind of repository")
+
+
+def is_own_name(uuid: str, name: str) -> bool:
+    """True for the file that a volume begins its life with."""
+    return parse_image_name(name) is not None and name.partition(".")[0] == uuid
+
+
 def new_part_name(uuid: str, format: str) -> str:
     """A fresh name for a volume that is being made."""
     return f"{image_name(uuid, format)}.part-{secrets.token_hex(6)}"
@@ -73,11 +88,13 @@ def is_part_name(name: str) -> bool:
     return _PART.fullmatch(name) is not None
 
 
-def image_path(folder: Path, volume: Volume) -> Path:
-    """The path of a volume's file; StorageError when its location is not a volume's name."""
-    if parse_image_name(volume.location) is None:
-        raise StorageError(f"{volume.location!r} is no volume of this kind of repository")
-    return folder / volume.location
+def head_name(folder: Path, location: str) -> str:
+    """The file that a volume's content is in, or its topmost layer; StorageError when it is no volume's location."""
+    assert_location(location)
+    sidecar = read_sidecar(folder, location.partition(".")[0])
+    if sidecar is not None and sidecar.destroyed:
+        raise VolumeNotFound(f"{folder / location} was destroyed")
+    return sidecar.image if sidecar is not None and sidecar.image else location
 
 
 # The repository
@@ -108,8 +125,8 @@ def read_marker(folder: Path) -> str:
         raise StorageUnreachable(f"{folder}/{MARKER} cannot be read: {error}") from None
     if not isinstance(marker, dict) or marker.get("kind") != MARKER_KIND:
         raise StorageError(f"{folder}/{MARKER} was not written by Cardume")
-    if marker.get("version") != VERSION:
-        raise StorageError(f"{folder} has layout version {marker.get('version')!r}; this host knows {VERSION}")
+    if marker.get("version") not in (VERSION, LAYERED_VERSION):
+        raise StorageError(f"{folder} has layout version {marker.get('version')!r}; this host knows {LAYERED_VERSION}")
     return str(marker.get("uuid"))
 
 
@@ -118,6 +135,12 @@ def assert_repository(folder: Path, uuid: str) -> None:
     found = read_marker(folder)
     if found != uuid:
         raise StorageError(f"{folder} holds repository {found}, not {uuid}")
+
+
+def mark_layered(folder: Path, uuid: str) -> None:
+    """Note in the marker that disks of this folder have layers, before the first gets one."""
+    if json.loads((folder / MARKER).read_text()).get("version") != LAYERED_VERSION:
+        write_json(folder / MARKER, {"kind": MARKER_KIND, "version": LAYERED_VERSION, "uuid": uuid})
 
 
 def remove_repository(folder: Path) -> None:
@@ -131,25 +154,6 @@ def remove_repository(folder: Path) -> None:
         folder.rmdir()
 
 
-def remove_leftovers(folder: Path, living: frozenset[str]) -> tuple[str, ...]:
-    """Remove what calls that ended half-way left; `living` are part names and uuids of calls that go on.
-
-    Returns the names that were removed.
-    """
-    names = os.listdir(folder)
-    whole = {found[0] for found in map(parse_image_name, names) if found}
-    removed = []
-    for name in names:
-        sidecar = _SIDECAR.fullmatch(name)
-        temporary = _TEMPORARY.fullmatch(name)
-        orphan = sidecar is not None and sidecar[1] not in whole | living
-        stale_temporary = temporary is not None and not any(uuid in name for uuid in living)
-        if (is_part_name(name) and name not in living) or orphan or stale_temporary:
-            (folder / name).unlink(missing_ok=True)
-            removed.append(name)
-    return tuple(removed)
-
-
 # Volumes
 
 
@@ -157,9 +161,7 @@ def list_volumes(folder: Path) -> tuple[tuple[Volume, ...], tuple[Skipped, ...]]
     """The whole volumes of a folder by name, and the files that only look like one."""
     volumes: list[Volume] = []
     skipped: list[Skipped] = []
-    for name in sorted(os.listdir(folder)):
-        if parse_image_name(name) is None:
-            continue
+    for name in _volume_names(folder):
         try:
             volumes.append(read_volume(folder, name))
         except VolumeNotFound:
@@ -169,59 +171,68 @@ def list_volumes(folder: Path) -> tuple[tuple[Volume, ...], tuple[Skipped, ...]]
     return tuple(volumes), tuple(skipped)
 
 
+def _volume_names(folder: Path) -> list[str]:
+    """One location a volume: its own file's name, or the one it would have where only its sidecar names a file."""
+    names = os.listdir(folder)
+    own = [name for name in names if parse_image_name(name) is not None]
+    found = {name.partition(".")[0]: name for name in own}
+    for name in names:
+        sidecar = _SIDECAR.fullmatch(name)
+        facts = read_sidecar(folder, sidecar[1]) if sidecar else None
+        if sidecar and facts is not None and facts.image:
+            found[sidecar[1]] = image_name(sidecar[1], layers.image_format(facts.image))
+    return sorted(found.values())
+
+
 def read_volume(folder: Path, name: str) -> Volume:
     """A volume as its file and sidecar are now; VolumeNotFound when it is gone."""
-    parsed = parse_image_name(name)
-    if parsed is None:
-        raise StorageError(f"{name!r} is no volume of this kind of repository")
-    uuid, format = parsed
-    with _opened_image(folder / name) as descriptor:
-        facts = os.fstat(descriptor)
-        virtual_size = facts.st_size
-        if format == "qcow2":
-            try:
-                with os.fdopen(os.dup(descriptor), "rb") as file:
-                    virtual_size = qcow2.read_virtual_size(file)
-            except qcow2.NotQcow2 as error:
-                raise StorageError(f"{folder / name} cannot be used: {error}") from None
+    head = head_name(folder, name)
+    uuid = name.partition(".")[0]
+    image = layers.list_chain(folder, head)[0]
     sidecar = read_sidecar(folder, uuid)
+    location = image_name(uuid, image.format)
     return Volume(
         uuid=uuid,
-        location=name,
-        virtual_size=virtual_size,
-        physical_utilisation=facts.st_blocks * 512,
-        name_label=sidecar.name_label if sidecar else name,
+        location=location,
+        virtual_size=image.virtual_size,
+        physical_utilisation=image.used_bytes,
+        name_label=sidecar.name_label if sidecar else location,
         name_description=sidecar.name_description if sidecar else "",
-        format=format,
+        format=image.format,
     )
-
-
-@contextlib.contextmanager
-def _opened_image(path: Path) -> Iterator[int]:
-    """A descriptor of a regular file; a link or a device of that name is refused."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise VolumeNotFound(f"{path} is gone") from None
-    except OSError as error:
-        raise StorageError(f"{path} cannot be opened: {error.strerror}") from None
-    try:
-        if not os.path.isfile(f"/proc/self/fd/{descriptor}"):
-            raise StorageError(f"{path} is not a regular file")
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def read_sidecar(folder: Path, uuid: str) -> Sidecar | None:
     """The sidecar of a volume, None when there is none that can be read."""
     try:
         data = json.loads((folder / f"{uuid}.json").read_text())
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
+    except OSError as error:  # perhaps it names another file: better no disk than one with old content
+        raise StorageError(f"{folder}/{uuid}.json cannot be read: {error.strerror}") from None
     if not isinstance(data, dict):
         return None
-    return Sidecar(str(data.get("name_label", "")), str(data.get("name_description", "")))
+    image = data.get("image", "")
+    if image and not layers.is_image_name(str(image)):
+        raise StorageError(f"{folder}/{uuid}.json names {image!r}, which is no disk image")
+    return Sidecar(
+        name_label=str(data.get("name_label", "")),
+        name_description=str(data.get("name_description", "")),
+        image=str(image),
+        frozen=data.get("frozen") is True,
+        destroyed=data.get("destroyed") is True,
+    )
+
+
+def write_sidecar(folder: Path, uuid: str, sidecar: Sidecar) -> None:
+    """Replace a volume's sidecar, durably."""
+    facts: dict[str, object] = {"name_label": sidecar.name_label, "name_description": sidecar.name_description}
+    if sidecar.image:
+        facts["image"] = sidecar.image
+    for mark in ("frozen", "destroyed"):
+        if getattr(sidecar, mark):
+            facts[mark] = True
+    write_json(folder / f"{assert_uuid(uuid)}.json", facts)
 
 
 def publish(folder: Path, part: str, name: str, sidecar: Sidecar) -> None:
@@ -231,19 +242,23 @@ def publish(folder: Path, part: str, name: str, sidecar: Sidecar) -> None:
     sync_file(folder / part)
     # The sidecar first: a volume must never be seen without the name it was made with. One without a volume
     # is a leftover that scan removes.
-    facts = {"name_label": sidecar.name_label, "name_description": sidecar.name_description}
-    write_json(folder / f"{parsed[0]}.json", facts)
+    write_sidecar(folder, parsed[0], sidecar)
     os.rename(folder / part, folder / name)
     sync_folder(folder)
 
 
-def remove_volume(folder: Path, name: str) -> None:
-    """Remove a volume and its sidecar; what is gone already is no error."""
-    parsed = parse_image_name(name)
-    assert parsed is not None, "callers take the name from image_path or image_name"
+def publish_layer(folder: Path, part: str, layer: str) -> None:
+    """Give a finished layer its name, durably, before a sidecar names it."""
+    sync_file(folder / part)
+    os.rename(folder / part, folder / layer)
+    sync_folder(folder)
+
+
+def remove_new_volume(folder: Path, name: str) -> None:
+    """Remove what `publish` may have done of a volume that nobody was told about."""
     (folder / name).unlink(missing_ok=True)
     sync_folder(folder)
-    (folder / f"{parsed[0]}.json").unlink(missing_ok=True)
+    (folder / f"{name.partition('.')[0]}.json").unlink(missing_ok=True)
 
 
 def make_private(path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageUnreachable, VolumeNotFound
 from cardume.hostops.guests.guest import DiskSource, FileSource
 from cardume.hostops.storage import nfs
-from cardume.hostops.storage.driver import Progress, Repository, Space, Volume
+from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
 from cardume.hostops.storage.ext import check_folder
 from cardume.hostops.storage.iso_exports import SOCKETS, IsoExports
 from cardume.hostops.storage.nfs import NfsFile, NfsFolder
@@ -93,6 +93,15 @@ class IsoDriver:
         raise _read_only(repo)
 
     async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:
+        raise _read_only(repo)
+
+    async def fork_volume(self, repo: Repository, volume: Volume) -> Fork:
+        raise _read_only(repo)
+
+    async def keep_fork(self, repo: Repository, fork: Fork, uuid: str) -> Volume:
+        raise _read_only(repo)
+
+    async def undo_fork(self, repo: Repository, fork: Fork) -> None:
         raise _read_only(repo)
 
     async def stat_volume(self, repo: Repository, volume: Volume) -> Volume:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageFull, StorageUnreachable, VolumeNotFound
 from cardume.hostops.guests.guest import DiskSource, FileSource
-from cardume.hostops.storage.driver import Progress, Repository, Space, Volume
+from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
 from cardume.hostops.storage.opened import OpenCounts
 
 UNIT = 4096
@@ -33,7 +33,9 @@ class MemoryDriver:
     name_label = "Memory"
     name_description = "Volumes that exist in memory only"
     configuration: Mapping[str, str] = {"location": "any text"}
-    capabilities = frozenset({"VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH", "VDI_RESIZE", "VDI_CLONE"})
+    capabilities = frozenset(
+        {"VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH", "VDI_RESIZE", "VDI_CLONE", "VDI_SNAPSHOT"}
+    )
     default_content_type = "user"
 
     def __init__(self, shelf: MemoryShelf | None = None, *, type: str = "memory", physical_size: int = 1 << 40) -> None:
@@ -43,6 +45,8 @@ class MemoryDriver:
         self.unreachable = False
         self.calls: list[str] = []
         self._opens = OpenCounts()
+        self._forks = 0
+        self._kept: dict[str, bytes] = {}  # what forks keep
         self._failures: dict[str, list[Exception]] = defaultdict(list)
         self._delays: dict[str, float] = {}
 
@@ -140,6 +144,24 @@ class MemoryDriver:
         self._place(repo, copy, self.shelf.contents.get(self._path(repo, source), b""))
         progress(1.0)
         return copy
+
+    async def fork_volume(self, repo: Repository, volume: Volume) -> Fork:
+        await self._begin("fork_volume")
+        now = self._get(repo, volume)
+        self._forks += 1
+        kept = f"fork {self._forks}"
+        self._kept[kept] = self.shelf.contents.get(self._path(repo, now), b"")
+        return Fork(now, FileSource(self._path(repo, now), now.format), kept)
+
+    async def keep_fork(self, repo: Repository, fork: Fork, uuid: str) -> Volume:
+        await self._begin("keep_fork")
+        snapshot = replace(fork.volume, uuid=uuid, location=f"{uuid}.{fork.volume.format}")
+        self._place(repo, snapshot, self._kept[fork.kept])
+        return snapshot
+
+    async def undo_fork(self, repo: Repository, fork: Fork) -> None:
+        await self._begin("undo_fork")
+        del self._kept[fork.kept]
 
     async def stat_volume(self, repo: Repository, volume: Volume) -> Volume:
         await self._begin("stat_volume")

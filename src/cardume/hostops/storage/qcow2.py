@@ -1,6 +1,5 @@
-"""The header of a qcow2 image, read without QEMU: how large the disk is, and whether the file stands on its own."""
+"""The header of a qcow2 image, read without QEMU: how large the disk is, and on which other image it stands."""
 
-import os
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -8,6 +7,10 @@ from typing import BinaryIO
 MAGIC = b"QFI\xfb"
 _V2 = struct.Struct(">4sIQIIQIIQQIIQ")
 _V3 = struct.Struct(">QQQII")
+_EXTENSION = struct.Struct(">II")
+_BACKING_FORMAT = 0xE2792ACA
+_END_OF_EXTENSIONS = 0
+_LONGEST_NAME = 1023
 _EXTERNAL_DATA_FILE = 1 << 2
 _KNOWN_INCOMPATIBLE = 0b11111  # dirty, corrupt, external data file, compression type, extended L2
 
@@ -21,20 +24,30 @@ class Header:
     """What the first bytes of an image say."""
 
     version: int
+    header_length: int
+    backing_offset: int
+    backing_length: int
     virtual_size: int
     cluster_size: int
-    has_backing_file: bool
     has_data_file: bool
     encrypted: bool
     least_file_size: int  # a shorter file was cut off
 
-    def assert_stands_alone(self, file_size: int) -> None:
-        """Raise NotQcow2 for an image that would pull in another file, or whose end is missing.
+    @property
+    def has_backing_file(self) -> bool:
+        return self.backing_offset != 0
 
-        A backing or data file named in an image from outside could show any file of the host to a guest.
-        """
+    def assert_stands_alone(self, file_size: int) -> None:
+        """Raise NotQcow2 for an image that would pull in another file, or whose end is missing."""
         if self.has_backing_file:
             raise NotQcow2("it names a backing file")
+        self.assert_usable(file_size)
+
+    def assert_usable(self, file_size: int) -> None:
+        """Raise NotQcow2 for an image whose data are elsewhere, or whose end is missing.
+
+        A data file named in an image from outside could show any file of the host to a guest.
+        """
         if self.has_data_file:
             raise NotQcow2("its data are in another file")
         if self.encrypted:
@@ -47,31 +60,66 @@ def parse_header(data: bytes) -> Header:
     """The header in the first 104 bytes of a file."""
     if len(data) < _V2.size or data[:4] != MAGIC:
         raise NotQcow2("it does not begin as a qcow2 image does")
-    (_, version, backing_offset, _, cluster_bits, size, crypt, l1_entries, l1_offset, *_rest) = _V2.unpack_from(data)
+    (_, version, backing_offset, backing_length, cluster_bits, size, crypt, l1_entries, l1_offset, *_rest) = (
+        _V2.unpack_from(data)
+    )
     if version not in (2, 3):
         raise NotQcow2(f"qcow2 version {version} is not known")
     if not 9 <= cluster_bits <= 21:
         raise NotQcow2(f"clusters of 2^{cluster_bits} bytes cannot be")
-    incompatible = 0
+    incompatible, header_length = 0, _V2.size
     if version == 3:
         if len(data) < _V2.size + _V3.size:
             raise NotQcow2("its header is cut off")
-        incompatible = _V3.unpack_from(data, _V2.size)[0]
+        incompatible, _, _, _, header_length = _V3.unpack_from(data, _V2.size)
     if incompatible & ~_KNOWN_INCOMPATIBLE:
         raise NotQcow2(f"it uses features that are not known: {incompatible:#x}")
     return Header(
         version=version,
+        header_length=header_length,
+        backing_offset=backing_offset,
+        backing_length=backing_length,
         virtual_size=size,
         cluster_size=1 << cluster_bits,
-        has_backing_file=backing_offset != 0,
         has_data_file=bool(incompatible & _EXTERNAL_DATA_FILE),
         encrypted=crypt != 0,
         least_file_size=l1_offset + 8 * l1_entries,
     )
 
 
-def read_virtual_size(file: BinaryIO) -> int:
-    """The size of the disk in an image that stands alone; NotQcow2 otherwise."""
-    header = parse_header(file.read(_V2.size + _V3.size))
-    header.assert_stands_alone(os.fstat(file.fileno()).st_size)
-    return header.virtual_size
+def read_header(file: BinaryIO) -> Header:
+    """The header of an image that is read from its beginning."""
+    return parse_header(file.read(_V2.size + _V3.size))
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """The image under a layer, as the layer names it."""
+
+    name: str
+    format: str  # empty: whoever opens it would have to guess
+
+
+def read_backing(file: BinaryIO, header: Header) -> Backing | None:
+    """What an image stands on; None when it stands alone."""
+    if not header.has_backing_file:
+        return None
+    if header.backing_length > _LONGEST_NAME or header.backing_offset > header.cluster_size:
+        raise NotQcow2("the name of its backing file is too long")
+    file.seek(header.backing_offset)
+    name = file.read(header.backing_length).decode(errors="replace")
+    file.seek(header.header_length)
+    return Backing(name, _backing_format(file.read(header.backing_offset - header.header_length)))
+
+
+def _backing_format(extensions: bytes) -> str:
+    at = 0
+    while at + _EXTENSION.size <= len(extensions):
+        kind, length = _EXTENSION.unpack_from(extensions, at)
+        at += _EXTENSION.size
+        if kind == _BACKING_FORMAT:
+            return extensions[at : at + length].decode(errors="replace")
+        if kind == _END_OF_EXTENSIONS:
+            break
+        at += -(-length // 8) * 8
+    return ""

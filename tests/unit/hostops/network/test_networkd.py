@@ -9,7 +9,20 @@ import pytest
 from cardume.hostops.errors import NetworkError
 from cardume.hostops.network.links import Address, Link, Route, parse_links, parse_routes
 from cardume.hostops.network.management import list_missing
-from cardume.hostops.network.networkd import BridgePlan, Dhcp, NoAddress, Static, is_card, plan_bridges, render
+from cardume.hostops.network.networkd import (
+    Autoconf,
+    BondPort,
+    BridgePlan,
+    Dhcp,
+    NoAddress,
+    Static,
+    VlanPort,
+    is_card,
+    parse_network,
+    plan_bridges,
+    render,
+    render_all,
+)
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "networkd"
 
@@ -45,10 +58,20 @@ PLANS = {
             (ip_address("192.0.2.1"), ip_address("fe80::1")),
             (ip_address("192.0.2.53"), ip_address("2001:db8::53")),
         ),
+        ipv6=None,
     ),
     "storage": replace(MANAGEMENT, bridge="xenbr1", mtu=9000, addressing=Static((ip_interface("10.147.1.11/24"),))),
     "dhcp": replace(MANAGEMENT, addressing=Dhcp()),
     "dhcp-without-route": replace(MANAGEMENT, addressing=Dhcp(has_default_route=False)),
+    "autoconf": replace(MANAGEMENT, ipv6=Autoconf()),
+    "two-leases": replace(MANAGEMENT, addressing=Dhcp(), ipv6=Dhcp()),
+    "vlan": replace(MANAGEMENT, bridge="xapi0", nic="eth0.30", addressing=NoAddress(), made_of=VlanPort("eth0", 30)),
+    "bond": replace(
+        MANAGEMENT,
+        bridge="xapi1",
+        nic="bond0",
+        made_of=BondPort(("eth0", "eth1"), (("Mode", "802.3ad"), ("MIIMonitorSec", "0.1"))),
+    ),
     "no-address": replace(MANAGEMENT, bridge="xenbr2", nic="enp3s0", addressing=NoAddress()),
 }
 
@@ -185,3 +208,40 @@ def test_routes_that_somebody_configured_are_read_the_best_first() -> None:
         Route("default", "10.0.0.2", "b"),
     )
     assert parse_routes("") == ()
+
+
+def test_how_a_bridge_gets_its_addresses_is_read_back_from_its_file() -> None:
+    static6 = Static((ip_interface("2001:db8::5/64"),), (ip_address("fe80::1"),))
+    for plan in (
+        MANAGEMENT,
+        replace(MANAGEMENT, ipv6=static6),
+        replace(MANAGEMENT, addressing=NoAddress(), ipv6=static6),
+        replace(MANAGEMENT, addressing=NoAddress(), ipv6=Autoconf()),
+        replace(MANAGEMENT, addressing=NoAddress(), ipv6=Dhcp()),
+        replace(MANAGEMENT, addressing=Dhcp(has_default_route=False), ipv6=Dhcp()),
+        replace(MANAGEMENT, addressing=NoAddress()),
+    ):
+        text = render(plan)["00-cardume-xenbr0.network"]
+        assert parse_network(text) == (plan.addressing, plan.ipv6), text
+
+
+def test_a_cards_own_file_names_the_vlans_on_it() -> None:
+    files = render_all([PLANS["static"], PLANS["vlan"]])
+    assert "Bridge=xenbr0\nVLAN=eth0.30\n" in files["00-cardume-xenbr0-port.network"]
+    assert files["00-cardume-eth0.30.netdev"].endswith("[NetDev]\nName=eth0.30\nKind=vlan\n\n[VLAN]\nId=30\n")
+
+
+def test_an_idle_card_stays_down_whatever_other_files_say() -> None:
+    (text,) = render_all([], ["eth2"]).values()
+    assert "Name=eth2\n\n[Link]\nActivationPolicy=down\n" in text
+
+
+def test_a_lost_bond_member_and_a_lost_ipv6_address_are_missed() -> None:
+    bond = replace(PLANS["bond"], ipv6=Static((ip_interface("2001:db8::5/64"),)), addressing=NoAddress())
+    links = (
+        card("xapi1", kind="bridge"),
+        card("bond0", kind="bond", master="xapi1"),
+        card("eth0", master="bond0"),
+        card("eth1"),
+    )
+    assert list_missing([bond], links, ()) == ("xapi1 lacks 2001:db8::5/64", "eth1 is not in bond0")

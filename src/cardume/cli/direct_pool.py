@@ -1,0 +1,227 @@
+"""Commands about the pool and what it keeps, that send one message each (see `direct.py` for the words)."""
+
+from cardume.cli.direct import Direct
+
+ROWS: tuple[Direct, ...] = (
+    Direct(
+        "pool-designate-new-master", "pool.designate_new_master", "host-uuid", "Hand the pool over to another master."
+    ),
+    Direct(
+        "pool-emergency-transition-to-master",
+        "pool.emergency_transition_to_master",
+        "",
+        "Make this host the master, when the master is lost; be sure that it does not run.",
+    ),
+    Direct(
+        "pool-emergency-reset-master",
+        "pool.emergency_reset_master",
+        "master-address",
+        "Tell this host where its master is now.",
+    ),
+    Direct("pool-recover-slaves", "pool.recover_slaves", "", "Tell all hosts who the master is now."),
+    Direct("pool-sync-database", "pool.sync_database", "", "Write the pool's database to every host."),
+    Direct(
+        "pool-ha-enable",
+        "pool.enable_ha",
+        "heartbeat-sr-uuids? ha-config:",
+        "Switch high availability on, with statefiles on these SRs.",
+        long=True,
+    ),
+    Direct("pool-ha-disable", "pool.disable_ha", "", "Switch high availability off.", long=True),
+    Direct(
+        "pool-ha-compute-max-host-failures-to-tolerate",
+        "pool.ha_compute_max_host_failures_to_tolerate",
+        "",
+        "Show how many hosts can fail so that all protected VMs still find room.",
+    ),
+    Direct(
+        "pool-get-guest-secureboot-readiness",
+        "pool.get_guest_secureboot_readiness",
+        "@pool",
+        "Show whether the pool's guests can start with Secure Boot.",
+    ),
+    Direct("pool-certificate-list", "pool.certificate_list", "", "List the names of the trusted certificates."),
+    Direct(
+        "pool-certificate-sync", "pool.certificate_sync", "", "Copy certificates and revocation lists to all hosts."
+    ),
+    Direct(
+        "pool-install-ca-certificate",
+        "pool.install_ca_certificate",
+        "name <filename",
+        "Trust an authority's certificate, from a file in PEM form, under this name.",
+    ),
+    Direct(
+        "pool-uninstall-ca-certificate",
+        "pool.uninstall_ca_certificate",
+        "name force=false",
+        "Stop trusting a certificate.",
+    ),
+    Direct("pool-crl-install", "pool.crl_install", "name <filename", "Install a revocation list under this name."),
+    Direct("pool-crl-uninstall", "pool.crl_uninstall", "name", "Remove a revocation list."),
+    Direct("pool-crl-list", "pool.crl_list", "", "List the names of the revocation lists."),
+    Direct("pool-enable-tls-verification", "pool.enable_tls_verification", "", "Let all hosts check certificates."),
+    Direct("pool-secret-rotate", "pool.rotate_secret", "", "Change the secret by which hosts know each other."),
+    Direct(
+        "pool-enable-external-auth",
+        "pool.enable_external_auth",
+        "@pool config: service-name auth-type",
+        "Let users of a directory log in.",
+    ),
+    Direct(
+        "pool-disable-external-auth",
+        "pool.disable_external_auth",
+        "@pool config:",
+        "Let no user of a directory log in.",
+    ),
+    Direct(
+        "pool-enable-redo-log", "pool.enable_redo_log", "sr-uuid", "Log changes of the database on a shared SR as well."
+    ),
+    Direct("pool-disable-redo-log", "pool.disable_redo_log", "", "Stop logging changes of the database on an SR."),
+    Direct(
+        "pool-enable-local-storage-caching",
+        "pool.enable_local_storage_caching",
+        "@pool",
+        "Cache disks of shared SRs on local ones, on every host.",
+    ),
+    Direct(
+        "pool-disable-local-storage-caching",
+        "pool.disable_local_storage_caching",
+        "@pool",
+        "Stop caching disks of shared SRs, on every host.",
+    ),
+    Direct("pool-apply-edition", "pool.apply_edition", "@pool edition", "Change the edition of every host."),
+    Direct(
+        "pool-sync-updates",
+        "pool.sync_updates",
+        "@pool force=false - - username? *password",
+        "Fetch updates from the enabled repositories.",
+        long=True,
+    ),
+    Direct("pool-send-wlb-configuration", "pool.send_wlb_configuration", "config:", "Configure the workload balancer."),
+    Direct(
+        "repository-introduce",
+        "Repository.introduce",
+        "name-label name-description? binary-url source-url? update=false gpgkey-path?",
+        "Make a repository of updates known.",
+    ),
+    Direct(
+        "repository-introduce-bundle",
+        "Repository.introduce_bundle",
+        "name-label name-description?",
+        "Make a repository that is filled from uploaded bundles.",
+    ),
+    Direct(
+        "repository-introduce-remote-pool",
+        "Repository.introduce_remote_pool",
+        "name-label name-description? binary-url <certificate-file",
+        "Make another pool known that updates are copied from.",
+    ),
+    Direct("repository-forget", "Repository.forget", "uuid", "Forget a repository."),
+    Direct("update-introduce", "pool_update.introduce", "vdi-uuid", "Make an update on a disk known."),
+    Direct("update-precheck", "pool_update.precheck", "uuid host-uuid", "See whether an update fits a host."),
+    Direct("update-apply", "pool_update.apply", "uuid host-uuid", "Apply an update to a host.", long=True),
+    Direct("update-pool-apply", "pool_update.pool_apply", "uuid", "Apply an update to every host.", long=True),
+    Direct("update-pool-clean", "pool_update.pool_clean", "uuid", "Delete an update's files on every host."),
+    Direct("update-destroy", "pool_update.destroy", "uuid", "Forget an update that is applied nowhere."),
+    Direct("patch-precheck", "pool_patch.precheck", "uuid host-uuid", "See whether a patch fits a host."),
+    Direct("patch-apply", "pool_patch.apply", "uuid host-uuid", "Apply a patch to a host.", long=True),
+    Direct("patch-pool-apply", "pool_patch.pool_apply", "uuid", "Apply a patch to every host.", long=True),
+    Direct("patch-clean", "pool_patch.clean", "uuid", "Delete a patch's file on the master."),
+    Direct("patch-pool-clean", "pool_patch.pool_clean", "uuid", "Delete a patch's files on every host."),
+    Direct("patch-destroy", "pool_patch.destroy", "uuid", "Forget a patch that is applied nowhere."),
+    Direct(
+        "appliance-create",
+        "VM_appliance.create",
+        "name-label name-description?",
+        "Make a group of VMs that start and stop together.",
+    ),
+    Direct("appliance-destroy", "VM_appliance.destroy", "uuid", "Remove such a group; its VMs stay."),
+    Direct("appliance-start", "VM_appliance.start", "uuid paused=false", "Start its VMs in their order.", long=True),
+    Direct("appliance-clean-shutdown", "VM_appliance.clean_shutdown", "uuid", "Shut its VMs down in order.", long=True),
+    Direct("appliance-hard-shutdown", "VM_appliance.hard_shutdown", "uuid", "Cut the power of its VMs.", long=True),
+    Direct(
+        "appliance-shutdown",
+        "VM_appliance.shutdown",
+        "uuid",
+        "Shut its VMs down, by their power where they do not listen.",
+        long=True,
+    ),
+    Direct(
+        "vm-group-create", "VM_group.create", "name-label name-description? placement=normal", "Make a placement group."
+    ),
+    Direct("vm-group-destroy", "VM_group.destroy", "uuid", "Remove a placement group; its VMs stay."),
+    Direct(
+        "vmss-create",
+        "VMSS.create",
+        "name-label name-description? enabled=true frequency type retained-snapshots=7 schedule:",
+        "Make a schedule by which snapshots of VMs are made.",
+    ),
+    Direct("vmss-destroy", "VMSS.destroy", "uuid", "Remove a schedule of snapshots."),
+    Direct("vmss-snapshot-now", "VMSS.snapshot_now", "uuid", "Make the snapshots of a schedule now."),
+    Direct(
+        "drtask-create",
+        "DR_task.create",
+        "type device-config: sr-whitelist?",
+        "Look for SRs that another pool left, to recover its VMs from.",
+    ),
+    Direct("drtask-destroy", "DR_task.destroy", "uuid", "Forget the SRs of a recovery."),
+    Direct(
+        "cluster-create",
+        "Cluster.create",
+        "pif-uuid cluster-stack=corosync pool-auto-join=true token-timeout? token-timeout-coefficient?",
+        "Make a cluster with one host.",
+    ),
+    Direct("cluster-destroy", "Cluster.destroy", "uuid", "Remove a cluster of one host."),
+    Direct(
+        "cluster-pool-create",
+        "Cluster.pool_create",
+        "network-uuid cluster-stack=corosync token-timeout? token-timeout-coefficient?",
+        "Make a cluster of all hosts.",
+        long=True,
+    ),
+    Direct(
+        "cluster-pool-destroy", "Cluster.pool_destroy", "cluster-uuid", "Take every host out and remove the cluster."
+    ),
+    Direct(
+        "cluster-pool-force-destroy",
+        "Cluster.pool_force_destroy",
+        "cluster-uuid",
+        "Remove a cluster though hosts do not answer.",
+    ),
+    Direct("cluster-pool-resync", "Cluster.pool_resync", "cluster-uuid", "Bring all hosts to the cluster's state."),
+    Direct(
+        "cluster-host-create", "Cluster_host.create", "cluster-uuid host-uuid pif-uuid", "Put a host into a cluster."
+    ),
+    Direct("cluster-host-destroy", "Cluster_host.destroy", "uuid", "Take a host out of its cluster."),
+    Direct("cluster-host-enable", "Cluster_host.enable", "uuid", "Let a host take part in its cluster again."),
+    Direct("cluster-host-disable", "Cluster_host.disable", "uuid", "Let a host stop taking part in its cluster."),
+    Direct(
+        "cluster-host-force-destroy",
+        "Cluster_host.force_destroy",
+        "uuid",
+        "Take a host that does not answer out of its cluster.",
+    ),
+    Direct(
+        "observer-create",
+        "Observer.create",
+        "name-label name-description? host-uuids>hosts? attributes: endpoints? components? enabled=false",
+        "Make a receiver of traces.",
+    ),
+    Direct("observer-destroy", "Observer.destroy", "uuid", "Remove a receiver of traces."),
+    Direct(
+        "rate-limit-create",
+        "Rate_limit.create",
+        "name-label name-description? burst-size fill-rate",
+        "Make a limit on how fast clients may call.",
+    ),
+    Direct("rate-limit-destroy", "Rate_limit.destroy", "uuid", "Remove a limit."),
+    Direct("rate-limit-caller-add", "Rate_limit.add_caller", "uuid caller-uuid", "Put a caller under a limit."),
+    Direct("rate-limit-caller-remove", "Rate_limit.remove_caller", "uuid caller-uuid", "Free a caller from a limit."),
+    Direct(
+        "caller-create",
+        "Caller.create",
+        "name-label name-description? user-agent? client-ip?",
+        "Describe a client, so that a limit can be put on it.",
+    ),
+    Direct("caller-destroy", "Caller.destroy", "uuid", "Forget a client."),
+)

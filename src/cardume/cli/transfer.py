@@ -1,0 +1,96 @@
+"""Files to and from the pool, by its HTTP handlers: the work is a task, whose error says what went wrong."""
+
+import http.client
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from cardume.cli.command import Call
+from cardume.cli.failures import Plain, Refused
+from cardume.cli.work import cancel, watch
+
+CHUNK_BYTES = 1 << 20
+
+
+def download(call: Call, path: str, query: Mapping[str, str], filename: str) -> None:
+    """Write what a handler sends to a new file; without success there is no file."""
+    try:
+        file = open(filename, "xb")  # noqa: SIM115 – closed below, whose errors are others
+    except OSError as error:
+        raise Plain(f"The file {filename} cannot be made: {error.strerror}.") from None
+    task = _task(call, f"xe {path}")
+    try:
+        with file:
+            answer = _ask(call, "GET", path, query, task)
+            shutil.copyfileobj(answer, file, CHUNK_BYTES)
+        watch(call, task, f"xe {path}")
+    except BaseException as failure:
+        Path(filename).unlink()
+        if isinstance(failure, KeyboardInterrupt):
+            cancel(call, task)
+        if isinstance(failure, OSError | http.client.HTTPException):
+            raise Plain(f"The transfer broke off: {failure}.") from None
+        raise
+
+
+def upload(call: Call, path: str, query: Mapping[str, str], filename: str) -> str:
+    """Send a file to a handler; the result of its task, as XML."""
+    try:
+        file = open(filename, "rb")  # noqa: SIM115 – likewise
+    except OSError as error:
+        raise Plain(f"The file {filename} cannot be read: {error.strerror}.") from None
+    task = _task(call, f"xe {path}")
+    with file:
+        try:
+            _ask(call, "PUT", path, query, task, file.fileno())
+        except (OSError, http.client.HTTPException) as error:
+            raise Plain(f"The transfer broke off: {error}.") from None
+        except KeyboardInterrupt:
+            cancel(call, task)
+            raise
+    return watch(call, task, f"xe {path}")
+
+
+def _task(call: Call, label: str) -> str:
+    return call.get("task.create", label, "")
+
+
+def _ask(
+    call: Call, verb: str, path: str, query: Mapping[str, str], task: str, body: int | None = None
+) -> http.client.HTTPResponse:
+    asked = urlencode({"session_id": call.server.session, "task_id": task, **query})
+    connection = call.server.raw_connection()
+    answer = _once(connection, verb, f"{path}?{asked}", body)
+    if answer.status == 302:  # the data is on another host of the pool
+        there = urlsplit(answer.getheader("Location", ""))
+        connection.close()
+        answer = _once(call.server.raw_connection(there.hostname), verb, f"{there.path}?{there.query}", body)
+    if answer.status != 200:
+        _raise_task(call, task)
+        raise Plain(f"The server refused {path}: {answer.status} {answer.reason}.")
+    return answer
+
+
+def _once(connection: http.client.HTTPConnection, verb: str, url: str, body: int | None) -> http.client.HTTPResponse:
+    connection.putrequest(verb, url)
+    if body is not None:
+        connection.putheader("Content-Length", str(os.fstat(body).st_size))
+    connection.endheaders()
+    try:
+        if body is not None:
+            os.lseek(body, 0, os.SEEK_SET)
+            with open(body, "rb", closefd=False) as file:
+                for chunk in iter(lambda: file.read(CHUNK_BYTES), b""):
+                    connection.send(chunk)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # refused before all was sent: the answer says why
+    return connection.getresponse()
+
+
+def _raise_task(call: Call, task: str) -> None:
+    """Raise the error that a task ended with, if it did: it says more than the status of HTTP."""
+    record = call.server.call("task.get_record", task)
+    if record["error_info"]:
+        raise Refused(record["error_info"])

@@ -1,0 +1,53 @@
+"""A host as a machine, by systemd and the kernel."""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from cardume.hostops.durable import write_text
+from cardume.hostops.errors import RunError
+from cardume.hostops.machine import plugins
+from cardume.hostops.machine.interface import MachineError
+from cardume.hostops.run import run
+
+AGENT = "cardumed.service"
+LOG_LINES = 2000
+COMMAND_S = 20.0
+
+
+class LinuxMachine:
+    """The `Machine` that this program runs on."""
+
+    async def reboot(self) -> None:
+        await _run("systemctl", "--no-block", "reboot")
+
+    async def power_off(self) -> None:
+        await _run("systemctl", "--no-block", "poweroff")
+
+    async def restart_agent(self) -> None:
+        # Only asked for, not waited for: the one who asks is the one who is stopped.
+        await _run("systemctl", "--no-block", "restart", AGENT)
+
+    async def set_hostname(self, name: str) -> None:
+        try:
+            await asyncio.to_thread(write_text, Path("/etc/hostname"), f"{name}\n")
+            socket.sethostname(name)
+        except OSError as fault:
+            raise MachineError(f"the name could not be changed: {fault}") from fault
+
+    async def read_kernel_log(self, *, clear: bool = False) -> str:
+        return await _run("dmesg", "--read-clear") if clear else await _run("dmesg")
+
+    async def read_log(self) -> str:
+        return await _run("journalctl", "--no-pager", "--quiet", f"--lines={LOG_LINES}")
+
+    async def call_plugin(self, plugin: str, function: str, arguments: Mapping[str, str]) -> str:
+        return await plugins.call(plugins.PLUGINS, plugin, function, arguments)
+
+
+async def _run(*command: str) -> str:
+    try:
+        return await run(*command, timeout_s=COMMAND_S)
+    except RunError as fault:
+        raise MachineError(str(fault)) from fault

@@ -1,0 +1,117 @@
+"""What nobody needs any more in a folder of disk images: found from the files alone, and removed.
+
+An image stays while a volume's content is in it, or while an image that stays stands on it. So destroying a volume
+never harms those that share layers with it, and a crash between any two steps leaves only work for the next sweep.
+"""
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from cardume.hostops.durable import sync_folder
+from cardume.hostops.errors import StorageError
+from cardume.hostops.storage import folder as files
+from cardume.hostops.storage import layers
+from cardume.hostops.storage.folder import FORMATS, Sidecar
+
+log = structlog.get_logger(__name__)
+
+_SIDECAR = re.compile(rf"({layers.UUID})\.json")
+_TEMPORARY = re.compile(r".*\.tmp-[0-9a-f]+")
+
+
+def bury(folder: Path, uuid: str) -> None:
+    """Note durably that a volume is gone. What it alone used goes with the next sweep."""
+    sidecar = files.read_sidecar(folder, files.assert_uuid(uuid))
+    has_file = any((folder / files.image_name(uuid, format)).exists() for format in FORMATS)
+    if sidecar is not None or has_file:
+        files.write_sidecar(folder, uuid, replace(sidecar or Sidecar(), image="", frozen=False, destroyed=True))
+
+
+def remove_leftovers(folder: Path, living: frozenset[str]) -> tuple[str, ...]:
+    """Remove what calls that ended half-way left; `living` are part names and uuids of calls that go on.
+
+    Returns the names that were removed.
+    """
+    removed = []
+    names = os.listdir(folder)
+    for name in names:
+        stale_temporary = _TEMPORARY.fullmatch(name) and not any(uuid in name for uuid in living)
+        if (files.is_part_name(name) and name not in living) or stale_temporary:
+            (folder / name).unlink(missing_ok=True)
+            removed.append(name)
+    return (*removed, *sweep(folder, living))
+
+
+def sweep(folder: Path, living: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Remove images that no volume uses, then the sidecars of volumes that are gone; their names."""
+    names = os.listdir(folder)
+    images = {name for name in names if layers.is_image_name(name)}
+    try:
+        sidecars = {match[1]: _sidecar(folder, match[1]) for match in map(_SIDECAR.fullmatch, names) if match}
+        needed = _needed(folder, images, sidecars)
+    except StorageError as error:
+        # Not knowing what one volume stands on, nothing may go: it could be that.
+        log.warning("storage_sweep_put_off", folder=str(folder), reason=str(error))
+        return ()
+    doomed = sorted(name for name in images - needed if name.partition(".")[0] not in living)
+    for name in doomed:
+        (folder / name).unlink(missing_ok=True)
+    if doomed:
+        sync_folder(folder)
+    left = images - set(doomed)
+    orphans = [uuid for uuid, sidecar in sidecars.items() if uuid not in living and not _has_image(uuid, sidecar, left)]
+    for uuid in orphans:
+        (folder / f"{uuid}.json").unlink(missing_ok=True)
+    return (*doomed, *(f"{uuid}.json" for uuid in orphans))
+
+
+def _sidecar(folder: Path, uuid: str) -> Sidecar:
+    sidecar = files.read_sidecar(folder, uuid)
+    if sidecar is None and (folder / f"{uuid}.json").exists():
+        raise StorageError(f"{uuid}.json is damaged")
+    return sidecar or Sidecar(destroyed=True)  # it went while we looked
+
+
+def _needed(folder: Path, images: set[str], sidecars: dict[str, Sidecar]) -> set[str]:
+    """The images that volumes are made of."""
+    waiting = [sidecar.image for sidecar in sidecars.values() if sidecar.image and not sidecar.destroyed]
+    # A file of a volume's name without a sidecar was put there from outside: it is a volume of its own.
+    waiting += [
+        name
+        for name in images
+        if not layers.is_layer_name(name) and _is_own_image(sidecars.get(name.partition(".")[0], Sidecar()))
+    ]
+    needed: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in needed or name not in images:
+            continue
+        needed.add(name)
+        backing = _backing(folder, name, is_ours=layers.is_layer_name(name) or name.partition(".")[0] in sidecars)
+        if backing is not None:
+            waiting.append(backing)
+    return needed
+
+
+def _is_own_image(sidecar: Sidecar) -> bool:
+    return not sidecar.destroyed and not sidecar.image
+
+
+def _backing(folder: Path, name: str, *, is_ours: bool) -> str | None:
+    try:
+        return layers.read_image(folder, name).backing
+    except StorageError:
+        if is_ours:
+            raise
+        return None  # put there from outside, and no disk: it stands on nothing
+
+
+def _has_image(uuid: str, sidecar: Sidecar, images: set[str]) -> bool:
+    own = {files.image_name(uuid, format) for format in FORMATS}
+    if sidecar.image and not sidecar.destroyed:
+        return sidecar.image in images
+    return bool(own & images)

@@ -1,0 +1,47 @@
+"""Needs a lab, and pip's package index once. Proves that the PyPI package `xen-bridge`, unmodified, logs in and reads.
+
+The package declares every field's type and converts what it is told: a value of another shape than XenServer's fails.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.lab.clients.packages import foreign_packages
+
+from cardume.lab.api import PASSWORD, USER
+from cardume.lab.handle import LabHandle
+
+NO_LONGER_IN_XENAPI = {
+    "HostMetrics.memory_free",
+    "VM.is_snapshot_from_vmpp",
+    "VMMetrics.VCPUs_utilisation",
+    "VMGuestMetrics.disks",
+    "VMGuestMetrics.memory",
+    "VBD.metrics",
+    "VIF.metrics",
+    "PIFMetrics.io_read_kbs",
+    "PIFMetrics.io_write_kbs",
+}
+"""Fields that the package of 2021 declares and XenAPI 2.23 has dropped: a pool of XenServer refuses them too."""
+READER = Path(__file__).parent / "clients/xen_bridge_reads.py"
+
+
+def test_xen_bridge_logs_in_reads_every_field_and_is_refused_by_name(lab: LabHandle) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(foreign_packages()), "XENSERVER_PASSWORD": PASSWORD}
+    command = [sys.executable, str(READER), f"https://{lab.address('d1-g1')}", USER]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert told["refused"] == "VM_BAD_POWER_STATE"
+    assert told["pools"] == 1
+    assert told["hosts"] == ["d1-g1"]
+    assert "vm-d1-g1" in told["vms"]
+    dropped = {name for name, error in told["unreadable"].items() if "MESSAGE_METHOD_UNKNOWN" in error}
+    assert dropped == NO_LONGER_IN_XENAPI
+    # The package's list of an SR's operations is older than vdi_forget, which XenServer tells as well.
+    assert told["unreadable"].keys() - dropped == {"SR.allowed_operations"}
+    assert told["fields_read"] > 300
