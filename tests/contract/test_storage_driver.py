@@ -8,6 +8,7 @@ import pytest
 from tests.contract.storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
 
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageUnreachable, VolumeNotFound
+from cardume.hostops.storage.driver import Prober
 
 GONE_UUID = "00000000-0000-4000-8000-00000000dead"
 
@@ -196,3 +197,12 @@ async def test_a_copy_between_volumes_ends_at_one(case: Case) -> None:
     )
     assert seen[-1] == 1.0
     assert (await case.driver.stat_volume(case.repo, target)).virtual_size == 8 * MIB
+
+
+async def test_a_repository_is_found_where_it_is(case: Case) -> None:
+    assert isinstance(case.driver, Prober)
+
+    found = await case.driver.probe(case.repo.device_config)
+
+    assert [repository.uuid for repository in found] == [case.repo.uuid]
+    assert found[0].size > 0

@@ -39,7 +39,7 @@ def ensure_certificate(
     """Make the host's certificate when there is none that will do; True when one was made."""
     if files.certificate.exists() and files.key.exists():
         return renew_if_due(files, names=names, addresses=addresses, now=now)
-    _make(files, names, addresses, now or datetime.now(UTC))
+    make_certificate(files, names, addresses, now)
     return True
 
 
@@ -53,7 +53,7 @@ def renew_if_due(
     missing = set(_alternative_names(names, addresses)) - set(known)
     if now + RENEW_BEFORE < present.not_valid_after_utc and not missing:
         return False
-    _make(files, names, addresses, now)
+    make_certificate(files, names, addresses, now)
     return True
 
 
@@ -61,16 +61,15 @@ def server_context(files: HostFiles) -> ssl.SSLContext:
     """The TLS settings of a listener: version 1.2 or newer, with the host's certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    reload_certificate(context, files)
+    context.load_cert_chain(files.certificate, files.key)
     return context
 
 
-def reload_certificate(context: ssl.SSLContext, files: HostFiles) -> None:
-    """Have a listener's new connections use the certificate that is on disk now."""
-    context.load_cert_chain(files.certificate, files.key)
-
-
-def _make(files: HostFiles, names: Sequence[str], addresses: Sequence[str], now: datetime) -> None:
+def make_certificate(
+    files: HostFiles, names: Sequence[str], addresses: Sequence[str], now: datetime | None = None
+) -> None:
+    """Make the host a new key and a certificate that it signs itself."""
+    now = now or datetime.now(UTC)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, (names[0] if names else socket.gethostname())[:64])])
     certificate = (

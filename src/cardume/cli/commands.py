@@ -14,6 +14,7 @@ THEMES = (
     "commands_storage",
     "commands_network",
     "commands_host",
+    "commands_blobs",
     "commands_pool",
     "commands_snapshots",
     "commands_migration",

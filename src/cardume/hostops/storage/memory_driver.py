@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageFull, StorageUnreachable, VolumeNotFound
 from cardume.hostops.guests.guest import DiskSource, FileSource
-from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
+from cardume.hostops.storage.driver import Fork, FoundRepository, Progress, Repository, Space, Volume
 from cardume.hostops.storage.opened import OpenCounts
 
 UNIT = 4096
@@ -77,6 +77,11 @@ class MemoryDriver:
         if self.shelf.volumes.get(repo.uuid):
             raise StorageError(f"{repo.uuid} is not empty")
         self.shelf.volumes[repo.uuid] = {}
+
+    async def probe(self, device_config: Mapping[str, str]) -> tuple[FoundRepository, ...]:
+        await self._begin("probe")
+        self.check_config(device_config)
+        return tuple(FoundRepository(uuid, self.shelf.folder, self.physical_size) for uuid in self.shelf.volumes)
 
     async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
         await self._begin("attach")
