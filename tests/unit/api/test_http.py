@@ -7,11 +7,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from cryptography import x509
 from tests.unit.api.served_api import Api, Refused, served
 
-from cardume.api.app import NOT_YET, make_redirect_app
+from cardume.api.app import NOT_YET
 from cardume.api.tls import HostFiles, ensure_certificate, renew_if_due
 
 AssertGolden = Callable[[str, str], None]
@@ -131,10 +130,11 @@ async def test_old_tls_is_refused(api: Api, tmp_path: Path) -> None:
         await api.http.get(api.url, ssl=old)
 
 
-async def test_plain_http_is_sent_to_https_and_nothing_else() -> None:
-    async with TestClient(TestServer(make_redirect_app())) as client:
-        for method in ("GET", "POST"):
-            answer = await client.request(method, "/x?y=1", allow_redirects=False, headers={"Host": "d1-g1:80"})
+async def test_plain_http_is_sent_to_https_and_nothing_else(api: Api) -> None:
+    plain = f"http://127.0.0.1:{api.server.redirect_port}"
+    for method in ("GET", "POST"):
+        asked = api.http.request(method, f"{plain}/x?y=1", allow_redirects=False, headers={"Host": "d1-g1:80"})
+        async with asked as answer:
             assert (answer.status, answer.headers["Location"]) == (308, "https://d1-g1/x?y=1")
 
 
