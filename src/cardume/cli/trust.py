@@ -4,7 +4,6 @@ A host signs its certificate itself or the pool does, so an authority that every
 first is believed, and everything after it must be the same: whoever steps in between later is noticed.
 """
 
-import hashlib
 import os
 import ssl
 import sys
@@ -34,7 +33,9 @@ def check_seen(connection: ssl.SSLSocket, name: str, trust: Trust) -> None:
         return
     certificate = connection.getpeercert(binary_form=True)
     assert certificate is not None, "a server of TLS shows one"
-    shown = hashlib.sha256(certificate).hexdigest()
+    from hashlib import sha256
+
+    shown = sha256(certificate).hexdigest()
     known = _read(trust.known_servers).get(name)
     if known is None:
         _remember(trust.known_servers, name, shown)
@@ -60,7 +61,7 @@ def forget(path: Path, name: str) -> bool:
 def _read(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text().splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise Plain(f"The list of known servers {path} cannot be read: {error.strerror}.") from None

@@ -240,8 +240,11 @@ class ExtDriver:
                 await _files(folder.make_private, path / part)
                 await images.create_layer(str(path / part), chain[0].virtual_size, under, chain[0].format)
                 await _files(folder.publish_layer, path, part, layer)
-                await _files(folder.write_sidecar, path, uuid, replace(sidecar, image=layer, frozen=False))
             failed.pop_all()
+        # From here the layer stays, whatever happens to this call: the sidecar may name it already. One that it came
+        # not to name goes with the next sweep.
+        with _full_with_numbers(path, _EMPTY_IMAGE):
+            await _files(folder.write_sidecar, path, uuid, replace(sidecar, image=layer, frozen=False))
         now = await _files(folder.read_volume, path, folder.image_name(uuid, "qcow2"))
         return Fork(now, FileSource(str(path / layer), "qcow2"), under, sidecar.frozen)
 

@@ -1,6 +1,8 @@
 """A repository in memory for tests of what stands above: the rules of the real drivers, and failures on demand."""
 
 import asyncio
+import os
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -147,6 +149,7 @@ class MemoryDriver:
         progress(0.5)
         copy = replace(source, uuid=uuid, location=f"{uuid}.{source.format}")
         self._place(repo, copy, self.shelf.contents.get(self._path(repo, source), b""))
+        _copy_file(self._path(repo, source), self._path(repo, copy))
         progress(1.0)
         return copy
 
@@ -218,6 +221,12 @@ class MemoryDriver:
             raise StorageFull("full", volume.physical_utilisation, self.physical_size - used)
         held[volume.location] = volume
         self.shelf.contents[self._path(repo, volume)] = content
+
+
+def _copy_file(source: str, target: str) -> None:
+    """Who opened a volume may have written into its file."""
+    if os.path.exists(source):
+        shutil.copyfile(source, target)
 
 
 class MemoryCopier:
