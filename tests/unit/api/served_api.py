@@ -65,6 +65,7 @@ class Api:
     url: str
     socket: Path
     http: aiohttp.ClientSession
+    tls: ssl.SSLContext  # of the listener
 
     async def blocking(self, work: Callable[[], T]) -> T:
         """Run a client that blocks, while the server goes on."""
@@ -115,7 +116,7 @@ async def served(tmp_path: Path, **more: Any) -> AsyncIterator[Api]:
     async with serve(parts, Listen(tls, "127.0.0.1", 0, unix_socket=socket)) as server:
         connector = aiohttp.TCPConnector(ssl=client_tls, limit=0)
         async with aiohttp.ClientSession(connector=connector) as http:
-            yield Api(server, db, users, host, pool, vm, f"https://127.0.0.1:{server.port}", socket, http)
+            yield Api(server, db, users, host, pool, vm, f"https://127.0.0.1:{server.port}", socket, http, tls)
 
 
 def loopback_tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
