@@ -18,10 +18,9 @@ THEMES = (
     "commands_storage",
     "commands_network",
     "commands_host",
-    "commands_blobs",
     "commands_pool",
-    "commands_snapshots",
     "commands_migration",
+    "commands_blobs",
     "commands_transfer",
 )
 TABLES = ("direct_networks", "direct_hosts", "direct_pool", "direct_vms", "direct_devices")

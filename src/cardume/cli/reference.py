@@ -38,12 +38,13 @@ below list them.
 
 ## Is it the same server?
 
-A host signs its own certificate. `xe` remembers the SHA-256 fingerprint of each server's certificate at its first
-use, in `$XDG_STATE_HOME/cardume/known-servers` (`~/.local/state/cardume/known-servers`), and sends nothing to a
-server that shows another one later. When the change was meant, because the host was set up anew or its certificate
-was replaced or renewed, `xe server-forget -s SERVER -p PORT` forgets the old one. Nobody is asked anything, so
-scripts run unattended; where nothing can be remembered a warning goes to the standard error stream. With `--ca-file`
-authorities decide instead, and with `--no-verify` nobody.
+A host signs its own certificate. `xe` remembers each server at its first use, by the SHA-256 fingerprint of its
+certificate's public key, in `$XDG_STATE_HOME/cardume/known-servers` (`~/.local/state/cardume/known-servers`), and sends
+nothing to a server that shows another key later. A host that renews its certificate keeps the key, and nothing is to be
+done. When another key was meant, because the host was set up anew or its certificate was replaced or reset,
+`xe server-forget -s SERVER -p PORT` forgets the old one. Nobody is asked anything, so scripts run unattended; where
+nothing can be remembered a warning goes to the standard error stream. With `--ca-file` authorities decide instead, and
+with `--no-verify` nobody.
 
 ## Completion
 

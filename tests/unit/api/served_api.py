@@ -66,6 +66,7 @@ class Api:
     url: str
     socket: Path
     http: aiohttp.ClientSession
+    tls: ssl.SSLContext  # of the listener
 
     async def blocking(self, work: Callable[[], T]) -> T:
         """Run a client that blocks, while the server goes on."""
@@ -116,7 +117,7 @@ async def served(tmp_path: Path, limits: Limits | None = None, **more: Any) -> A
     async with serve(parts, Listen(tls, "127.0.0.1", 0, 0, socket), limits) as server:
         connector = aiohttp.TCPConnector(ssl=client_tls, limit=0)
         async with aiohttp.ClientSession(connector=connector) as http:
-            yield Api(server, db, users, host, pool, vm, f"https://127.0.0.1:{server.port}", socket, http)
+            yield Api(server, db, users, host, pool, vm, f"https://127.0.0.1:{server.port}", socket, http, tls)
 
 
 def loopback_tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:

@@ -11,7 +11,7 @@ from cryptography import x509
 from tests.unit.api.served_api import Api, Refused, served
 
 from cardume.api.app import NOT_YET
-from cardume.api.tls import HostFiles, ensure_certificate, renew_if_due
+from cardume.api.tls import HostFiles, ensure_certificate, make_certificate, renew_if_due, server_context
 
 AssertGolden = Callable[[str, str], None]
 
@@ -149,5 +149,21 @@ def test_a_certificate_is_made_once_and_renewed_before_it_expires_or_when_an_add
     found = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert [str(address) for address in found.get_values_for_type(x509.IPAddress)] == ["10.147.0.11", "fd00::1"]
     assert not renew_if_due(files, **names, now=then + timedelta(days=700))
+    key = files.key.read_bytes()
     assert renew_if_due(files, **names, now=then + timedelta(days=800))
     assert renew_if_due(files, names=["d1-g1"], addresses=["10.147.0.12"], now=then + timedelta(days=801))
+    renewed = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    assert renewed.not_valid_after_utc == then + timedelta(days=801 + 825)
+    assert files.key.read_bytes() == key
+    assert renewed.public_key() == first.public_key()
+    server_context(files)  # the two belong together, or it raises
+
+
+def test_a_key_whose_certificate_was_not_written_any_more_gets_one(tmp_path: Path) -> None:
+    files = HostFiles(tmp_path / "host.pem", tmp_path / "host.key")
+    ensure_certificate(files, names=["d1-g1"], addresses=["10.147.0.11"])
+    old = files.certificate.read_bytes()
+    make_certificate(files, ["d1-g1"], ["10.147.0.11"])
+    files.certificate.write_bytes(old)
+    assert ensure_certificate(files, names=["d1-g1"], addresses=["10.147.0.11"])
+    server_context(files)

@@ -300,6 +300,41 @@ async def test_a_task_that_was_forgotten_stays_so_when_its_work_ends(api: Api, m
     assert not clone.undone
 
 
+async def test_a_session_names_its_own_tasks_as_long_as_they_are_there(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone, root, other = Clone(monkeypatch), await api.login(), await api.login()
+    mine = await api.rpc("task.create", root, "mine", "")
+    begun = await api.rpc("Async.VM.clone", root, api.vm, "copy")
+    theirs = await api.rpc("task.create", other, "theirs", "")
+    assert await api.rpc("session.get_tasks", root, root) == [mine, begun]
+    assert (await api.rpc("session.get_record", root, other))["tasks"] == [theirs]
+
+    waiting = asyncio.create_task(api.rpc("VM.clone", root, api.vm, "shown while it goes on"))
+    while len(await api.rpc("session.get_tasks", root, root)) < 3:
+        await asyncio.sleep(0.01)
+    clone.may_go_on.set()
+    await waiting
+    await ended(api, root, begun)
+    await api.rpc("task.destroy", root, mine)
+    assert await api.rpc("session.get_tasks", root, root) == [begun]
+
+    old = datetime.now(UTC) - timedelta(days=2)
+    await api.db.update(begun, finished=old)
+    await api.db.update(theirs, created=old)
+    await api.server.tasks.housekeep()
+    assert [await api.rpc("session.get_tasks", root, ref) for ref in (root, other)] == [[], []]
+
+
+async def test_a_task_outlives_the_session_that_it_was_asked_for_by(api: Api) -> None:
+    root, other = await api.login(), await api.login()
+    task = await api.rpc("task.create", other, "left", "")
+    await api.rpc("session.logout", other)
+    assert await api.rpc("task.get_status", root, task) == "pending"
+    await api.rpc("task.destroy", root, task)
+    assert await api.rpc("task.get_all", root) == []
+
+
 async def test_progress_is_between_nothing_and_all(api: Api) -> None:
     root = await api.login()
     task = await api.rpc("task.create", root, "mine", "")

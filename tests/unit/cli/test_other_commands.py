@@ -141,12 +141,15 @@ def test_a_secret_part_of_device_config_may_be_read_from_a_file(shell: Shell, tm
             ("VIF.configure_ipv4", "OpaqueRef:card", "Static", "10.0.0.5/24", ""),
         ),
         (("network-destroy", "uuid=uuid-of-lan"), ("network.destroy", "OpaqueRef:lan")),
+        (("appliance-shutdown", "uuid=uuid-of-site"), ("VM_appliance.clean_shutdown", "OpaqueRef:site")),
+        (("appliance-shutdown", "uuid=uuid-of-site", "force=true"), ("VM_appliance.hard_shutdown", "OpaqueRef:site")),
         (("subject-remove", "subject-uuid=uuid-of-ana"), ("subject.destroy", "OpaqueRef:ana")),
     ],
 )
 def test_a_command_sends_its_message(shell: Shell, arguments: tuple[str, ...], call: tuple[Any, ...]) -> None:
     shell.pool.add("PIF", "eth0.30", VLAN_master_of=shell.pool.add("VLAN", "tag30"))
     shell.pool.add("Bond", "both")
+    shell.pool.add("VM_appliance", "site")
     shell.pool.answers[call[0]] = lambda *_: ""
     outcome = shell.xe(*arguments)
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")

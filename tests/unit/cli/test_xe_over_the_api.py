@@ -12,10 +12,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.unit.api.served_api import Api
 from tests.unit.api.served_api import served as served_api
 
-from cardume.api.tls import HostFiles, ensure_certificate
+from cardume.api.tls import HostFiles, ensure_certificate, make_certificate, renew_if_due
 from cardume.cli.arguments import Settings
 from cardume.cli.server import connect
 from cardume.datamodel.refs import Ref
@@ -104,14 +106,34 @@ async def test_a_wrong_password_and_an_unknown_uuid_end_with_1_and_a_sentence(se
     )
 
 
-async def test_a_server_is_known_again_by_the_certificate_of_its_first_use(served: Served, tmp_path: Path) -> None:
+async def test_a_server_is_known_again_by_the_key_of_its_first_use(served: Served, tmp_path: Path) -> None:
     port, known = served.api.server.port, served.state / "cardume" / "known-servers"
     assert (await served.xe("vm-list", "--minimal"))[0] == 0
-    shown = ssl.PEM_cert_to_DER_cert((tmp_path / "host.pem").read_text())
-    assert known.read_text() == f"127.0.0.1:{port} {sha256(shown).hexdigest()}\n"
+    assert known.read_text() == f"127.0.0.1:{port} {sha256(public_key(tmp_path / 'host.pem')).hexdigest()}\n"
     assert stat.S_IMODE(known.stat().st_mode) == 0o600
     assert (await served.xe("vm-list", "--minimal"))[0] == 0
     assert len(known.read_text().splitlines()) == 1
+
+
+async def test_a_host_that_renews_its_certificate_is_the_same_and_one_that_resets_it_is_another(
+    served: Served, tmp_path: Path
+) -> None:
+    files = HostFiles(tmp_path / "host.pem", tmp_path / "host.key")
+    first = await shown_by(served)
+    assert (await served.xe("vm-list", "--minimal"))[0] == 0
+
+    assert renew_if_due(files, names=["new-name"], addresses=["127.0.0.1"])
+    served.api.tls.load_cert_chain(files.certificate, files.key)
+    renewed = await shown_by(served)
+    assert renewed != first
+    assert await served.xe("vm-list", "--minimal") == (0, f"{served.vm.uuid}\n", "")
+
+    make_certificate(files, ["new-name"], ["127.0.0.1"])
+    served.api.tls.load_cert_chain(files.certificate, files.key)
+    assert await shown_by(served) != renewed
+    code, out, err = await served.xe("vm-list", "--minimal")
+    assert (code, out) == (1, "")
+    assert "shows another certificate than before, and nothing was sent to it." in err
 
 
 async def test_a_server_with_another_certificate_gets_no_password_until_the_old_one_is_forgotten(
@@ -135,6 +157,22 @@ async def test_a_server_with_another_certificate_gets_no_password_until_the_old_
         "",
         f"Error: No certificate of 10.0.0.3:{port} is known\n",
     )
+
+
+async def shown_by(served: Served) -> bytes:
+    """The certificate that a new connection is shown."""
+    tls = ssl.create_default_context()
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    _, writer = await asyncio.open_connection("127.0.0.1", served.api.server.port, ssl=tls)
+    found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return found
+
+
+def public_key(path: Path) -> bytes:
+    """The key that a certificate's file holds, in DER."""
+    key = x509.load_pem_x509_certificate(path.read_bytes()).public_key()
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 async def test_a_certificate_may_be_checked_by_its_authority_instead(served: Served, tmp_path: Path) -> None:
