@@ -83,7 +83,7 @@ class Transfer:
         self.caller = caller
         self.arguments = arguments_of(request)
         self.task = task
-        self.has_begun = False
+        self.response: web.StreamResponse | None = None  # once it has begun
         self._request = request
         self._handler = handler
         self._result_text = result_text
@@ -96,7 +96,7 @@ class Transfer:
             response.headers["task-id"] = self.task.ref
         response.force_close()
         await response.prepare(self._request)
-        self.has_begun = True
+        self.response = response
         return response
 
     @property
@@ -220,10 +220,11 @@ def route(name: str) -> tuple[str, str]:
     return handler.method, handler.path
 
 
-def guarded(name: str, work: Work, *, makes_task: bool = True) -> Handler:
+def guarded(name: str, work: Work, *, makes_task: bool = True, cuts: bool = True) -> Handler:
     """The function of a handler as the server calls it; see the top of this file.
 
     name: XenAPI's name of the handler, e.g. `put_import`. makes_task: False for what is read every few seconds.
+    cuts: False for what takes data and gives none: there the task alone tells of a failure after the headers.
     """
     handler = HTTP_HANDLERS[name]
 
@@ -234,7 +235,7 @@ def guarded(name: str, work: Work, *, makes_task: bool = True) -> Handler:
             await access.assert_role(caller, handler, task)
             if task is not None:
                 access.assert_adoptable(caller, task)
-            return await _do(access, handler, request, caller, makes_task, work)
+            return await _do(access, handler, request, caller, makes_task, cuts, work)
 
     return handle
 
@@ -255,10 +256,16 @@ def _basic(request: web.Request) -> tuple[str, str]:
 
 
 async def _do(
-    access: HttpAccess, handler: HttpHandler, request: web.Request, caller: Caller, makes_task: bool, work: Work
+    access: HttpAccess,
+    handler: HttpHandler,
+    request: web.Request,
+    caller: Caller,
+    makes_task: bool,
+    cuts: bool,
+    work: Work,
 ) -> web.StreamResponse:
     status = 500
-    has_begun = False
+    begun: web.StreamResponse | None = None
     try:
         async with access.under_task(handler, caller, arguments_of(request), makes_task) as task:
             transfer = Transfer(request, handler, caller, task, access.result_text)
@@ -270,10 +277,12 @@ async def _do(
             except Exception as error:
                 raise told(error, handler.name) from None
             finally:
-                has_begun = transfer.has_begun
+                begun = transfer.response
     except ApiError as error:
         log.info("transfer_failed", handler=handler.name, user=caller.user, error=error.code)
-        if has_begun:
+        if begun is not None:
+            if not cuts:
+                return begun
             _cut(request)
         text = _html(status, " ".join(error.description))
         return _closing(web.Response(status=status, text=text, content_type="text/html", headers=HEADERS))

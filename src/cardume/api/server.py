@@ -32,6 +32,7 @@ from cardume.api.encode import Encoder
 from cardume.api.events import Events
 from cardume.api.http_access import Handler, HttpAccess
 from cardume.api.limits import Limits
+from cardume.api.ova_xml import OvaFile
 from cardume.api.refusals import HttpLog, Refusals
 from cardume.api.respond import Responder
 from cardume.api.sessions import Sessions, StillThere
@@ -140,6 +141,7 @@ def _compose(parts: Parts, limits: Limits) -> Server:
         "sessions": sessions,
         "tasks": tasks,
         "events": events,
+        "ova_xml": OvaFile(parts.db),
         "authenticator": parts.authenticator,
         "passwords": parts.passwords,
     }

@@ -17,6 +17,7 @@ from cardume.api.authentication import PasswordAuthenticator
 from cardume.api.blobs import blob_handlers
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Listen, Parts, load_messages, serve
+from cardume.api.xva import xva_handlers
 from cardume.daemons.accounts import AccountFile
 from cardume.daemons.certificate import certificate_addresses, certificate_names
 from cardume.daemons.config import Config, ConfigError, load
@@ -111,7 +112,7 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
             authenticator=authenticator,
             passwords=authenticator,
             services={"blobs": blobs, "certificate": certificate, "directory": accounts},
-            handlers=blob_handlers(db, blobs),
+            handlers={**blob_handlers(db, blobs), **xva_handlers(db, hosts, host)},
         )
         listen = Listen(
             tls=certificate.context,

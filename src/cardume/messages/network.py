@@ -25,7 +25,7 @@ async def create(call: Call, args: Network) -> Ref[Network]:
         bridges = await call.hosts.hands(call.localhost).bridges.list_bridges()
         if args.bridge not in {bridge.name for bridge in bridges}:
             raise errors.BRIDGE_NOT_AVAILABLE(args.bridge)
-    bridge = args.bridge or _free_bridge(call.db)
+    bridge = args.bridge or free_bridge(call.db)
     return await call.db.create(dataclasses.replace(args, uuid="", bridge=bridge))
 
 
@@ -86,7 +86,7 @@ def _assert_mtu(value: int) -> None:
         raise errors.INVALID_VALUE("MTU", value)
 
 
-def _free_bridge(db: Reader) -> str:
+def free_bridge(db: Reader) -> str:
     """`xapi0`, `xapi1`, …: as XenServer names the bridges of networks inside a host."""
     taken = {network.bridge for network in db.all(Network).values()}
     return next(name for number in range(len(taken) + 1) if (name := f"xapi{number}") not in taken)

@@ -34,7 +34,7 @@ def refusal(vm: VMFacts, operation: Op) -> list[str]:
         pytest.param(
             HALTED,
             {
-                *(Op.START, Op.START_ON, Op.CLONE, Op.COPY, Op.SNAPSHOT, Op.MAKE_INTO_TEMPLATE, Op.DESTROY),
+                *(Op.START, Op.START_ON, Op.CLONE, Op.COPY, Op.EXPORT, Op.SNAPSHOT, Op.MAKE_INTO_TEMPLATE, Op.DESTROY),
                 *SETTINGS,
             },
             id="halted",
@@ -51,15 +51,15 @@ def refusal(vm: VMFacts, operation: Op) -> list[str]:
         pytest.param(PAUSED, {Op.UNPAUSE, Op.HARD_SHUTDOWN, Op.HARD_REBOOT, Op.SNAPSHOT, Op.CHECKPOINT}, id="paused"),
         pytest.param(
             SUSPENDED,
-            {Op.RESUME, Op.RESUME_ON, Op.HARD_SHUTDOWN, Op.DESTROY, Op.SNAPSHOT, Op.CHECKPOINT},
+            {Op.RESUME, Op.RESUME_ON, Op.HARD_SHUTDOWN, Op.DESTROY, Op.SNAPSHOT, Op.CHECKPOINT, Op.EXPORT},
             id="suspended",
         ),
-        pytest.param(TEMPLATE, {Op.CLONE, Op.COPY, Op.PROVISION, Op.DESTROY, *SETTINGS}, id="template"),
-        pytest.param(DEFAULT_TEMPLATE, {Op.CLONE, Op.COPY, Op.PROVISION, *SETTINGS}, id="default template"),
-        pytest.param(SNAPSHOT, {Op.CLONE, Op.COPY, Op.REVERT, Op.DESTROY}, id="snapshot"),
+        pytest.param(TEMPLATE, {Op.CLONE, Op.COPY, Op.EXPORT, Op.PROVISION, Op.DESTROY, *SETTINGS}, id="template"),
+        pytest.param(DEFAULT_TEMPLATE, {Op.CLONE, Op.COPY, Op.EXPORT, Op.PROVISION, *SETTINGS}, id="default template"),
+        pytest.param(SNAPSHOT, {Op.CLONE, Op.COPY, Op.EXPORT, Op.REVERT, Op.DESTROY}, id="snapshot"),
         pytest.param(
             dataclasses.replace(SNAPSHOT, power_state=VMPowerState.SUSPENDED),
-            {Op.CLONE, Op.COPY, Op.REVERT, Op.DESTROY, Op.HARD_SHUTDOWN},
+            {Op.CLONE, Op.COPY, Op.EXPORT, Op.REVERT, Op.DESTROY, Op.HARD_SHUTDOWN},
             id="snapshot with memory",
         ),
         pytest.param(CONTROL_DOMAIN, set(), id="control domain"),
@@ -115,9 +115,9 @@ def test_a_busy_vm_names_the_operation_and_its_task() -> None:
 @pytest.mark.parametrize(
     ("vm", "running", "allowed"),
     [
-        (HALTED, {Op.CLONE}, {Op.CLONE, Op.COPY}),
-        (HALTED, {Op.CLONE, Op.COPY}, {Op.CLONE, Op.COPY}),
-        (TEMPLATE, {Op.COPY}, {Op.CLONE, Op.COPY}),
+        (HALTED, {Op.CLONE}, {Op.CLONE, Op.COPY, Op.EXPORT}),
+        (HALTED, {Op.CLONE, Op.COPY}, {Op.CLONE, Op.COPY, Op.EXPORT}),
+        (TEMPLATE, {Op.EXPORT}, {Op.CLONE, Op.COPY, Op.EXPORT}),
         (HALTED, {Op.CLONE, Op.DESTROY}, set()),
         (RUNNING, {Op.CLEAN_SHUTDOWN}, {Op.HARD_SHUTDOWN, Op.HARD_REBOOT}),
         (RUNNING, {Op.CLEAN_REBOOT}, {Op.HARD_SHUTDOWN, Op.HARD_REBOOT}),

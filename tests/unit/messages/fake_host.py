@@ -14,6 +14,7 @@ from cardume.api.blobs import blob_handlers
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Listen, Parts, load_messages, serve
 from cardume.api.tls import HostFiles
+from cardume.api.xva import xva_handlers
 from cardume.daemons.hosts import OneHost
 from cardume.daemons.upkeep import Upkeep
 from cardume.datamodel.refs import Ref
@@ -96,6 +97,11 @@ class Client:
     async def __call__(self, method: str, *params: Any) -> Any:
         return await asyncio.to_thread(self._session.xenapi_request, method, params)
 
+    @property
+    def session(self) -> str:
+        """The session's reference, for HTTP handlers."""
+        return str(self._session._session)
+
     async def refused(self, method: str, *params: Any) -> list[str]:
         """The error that a call is refused with, as `[code, parameter…]`."""
         with pytest.raises(XenAPI.Failure) as refusal:
@@ -128,7 +134,7 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
         authenticator=AnyPassword(),
         passwords=AnyPassword(),
         services={"blobs": blobs, "certificate": certificate},
-        handlers=blob_handlers(db, blobs),
+        handlers={**blob_handlers(db, blobs), **xva_handlers(db, OneHost(ref, hands), ref)},
     )
     listen = Listen(tls=certificate.context, address="127.0.0.1", port=0)
 

@@ -1,11 +1,14 @@
-"""Copies between opened volumes of any two drivers, by qemu-img."""
+"""Copies between opened volumes of any two drivers, by qemu-img; the bytes of one, by QEMU's storage daemon."""
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from cardume.hostops.errors import StorageError
 from cardume.hostops.guests.guest import DiskSource, FileSource
 from cardume.hostops.storage import images
-from cardume.hostops.storage.driver import Progress
+from cardume.hostops.storage.driver import DiskBytes, Progress
+from cardume.hostops.storage.served import served_disk
 from cardume.hostops.storage.threads import in_thread
 
 
@@ -17,6 +20,11 @@ class QemuCopier:
         if isinstance(target, FileSource):
             await in_thread(_sync, target.path)
         progress(1.0)
+
+    @asynccontextmanager
+    async def opened(self, source: DiskSource, *, writable: bool) -> AsyncIterator[DiskBytes]:
+        async with served_disk(source, writable=writable) as disk:
+            yield disk
 
 
 def _allocated(source: DiskSource) -> int:

@@ -1,6 +1,7 @@
 """The interface of every SR type: what a repository and a volume are, what can be done with them on one host."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -160,9 +161,34 @@ class Prober(Protocol):
         ...
 
 
+class DiskBytes(Protocol):
+    """The bytes of an opened volume as a guest sees them, whatever the format of its file."""
+
+    @property
+    def size(self) -> int: ...
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """So many bytes from there on, which must be inside the disk."""
+        ...
+
+    async def find_data(self, offset: int) -> int:
+        """The first place from there on where there may be something else than zeros; the size when there is none."""
+        ...
+
+    async def write(self, offset: int, data: bytes) -> None: ...
+
+    async def flush(self) -> None:
+        """All that was written is on the disk when this returns."""
+        ...
+
+
 class Copier(Protocol):
-    """Copies between opened volumes of any two drivers."""
+    """Copies between opened volumes of any two drivers, and opens the bytes of one."""
 
     async def copy(self, source: DiskSource, target: DiskSource, progress: Progress) -> None:
         """Copy the whole of `source` into `target`, which exists and is at least as large; sparse stays sparse."""
+        ...
+
+    def opened(self, source: DiskSource, *, writable: bool) -> AbstractAsyncContextManager[DiskBytes]:
+        """The bytes of an opened volume, as long as the block lasts."""
         ...
