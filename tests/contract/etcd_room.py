@@ -2,15 +2,19 @@
 
 import atexit
 import ipaddress
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -76,6 +80,7 @@ class Room:
     directory: Path
     credentials: Credentials
     running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    gateways: list[Gateway] = field(default_factory=list)
 
     @classmethod
     def make(cls, directory: Path) -> "Room":
@@ -88,11 +93,13 @@ class Room:
     def data(self, voter: Voter) -> Path:
         return self.directory / voter.name
 
-    def start(self, voter: Voter, *voters: Voter, joins: bool = False, alone: bool = False) -> None:
+    def start(
+        self, voter: Voter, *voters: Voter, joins: bool = False, alone: bool = False, changed: Mapping[str, Any] = {}
+    ) -> None:
         """Start a member. `voters`: the whole cluster, when it is not this one by itself."""
         settings = Settings(voter, self.data(voter), self.credentials, "contract", voters or (voter,), joins, alone)
         file = self.directory / f"{voter.name}.json"
-        file.write_text(settings.render())
+        file.write_text(json.dumps({**json.loads(settings.render()), **changed}))
         with (self.directory / f"{voter.name}.log").open("ab") as output:
             command = [PROGRAM, f"--config-file={file}"]
             self.running[voter.name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
@@ -103,13 +110,31 @@ class Room:
         child.send_signal(how)
         return child.wait(20)
 
+    def wait_end(self, voter: Voter, timeout_s: float = 20.0) -> int:
+        """The exit status of a member that ends by itself."""
+        return self.running.pop(voter.name).wait(timeout_s)
+
+    def wipe(self, voter: Voter) -> None:
+        """Forget a member's data, as a host does that is to join anew."""
+        shutil.rmtree(self.data(voter))
+
+    async def leave(self) -> None:
+        """End the gateways and every member."""
+        for gateway in self.gateways:
+            await gateway.close()
+        self.close()
+
     def close(self) -> None:
+        """End every member."""
         for child in self.running.values():
             child.kill()
             child.wait(20)
 
     def gateway(self, *voters: Voter) -> Gateway:
-        return Gateway([voter.client_url for voter in voters], self.credentials)
+        """A way to these members, which ends with the room."""
+        made = Gateway([voter.client_url for voter in voters], self.credentials)
+        self.gateways.append(made)
+        return made
 
 
 def _free_ports(count: int) -> list[int]:

@@ -5,12 +5,12 @@ Needs CARDUME_CONTRACT_ETCD=/usr/bin/etcd.
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from tests.contract.etcd_link import Link, linked
 from tests.contract.etcd_room import Authority, Room, empty, make_credentials, shared
 from tests.contract.store_backends import etcd as etcd_backend
 from tests.contract.store_backends import needs_etcd
@@ -18,7 +18,6 @@ from tests.contract.store_backends import needs_etcd
 from cardume.pooldb import etcd_gateway
 from cardume.pooldb.commit import Writer
 from cardume.pooldb.etcd_gateway import Gateway
-from cardume.pooldb.etcd_settings import Voter
 from cardume.pooldb.etcd_store import EtcdStore
 from cardume.pooldb.store import (
     Batch,
@@ -44,56 +43,17 @@ async def store(tmp_path: Path) -> AsyncIterator[EtcdStore]:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
     """A place for members that a test ends."""
     made = Room.make(tmp_path)
     yield made
-    made.close()
-
-
-@dataclass
-class Link:
-    """A network between a client and a member, which loses answers while `deaf`, or requests while `mute`."""
-
-    target: Voter
-    deaf: bool = False
-    mute: bool = False
-    port: int = 0
-    writers: list[asyncio.StreamWriter] = field(default_factory=list)
-
-    async def carry(self, near_in: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
-        far_in, far_out = await asyncio.open_connection(self.target.address, self.target.client_port)
-        self.writers += [near_out, far_out]
-
-        async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter, is_answer: bool) -> None:
-            while piece := await source.read(65536):
-                if not (self.deaf if is_answer else self.mute):
-                    sink.write(piece)
-            sink.close()
-
-        await asyncio.gather(copy(near_in, far_out, False), copy(far_in, near_out, True), return_exceptions=True)
-
-    def cut(self) -> None:
-        """End every connection."""
-        for writer in self.writers:
-            writer.transport.abort()
-        self.writers.clear()
-
-
-@asynccontextmanager
-async def linked(voter: Voter) -> AsyncIterator[Link]:
-    link = Link(voter)
-    server = await asyncio.start_server(link.carry, "127.0.0.1", 0)
-    link.port = server.sockets[0].getsockname()[1]
-    yield link
-    server.close()
-    link.cut()
+    await made.leave()
 
 
 @pytest.fixture
 async def link() -> AsyncIterator[Link]:
     _, voter = shared()
-    async with linked(voter) as made:
+    async with linked(voter.address, voter.client_port) as made:
         yield made
 
 

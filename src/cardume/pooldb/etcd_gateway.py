@@ -22,9 +22,11 @@ from cardume.pooldb.store import NoQuorum, OutcomeUnknown, StoreClosed, StoreErr
 log = structlog.get_logger(__name__)
 
 ANSWER_TIMEOUT_S = 10.0
-"""For everything: etcd itself gives a proposal up after 7 s."""
+"""For a question, asked of one member after the other."""
 ATTEMPT_TIMEOUT_S = 3.0
-"""For one member to answer a question, before the next one is asked."""
+"""For one member to answer it."""
+WRITE_TIMEOUT_S = 4.0
+"""For a write. A follower does not tell that the leader died with it, until 7 s later; finding out is quicker."""
 CONNECT_TIMEOUT_S = 1.5
 PAUSE_S = 0.1
 
@@ -95,7 +97,15 @@ class Gateway:
         self._endpoints = tuple(endpoints)
         self._turn = 0
 
-    async def ask(self, path: str, body: Message, *, timeout_s: float = ANSWER_TIMEOUT_S, leader: bool = True) -> Any:
+    async def ask(
+        self,
+        path: str,
+        body: Message,
+        *,
+        timeout_s: float = ANSWER_TIMEOUT_S,
+        attempt_s: float = ATTEMPT_TIMEOUT_S,
+        leader: bool = True,
+    ) -> Any:
         """The answer to what changes nothing, or what may happen twice. Refused, or NoQuorum when nobody answers.
 
         leader: only a member that knows a leader may answer.
@@ -104,11 +114,11 @@ class Gateway:
         while True:
             left_s = deadline - asyncio.get_running_loop().time()
             try:
-                return await self._try(path, body, min(max(left_s, 0.1), ATTEMPT_TIMEOUT_S), leader)
+                return await self._try(path, body, min(max(left_s, 0.1), attempt_s), leader)
             except (_Fruitless, _NoAnswer) as error:
                 await self._next(deadline, error)
 
-    async def tell(self, path: str, body: Message, *, timeout_s: float = ANSWER_TIMEOUT_S) -> Any:
+    async def tell(self, path: str, body: Message, *, timeout_s: float = WRITE_TIMEOUT_S) -> Any:
         """The answer to what writes. Refused, or NoQuorum: it had no effect. OutcomeUnknown: that is not known."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         while True:
