@@ -35,7 +35,7 @@ unit: venv ## The fast tests alone
 lab-test: venv packages-tests ## The lab's tests alone
 	$(PYTEST) tests/lab
 
-soak: venv packages-tests ## Long repetitions of the lab's tests
+soak: venv packages-tests ## Long repetitions: the lab's tests, changed requests for the decoders
 	$(PYTEST) tests -m soak
 
 bench: venv ## The benchmarks, as one table

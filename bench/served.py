@@ -1,6 +1,7 @@
 """`python -m bench.served`: a server of its own process, over a database in memory, steered by lines on its input.
 
-`touch` changes one VM and answers with the moment just before; `memory` answers with what the process holds.
+`touch` changes one VM and answers with the moment just before; `memory` answers with what the process holds
+and the processor time that it has used.
 """
 
 import asyncio
@@ -55,7 +56,7 @@ async def main(vms: int) -> None:
                 await db.update(ref, name_label=f"turn {turn}")
                 _say({"at_s": at_s})
             elif line == "memory":
-                _say({"mib": resident_mib()})
+                _say({"mib": resident_mib(), "cpu_s": time.process_time()})
 
 
 def resident_mib() -> float:

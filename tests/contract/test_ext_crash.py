@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -18,6 +19,7 @@ from tests.contract.storage_cases import MIB, Case, make_case, needs_qemu_img, n
 from cardume.hostops.errors import StorageError, StorageFull, StorageUnreachable, VolumeNotFound
 from cardume.hostops.guests.guest import FileSource
 from cardume.hostops.run import process
+from cardume.hostops.storage import folder
 from cardume.hostops.storage.copy import QemuCopier
 from cardume.hostops.storage.driver import Repository, Volume
 from cardume.hostops.storage.ext import ExtDriver
@@ -42,7 +44,8 @@ def folder_of(case: Case) -> Path:
 
 
 def file_of(case: Case, volume: Volume) -> str:
-    return str(folder_of(case) / volume.location)
+    """The file that a volume's content is in: its topmost layer."""
+    return str(folder_of(case) / folder.head_name(folder_of(case), volume.location))
 
 
 async def make_golden(case: Case) -> Volume:
@@ -59,39 +62,65 @@ async def test_a_daemon_killed_at_any_moment_leaves_only_whole_volumes(tmp_path:
     acknowledged = {golden.uuid}
     interrupted = 0
     for round in range(ROUNDS):
-        told = run_and_kill(case.repo, round, times.uniform(0.25, 0.7))
+        told = run_and_kill(case.repo, round, golden.uuid, times.uniform(0.01, 0.5))
         acknowledged |= {uuid for word, uuid in told if word == "made"}
         acknowledged -= {uuid for word, uuid in told if word == "destroying"}
-        interrupted += any(".part-" in name for name in os.listdir(folder_of(case)))
+        before = set(os.listdir(folder_of(case)))
         volumes = {volume.uuid: volume for volume in await ExtDriver().scan(case.repo)}
+        interrupted += before != set(os.listdir(folder_of(case)))
         assert acknowledged <= volumes.keys()
         assert not volumes.keys() & {uuid for word, uuid in told if word == "destroyed"}
         assert_all_whole(case, golden, volumes)
-        names = {name for volume in volumes.values() for name in (volume.location, f"{volume.uuid}.json")}
-        assert set(os.listdir(folder_of(case))) == names | {".cardume-sr.json"}
+        assert_nothing_more(case, set(volumes))
         acknowledged = set(volumes)  # what was made but not told when the kill came is a volume too
     assert interrupted > ROUNDS // 5, "the kills never hit a half-made volume: this test proves nothing"
 
 
-def run_and_kill(repo: Repository, seed: int, after_s: float) -> list[tuple[str, str]]:
+def assert_nothing_more(case: Case, uuids: set[str]) -> None:
+    """The folder holds what the volumes' content is in, and no other file."""
+    images, explained = set(), {".cardume-sr.json", *(f"{uuid}.json" for uuid in uuids)}
+    for name in os.listdir(folder_of(case)):
+        if name.endswith(".json"):
+            continue
+        images.add(name)
+        explained.add(f"{name.partition('.')[0]}.json")  # of a disk that is gone, whose file others stand on
+    needed: set[str] = set()
+    waiting = [head_of(case, uuid) for uuid in uuids]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            info = json.loads(qemu("qemu-img", "info", "--output=json", str(folder_of(case) / name)))
+            waiting += [info["backing-filename"]] if "backing-filename" in info else []
+    assert images == needed
+    assert {name for name in os.listdir(folder_of(case)) if name.endswith(".json")} <= explained
+
+
+def head_of(case: Case, uuid: str) -> str:
+    sidecar = json.loads((folder_of(case) / f"{uuid}.json").read_text())
+    return str(sidecar.get("image") or f"{uuid}.qcow2")
+
+
+def run_and_kill(repo: Repository, seed: int, golden: str, after_s: float) -> list[tuple[str, str]]:
     """Run the churn for a while, kill it, and give what it told."""
-    command = [sys.executable, str(CHURN), repo.device_config["location"], repo.uuid, str(seed)]
+    command = [sys.executable, str(CHURN), repo.device_config["location"], repo.uuid, str(seed), golden]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
         try:
             child.wait(after_s)
         except subprocess.TimeoutExpired:
             os.kill(child.pid, signal.SIGKILL)
         end_programs_of(repo.device_config["location"])
-        assert child.stdout is not None
         lines = [line.split() for line in child.stdout if line.endswith("\n")]
     assert child.returncode == -signal.SIGKILL
     return [(word, uuid) for word, uuid in lines]
 
 
-def end_programs_of(folder: str) -> None:
+def end_programs_of(location: str) -> None:
     """Kill what the daemon had started, as systemd does with all of a unit whose main process was killed."""
     for _ in range(100):
-        left = [pid for pid in os.listdir("/proc") if pid.isdigit() and folder in _command_line(pid)]
+        left = [pid for pid in os.listdir("/proc") if pid.isdigit() and location in _command_line(pid)]
         if not left:
             return
         for pid in left:
@@ -295,3 +324,95 @@ def command_lines() -> list[bytes]:
         with contextlib.suppress(OSError):  # it ended while we looked
             found.append(path.read_bytes())
     return found
+
+
+def write(case: Case, volume: Volume, byte: int) -> None:
+    qemu("qemu-io", "-f", "qcow2", "-c", f"write -P {byte} 0 1M", file_of(case, volume))
+
+
+def assert_holds(case: Case, volume: Volume, byte: int) -> None:
+    told = qemu("qemu-io", "-r", "-f", "qcow2", "-c", f"read -P {byte} 0 1M", file_of(case, volume))
+    assert "verification failed" not in told
+
+
+async def snapshot(case: Case, volume: Volume) -> Volume:
+    fork = await case.driver.fork_volume(case.repo, volume)
+    return await case.driver.keep_fork(case.repo, fork, new_uuid())
+
+
+async def test_snapshots_keep_what_was_there_when_they_were_taken(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    disk = await case.driver.create_volume(case.repo, new_uuid(), 64 * MIB)
+    kept = []
+    for byte in (1, 2, 3):
+        write(case, disk, byte)
+        kept.append(await snapshot(case, disk))
+    write(case, disk, 4)
+    clone = await case.driver.clone_volume(case.repo, kept[0], new_uuid(), nothing)
+    write(case, clone, 9)
+    copy = await case.driver.clone_volume(case.repo, disk, new_uuid(), nothing)
+    await case.driver.destroy_volume(case.repo, kept.pop(1))
+    for volume, byte in ((kept[0], 1), (kept[1], 3), (disk, 4), (clone, 9), (copy, 4)):
+        assert_holds(case, volume, byte)
+        qemu("qemu-img", "check", "-q", file_of(case, volume))
+    await case.driver.destroy_volume(case.repo, disk)
+    assert_holds(case, kept[1], 3)
+    assert_holds(case, copy, 4)
+
+
+async def test_whoever_writes_to_a_snapshot_gets_a_layer_of_his_own(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    disk = await case.driver.create_volume(case.repo, new_uuid(), 64 * MIB)
+    write(case, disk, 1)
+    kept = await snapshot(case, disk)
+    clone = await case.driver.clone_volume(case.repo, kept, new_uuid(), nothing)
+    source = await case.driver.open(case.repo, kept, writable=True)
+    assert isinstance(source, FileSource)
+    qemu("qemu-io", "-f", source.format, "-c", "write -P 7 0 1M", source.path)
+    await case.driver.close(case.repo, kept)
+    grown = await case.driver.resize_volume(case.repo, clone, 128 * MIB)
+    assert grown.virtual_size == 128 * MIB
+    for volume, byte in ((kept, 7), (disk, 1), (clone, 1)):
+        assert_holds(case, volume, byte)
+    assert (await case.driver.stat_volume(case.repo, disk)).virtual_size == 64 * MIB
+
+
+async def test_a_crash_before_the_guest_was_moved_loses_nothing_that_it_writes(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    disk = await case.driver.create_volume(case.repo, new_uuid(), 64 * MIB)
+    write(case, disk, 1)
+    where_the_guest_writes = file_of(case, disk)
+    await case.driver.fork_volume(case.repo, disk)
+    again = ExtDriver()
+    qemu("qemu-io", "-f", "qcow2", "-c", "write -P 2 0 1M", where_the_guest_writes)
+    assert [volume.uuid for volume in await again.scan(case.repo)] == [disk.uuid]
+    assert_holds(case, disk, 2)
+    # The next snapshot is of what the guest really wrote, and goes on from there.
+    fork = await again.fork_volume(case.repo, disk)
+    kept = await again.keep_fork(case.repo, fork, new_uuid())
+    write(case, disk, 3)
+    assert_holds(case, kept, 2)
+
+
+async def test_a_crash_after_the_guest_was_moved_loses_nothing_that_it_writes(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    disk = await case.driver.create_volume(case.repo, new_uuid(), 64 * MIB)
+    write(case, disk, 1)
+    fork = await case.driver.fork_volume(case.repo, disk)
+    assert isinstance(fork.source, FileSource)
+    qemu("qemu-io", "-f", "qcow2", "-c", "write -P 2 0 1M", fork.source.path)
+    assert [volume.uuid for volume in await ExtDriver().scan(case.repo)] == [disk.uuid]
+    assert_holds(case, disk, 2)
+    await ExtDriver().destroy_volume(case.repo, disk)
+    assert os.listdir(folder_of(case)) == [".cardume-sr.json"]
+
+
+async def test_a_disk_of_too_many_layers_gets_no_more(tmp_path: Path) -> None:
+    case = await make_case("ext", tmp_path)
+    disk = await case.driver.create_volume(case.repo, new_uuid(), MIB)
+    for _ in range(63):
+        await snapshot(case, disk)
+    with pytest.raises(StorageError, match="63 layers"):
+        await snapshot(case, disk)
+    copy = await case.driver.clone_volume(case.repo, disk, new_uuid(), nothing)
+    await snapshot(case, copy)

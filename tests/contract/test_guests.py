@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound
+from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound, GuestUncertain
 from cardume.hostops.guests.accelerator import Accelerator
 from cardume.hostops.guests.guest import (
     Disk,
@@ -360,3 +360,60 @@ async def test_a_sink_that_stopped_listening_hears_nothing(bench: Bench) -> None
     await bench.guests.start(bench.spec)
     await bench.event(GuestEventKind.STARTED)
     assert heard == []
+
+
+async def layer_on(bench: Bench, disk: Disk) -> FileSource:
+    """An empty layer on the disk's image, as a storage driver makes it."""
+    assert isinstance(disk.source, FileSource)
+    under, path = disk.source, f"{disk.source.path}.layer"
+    if bench.kind == "libvirt":
+        make = ("qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", under.path, "-F", under.format)
+        await run(*make, path, str(4 * MIB), timeout_s=20)
+    else:
+        shutil.copyfile(under.path, path)
+    return FileSource(path, "qcow2")
+
+
+async def test_disks_move_to_layers_together_while_the_guest_runs(bench: Bench) -> None:
+    disks = (await bench.disk("0"), await bench.disk("1"))
+    await bench.guests.start(replace(bench.spec, disks=(*disks, Disk("3", None, is_cdrom=True))))
+    layers = {disk.device: await layer_on(bench, disk) for disk in disks}
+    await bench.guests.move_disks(bench.spec.uuid, layers)
+    found = await bench.guests.find(bench.spec.uuid)
+    assert found is not None
+    assert (found.power, found.disks) == (GuestPower.RUNNING, ("0", "1", "3"))
+    # It goes on from there: the next layer stands on the one before.
+    on_first = await layer_on(bench, replace(disks[0], source=layers["0"]))
+    await bench.guests.move_disks(bench.spec.uuid, {"0": on_first})
+    await bench.guests.pause(bench.spec.uuid)
+    await bench.guests.move_disks(bench.spec.uuid, {"1": await layer_on(bench, replace(disks[1], source=layers["1"]))})
+
+
+async def test_no_disk_moves_when_one_cannot(bench: Bench) -> None:
+    disks = (await bench.disk("0"), await bench.disk("1"))
+    await bench.guests.start(replace(bench.spec, disks=disks))
+    good = await layer_on(bench, disks[0])
+    with pytest.raises(GuestError, match="no disk 7"):
+        await bench.guests.move_disks(bench.spec.uuid, {"0": good, "7": good})
+    with pytest.raises(GuestError) as refused:
+        await bench.guests.move_disks(bench.spec.uuid, {"0": good}, quiesce=True)  # there is no agent
+    assert not isinstance(refused.value, GuestUncertain)
+    await bench.guests.move_disks(bench.spec.uuid, {"0": good})
+    with pytest.raises(GuestNotFound):
+        await bench.guests.move_disks(str(uuid.uuid4()), {"0": good})
+
+
+async def test_memory_is_written_as_of_the_moment_that_the_disks_move(bench: Bench) -> None:
+    disk = await bench.disk("0")
+    spec = replace(bench.spec, disks=(disk,))
+    await bench.guests.start(spec)
+    path = bench.folder / "memory"
+    path.touch()
+    assert not await bench.guests.is_saved(str(path))
+    await bench.guests.move_disks(spec.uuid, {"0": await layer_on(bench, disk)}, memory_path=str(path))
+    found = await bench.guests.find(spec.uuid)
+    assert found is not None
+    assert found.power is GuestPower.RUNNING
+    assert await bench.guests.is_saved(str(path))
+    await bench.guests.destroy(spec.uuid)
+    assert (await bench.guests.restore(spec, str(path))).power is GuestPower.RUNNING

@@ -8,6 +8,7 @@ import pytest
 from tests.contract.storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
 
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageUnreachable, VolumeNotFound
+from cardume.hostops.storage.driver import Prober, Volume
 
 GONE_UUID = "00000000-0000-4000-8000-00000000dead"
 
@@ -196,3 +197,85 @@ async def test_a_copy_between_volumes_ends_at_one(case: Case) -> None:
     )
     assert seen[-1] == 1.0
     assert (await case.driver.stat_volume(case.repo, target)).virtual_size == 8 * MIB
+
+
+async def test_a_repository_is_found_where_it_is(case: Case) -> None:
+    assert isinstance(case.driver, Prober)
+
+    found = await case.driver.probe(case.repo.device_config)
+
+    assert [repository.uuid for repository in found] == [case.repo.uuid]
+    assert found[0].size > 0
+
+
+async def snapshot(case: Case, volume: Volume) -> tuple[Volume, Volume]:
+    """(the volume as it goes on, its snapshot)"""
+    fork = await case.driver.fork_volume(case.repo, volume)
+    return fork.volume, await case.driver.keep_fork(case.repo, fork, new_uuid())
+
+
+async def test_a_snapshot_is_a_volume_of_its_own_with_its_disks_name_and_size(case: Case) -> None:
+    disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB, name_label="web")
+    now, kept = await snapshot(case, disk)
+    assert (now.uuid, now.virtual_size, now.name_label) == (disk.uuid, 8 * MIB, "web")
+    assert (kept.virtual_size, kept.name_label) == (8 * MIB, "web")
+    assert {volume.uuid for volume in await case.driver.scan(case.repo)} == {disk.uuid, kept.uuid}
+    assert await case.driver.stat_volume(case.repo, kept) == kept
+    with pytest.raises(StorageError):
+        await case.driver.keep_fork(case.repo, await case.driver.fork_volume(case.repo, now), kept.uuid)
+
+
+async def test_a_raw_disk_is_snapshotted_too(case: Case) -> None:
+    disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB, format="raw")
+    now, kept = await snapshot(case, disk)
+    assert (now.virtual_size, kept.virtual_size, kept.format) == (8 * MIB, 8 * MIB, "raw")
+    for volume in (now, kept, replace(now, location=disk.location)):
+        await case.driver.open(case.repo, volume, writable=False)
+        await case.driver.close(case.repo, volume)
+    assert {volume.uuid for volume in await case.driver.scan(case.repo)} == {disk.uuid, kept.uuid}
+
+
+async def test_a_disk_that_is_open_is_forked_and_stays_open_once(case: Case) -> None:
+    disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB, format="raw")
+    await case.driver.open(case.repo, disk, writable=True)
+    now, _ = await snapshot(case, disk)
+    with pytest.raises(StorageError, match="open"):
+        await case.driver.destroy_volume(case.repo, now)
+    await case.driver.close(case.repo, now)
+    await case.driver.destroy_volume(case.repo, now)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)])
+async def test_snapshots_clones_and_their_disk_go_in_any_order_and_nothing_is_left(
+    case: Case, order: tuple[int, ...]
+) -> None:
+    disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB)
+    now, first = await snapshot(case, disk)
+    now, second = await snapshot(case, now)
+    clone = await case.driver.clone_volume(case.repo, first, new_uuid(), nothing)
+    family = [now, first, second, clone]
+    left = {volume.uuid for volume in family}
+    for index in order:
+        await case.driver.destroy_volume(case.repo, family[index])
+        left.discard(family[index].uuid)
+        found = await case.driver.scan(case.repo)
+        assert {volume.uuid for volume in found} == left
+        for volume in found:
+            await case.driver.open(case.repo, volume, writable=False)
+            await case.driver.close(case.repo, volume)
+    assert (await case.driver.space(case.repo)).physical_utilisation == 0
+    await case.driver.destroy(case.repo)
+
+
+async def test_a_fork_that_is_undone_leaves_the_volume_as_it_was(case: Case) -> None:
+    disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB)
+    now, kept = await snapshot(case, disk)
+    for volume in (now, kept):
+        before = await case.driver.scan(case.repo)
+        used = (await case.driver.space(case.repo)).physical_utilisation
+        fork = await case.driver.fork_volume(case.repo, volume)
+        await case.driver.undo_fork(case.repo, fork)
+        assert await case.driver.scan(case.repo) == before
+        assert (await case.driver.space(case.repo)).physical_utilisation in (used, used + 196608)
+    with pytest.raises(VolumeNotFound):
+        await case.driver.fork_volume(case.repo, replace(disk, uuid=GONE_UUID, location=f"{GONE_UUID}.qcow2"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.store_backends import BACKENDS
+from tests.contract.store_backends import BACKENDS, backend_params
 
 from cardume.pooldb.store import (
     MAX_BYTES,
@@ -24,7 +24,7 @@ from cardume.pooldb.store import (
 )
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=backend_params())
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     async with BACKENDS[request.param](tmp_path) as opened:
         yield opened

@@ -112,6 +112,7 @@ def run_contracts(lab: LabHandle) -> Run:
         "PYTHONDONTWRITEBYTECODE=1",
         "CARDUME_CONTRACT_LIBVIRT=1",
         "CARDUME_CONTRACT_STORAGE=1",
+        "CARDUME_CONTRACT_ETCD=/usr/bin/etcd",
         f"CARDUME_CONTRACT_NFS_ISO={storage}:{ISO_EXPORT}",
     ]
     options = f"-p no:cacheprovider -q --durations=10 --timeout=120 --basetemp={PLACE}/tmp --junitxml={PLACE}/run.xml"

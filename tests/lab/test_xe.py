@@ -26,7 +26,8 @@ def run_xe(lab: LabHandle, *words: str) -> "subprocess.CompletedProcess[str]":
     extra = f"server={lab.address('d1-g1')},username={USER},password={PASSWORD}"
     return subprocess.run(
         [Path(sys.executable).with_name("xe"), *words],
-        env={**os.environ, "XE_EXTRA_ARGS": extra},
+        # What it remembers of certificates goes with the lab: the next one at these addresses has others.
+        env={**os.environ, "XE_EXTRA_ARGS": extra, "XDG_STATE_HOME": str(lab.lab.directory / "xe")},
         capture_output=True,
         text=True,
         timeout=300,
@@ -53,7 +54,7 @@ def test_a_vm_lives_from_install_to_uninstall_and_leaves_nothing(lab: LabHandle,
     again = run_xe(lab, "vm-start", f"uuid={vm}")
     assert again.returncode == 1
     assert "power state" in again.stderr
-    address = _address(xe, vm)
+    address = address_of(xe, vm)
 
     sr = xe("sr-list", "name-label=Local storage", "--minimal")
     disk = xe("vdi-create", f"sr-uuid={sr}", "name-label=more", "virtual-size=16MiB", "type=user")
@@ -86,7 +87,8 @@ def test_refusals_are_sentences_and_exit_with_1(lab: LabHandle) -> None:
     assert (nobody.returncode, nobody.stderr) == (1, "Error: No matching VMs found\n")
 
 
-def _address(xe: Xe, vm: str, timeout_s: float = 120) -> str:
+def address_of(xe: Xe, vm: str, timeout_s: float = 120) -> str:
+    """The address that a VM's guest tells, when it has told it."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         pairs = xe("vm-param-get", f"uuid={vm}", "param-name=networks").split("; ")

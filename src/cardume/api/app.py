@@ -1,11 +1,15 @@
 """The HTTP side: RPC by POST on every path, a page for people, and the transfers that are not there yet."""
 
+import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
-import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
+from cardume.api.budget import Budget
 from cardume.api.dispatch import Peer
+from cardume.api.door import Connection, Door
 from cardume.api.http_access import ACCESS, Handler, HttpAccess, Transfer, TransferFailure, guarded
 from cardume.api.late_answers import answer_late
 from cardume.api.respond import Answer, Later, Responder
@@ -13,10 +17,7 @@ from cardume.api.rpc import Malformed
 from cardume.datamodel import errors
 from cardume.datamodel.http_handlers import HTTP_HANDLERS
 
-log = structlog.get_logger(__name__)
-
-MOST_BODY_BYTES = 16 * 1024 * 1024
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 64 * 1024
 _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "X-Requested-With"}
 
 _NOT_GUARDED = frozenset({"get_root", "post_root", "post_RPC2", "post_json", "post_jsonrpc"})
@@ -36,16 +37,23 @@ _PAGE = """<!DOCTYPE html>
 
 
 def make_app(
-    responder: Responder, access: HttpAccess, *, handlers: Mapping[tuple[str, str], Handler] | None = None
+    responder: Responder,
+    access: HttpAccess,
+    door: Door,
+    bodies: Budget,
+    answers: Budget,
+    *,
+    handlers: Mapping[tuple[str, str], Handler] | None = None,
 ) -> web.Application:
     """The application of one listener; `access` says whether whoever reaches it is root already.
 
+    bodies, answers: the memory that the clients of all listeners share for them.
     handlers: by method and path, the HTTP handlers that are served beside RPC.
     """
     served = dict(handlers or {})
-    app = web.Application(client_max_size=MOST_BODY_BYTES)
+    app = web.Application(client_max_size=door.limits.most_body, middlewares=[_through(door)])
     app[ACCESS] = access
-    rpc = _Rpc(responder, access.is_local_root)
+    rpc = _Rpc(responder, door, bodies, answers, access.is_local_root)
     for (method, path), handler in served.items():
         app.router.add_route(method, path, handler)
     for declared in HTTP_HANDLERS.values():
@@ -56,19 +64,51 @@ def make_app(
     app.router.add_post("/jsonrpc", rpc.json)
     app.router.add_post("/{path:.*}", rpc.xml)
     app.router.add_options("/{path:.*}", _options)
+    app.router.add_get("/{path:.*}", _nothing_to_see)
     return app
 
 
-def make_redirect_app() -> web.Application:
+def make_redirect_app(door: Door) -> web.Application:
     """What answers on port 80: where the service really is, and nothing else."""
-    app = web.Application(client_max_size=1024)
+    app = web.Application(client_max_size=1024, middlewares=[_through(door)])
     app.router.add_route("*", "/{path:.*}", _redirect)
     return app
 
 
+def _through(door: Door) -> Middleware:
+    """What every request goes through: its connection knows when it is the client's turn to do something."""
+
+    @web.middleware
+    async def through(request: web.Request, handler: Handler) -> web.StreamResponse:
+        connection = door.connection(request.protocol)
+        connection.request_begins()
+        try:
+            door.works(connection)
+            if request.method == hdrs.METH_PUT and hdrs.TRANSFER_ENCODING in request.headers:
+                return _closing(411, "The length of what is sent must be said beforehand.")
+            return await handler(request)
+        finally:
+            connection.request_ends()
+            door.waits(connection)
+
+    return through
+
+
+class _Refused(Exception):
+    """A body is not taken; carries what the client is answered."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.response = _closing(status, sentence)
+
+
 class _Rpc:
-    def __init__(self, responder: Responder, is_local_root: bool) -> None:
+    def __init__(self, responder: Responder, door: Door, bodies: Budget, answers: Budget, is_local_root: bool) -> None:
         self._responder = responder
+        self._door = door
+        self._limits = door.limits
+        self._bodies = bodies
+        self._answers = answers
         self._is_local_root = is_local_root
 
     async def xml(self, request: web.Request) -> web.StreamResponse:
@@ -80,37 +120,80 @@ class _Rpc:
     async def _answer(
         self, request: web.Request, ask: Callable[[bytes, Peer], Awaitable[Answer | Later]]
     ) -> web.StreamResponse:
+        connection = self._door.connection(request.protocol)
         peer = Peer(request.remote or "", self._is_local_root)
         try:
-            answer = await ask(await request.read(), peer)
+            answer = await ask(await self._read(request, connection), peer)
+            self._bodies.release(connection)
             if isinstance(answer, Later):
                 late = await answer_late(request, answer, _CORS)
-                return await _send(request, late) if isinstance(late, Answer) else late
-            return await _send(request, answer)
+                return await self._send(request, late, connection) if isinstance(late, Answer) else late
+            return await self._send(request, answer, connection)
         except Malformed as fault:
-            log.info("malformed_request", path=request.path[:80], address=peer.address, reason=str(fault)[:200])
+            self._door.refused(peer.address, f"malformed request: {fault}")
             return _html(500, "The body of this request is not understood.")
+        except _Refused as refused:
+            self._door.refused(peer.address, str(refused))
+            return refused.response
+        finally:
+            self._bodies.release(connection)
 
+    async def _read(self, request: web.Request, connection: Connection) -> bytes:
+        """The whole body; as long as it is not whole, or large, it counts among the bodies of all clients."""
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+            raise _Refused(415, "Compressed requests are not taken.")
+        if (request.content_length or 0) > self._limits.most_body:
+            raise _Refused(413, "The body is too large.")
+        self._door.waits(connection)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._limits.body_s):
+                async for piece in request.content.iter_any():
+                    body += piece
+                    if len(body) > self._limits.most_body:
+                        raise _Refused(413, "The body is too large.")
+                    self._bodies.hold(connection, len(piece), connection.abort)
+                    self._bodies.trim()
+        except TimeoutError:
+            raise _Refused(408, "The body took too long to come.") from None
+        except web.RequestPayloadError:
+            raise _Refused(400, "The body is no HTTP.") from None
+        self._door.works(connection)
+        if len(body) <= self._limits.large_body:
+            self._bodies.release(connection)
+        return bytes(body)
 
-async def _send(request: web.Request, answer: Answer) -> web.StreamResponse:
-    """One write for the usual answer; a long one in pieces, so that others get their turn in between."""
-    headers = {**_CORS, hdrs.CONTENT_TYPE: answer.content_type}
-    if answer.size <= PIECE_BYTES:
-        return web.Response(body=answer.body, headers=headers)
-    response = web.StreamResponse(headers=headers)
-    response.content_length = answer.size
-    await response.prepare(request)
-    for piece in answer.pieces:
-        view = memoryview(piece)
-        for start in range(0, len(view), PIECE_BYTES):
-            await response.write(view[start : start + PIECE_BYTES])
-    await response.write_eof()
-    return response
+    async def _send(self, request: web.Request, answer: Answer, connection: Connection) -> web.StreamResponse:
+        """One write for the usual answer; a long one in pieces, so that others get their turn in between."""
+        headers = {**_CORS, hdrs.CONTENT_TYPE: answer.content_type}
+        if answer.size <= PIECE_BYTES:
+            return web.Response(body=answer.body, headers=headers)
+        self._answers.hold_shared(connection, answer.pieces, connection.abort)
+        try:
+            response = web.StreamResponse(headers=headers)
+            response.content_length = answer.size
+            await response.prepare(request)
+            for piece in answer.pieces:
+                view = memoryview(piece)
+                for start in range(0, len(view), PIECE_BYTES):
+                    await response.write(view[start : start + PIECE_BYTES])
+                    await asyncio.sleep(0)  # also when the network takes all at once, or the client is gone
+            await response.write_eof()
+            return response
+        finally:
+            self._answers.release(connection)
 
 
 def _html(status: int, sentence: str) -> web.Response:
     text = f"<!DOCTYPE html>\n<html><body><h1>{status}</h1><p>{sentence}</p></body></html>\n"
     return web.Response(status=status, body=text.encode(), headers={hdrs.CONTENT_TYPE: "text/html"})
+
+
+def _closing(status: int, sentence: str) -> web.Response:
+    """A refusal after which the connection is of no more use: what follows on it may be anything."""
+    response = _html(status, sentence)
+    response.force_close()
+    return response
 
 
 async def _options(request: web.Request) -> web.Response:
@@ -128,12 +211,29 @@ async def _page(_: web.Request) -> web.Response:
     return web.Response(text=_PAGE, content_type="text/html")
 
 
+async def _nothing_to_see(request: web.Request) -> web.Response:
+    """405 where there is something to post to, 404 elsewhere."""
+    if request.path.lstrip("/") in ("RPC2", "json", "jsonrpc"):
+        refusal = _html(405, "RPC is asked for with POST.")
+        refusal.headers[hdrs.ALLOW] = "OPTIONS, POST"
+        return refusal
+    return _html(404, "There is no such page.")
+
+
 async def _not_yet(request: web.Request, _: Transfer) -> web.StreamResponse:
     # A task that was given fails: whoever waits for it learns that nothing comes.
     raise TransferFailure(501, errors.NOT_IMPLEMENTED(f"{request.method} {request.path}"))
 
 
+_HOST = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?")
+
+
 async def _redirect(request: web.Request) -> web.Response:
+    # The header itself: without one, aiohttp asks the name service for a name, and everybody waits.
+    host = _HOST.fullmatch(request.headers.get(hdrs.HOST, ""))
+    if host is None:
+        return _closing(400, "This request names no host.")
     # Permanent, and 308 so that a POST stays one.
-    host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
-    return web.Response(status=308, headers={hdrs.LOCATION: f"https://{host}{request.rel_url}"})
+    path = request.rel_url.raw_path_qs
+    where = f"https://{host[1]}{path if path.startswith('/') else '/'}"
+    return web.Response(status=308, headers={hdrs.LOCATION: where})

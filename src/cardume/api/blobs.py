@@ -26,9 +26,10 @@ def blob_handlers(db: Database, files: BlobFiles) -> Mapping[tuple[str, str], Ha
     guarded_get = guarded("get_blob", transfers.get)
 
     async def get(request: web.Request) -> web.StreamResponse:
-        """A public blob asks nobody who they are."""
-        blob = transfers.find(arguments_of(request))
-        if blob is not None and db.get(blob).public:
+        """A public blob asks nobody who they are, unless a task is to be ended, which is somebody's."""
+        arguments = arguments_of(request)
+        blob = transfers.find(arguments)
+        if blob is not None and db.get(blob).public and "task_id" not in arguments:
             return await transfers.send(request, blob)
         return await guarded_get(request)
 

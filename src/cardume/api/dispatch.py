@@ -17,6 +17,7 @@ from cardume.datamodel import errors
 from cardume.datamodel.declare import REQUIRED, Qualifier
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.removed import is_removed
 from cardume.datamodel.roles import Role
 from cardume.datamodel.schema import Kind, Message, schema
 from cardume.datamodel.values import ValueFault, from_plain
@@ -127,6 +128,8 @@ class Dispatcher:
         if request.method == LIST_METHODS:
             return Result(self._listed, SetType(Prim.STRING))
         target = self._targets.get(request.method)
+        if target is None and is_removed(request.method):
+            raise errors.MESSAGE_REMOVED()
         if target is None:
             raise errors.MESSAGE_METHOD_UNKNOWN(request.method[:200])
         caller, given = self._caller(target.message, request.params, peer)

@@ -113,10 +113,12 @@ class Encoder:
         Most fields of most objects are what they were in the object before: the very same value needs no new text.
         """
         fields = list(cls.fields.values())
-        assert len(fields) > 1, "attrgetter of one name gives no tuple; no class of XenAPI has one field"
         template = self.notation.struct([(name, "%s") for name in cls.fields])
         encoders = [self._encoder(field.type) for field in fields]
-        values = operator.attrgetter(*[field.attribute for field in fields])
+        attributes = [field.attribute for field in fields]
+        values: Callable[[Any], tuple[Any, ...]] = operator.attrgetter(*attributes)
+        if len(attributes) == 1:  # attrgetter gives no tuple for one name
+            values = lambda record: (getattr(record, attributes[0]),)  # noqa: E731
         last_values: list[Any] = [object()] * len(fields)
         texts = [""] * len(fields)
 

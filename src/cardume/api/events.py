@@ -17,6 +17,7 @@ from cardume.datamodel import errors
 from cardume.datamodel.event import EventOperation
 from cardume.datamodel.refs import PREFIX, Ref
 from cardume.datamodel.schema import schema
+from cardume.datamodel.wiretypes import RecordType
 from cardume.messages.event import EventBatch, Happening
 from cardume.pooldb.db import Database
 from cardume.pooldb.feed import Change, Changes, Filter, Lost
@@ -126,12 +127,18 @@ class Events:
     def _happenings(self, changes: Changes) -> tuple[Happening, ...]:
         """Alerts first, then what came, changed and went; of objects that are still there, or have gone."""
         every = [
-            *_as(EventOperation.ADD, changes.adds),
-            *_as(EventOperation.MOD, changes.mods),
-            *_as(EventOperation.DEL, changes.dels),
+            *self._as(EventOperation.ADD, changes.adds),
+            *self._as(EventOperation.MOD, changes.mods),
+            *self._as(EventOperation.DEL, changes.dels),
         ]
         told = [one for one in every if one.cls in self._told]
         return (*(one for one in told if one.cls == "message"), *(one for one in told if one.cls != "message"))
+
+    def _as(self, operation: EventOperation, changes: Iterable[Change]) -> Iterable[Happening]:
+        return (
+            Happening(change.generation, change.cls, operation, change.ref, self._db.find(change.ref))
+            for change in changes
+        )
 
     def _filter(self, classes: tuple[str, ...]) -> Filter:
         if classes not in self._filters:
@@ -213,10 +220,6 @@ async def _batch_of(answer: EventBatch | Seat) -> EventBatch:
     return await answer.wait() if isinstance(answer, Seat) else answer
 
 
-def _as(operation: EventOperation, changes: Iterable[Change]) -> Iterable[Happening]:
-    return (Happening(change.generation, change.cls, operation, change.ref) for change in changes)
-
-
 _TOKEN = re.compile(r"(\d{1,20}),(\d{1,20})")
 
 
@@ -239,7 +242,7 @@ def write_batch(batch: EventBatch, encoder: Encoder, db: Database) -> bytes:
     """A batch as a wire writes it: made once for all clients that share it."""
     write = encoder.notation
     if write.name not in batch.texts:
-        events = write.array([text for one in batch.happenings if (text := _write(one, batch, encoder, db))])
+        events = write.array([_write(one, batch, encoder, db) for one in batch.happenings])
         if batch.token is None:
             text = events
         else:
@@ -259,8 +262,13 @@ def _write(one: Happening, batch: EventBatch, encoder: Encoder, db: Database) ->
         ("operation", write.text(one.operation.value)),
         ("ref", write.text(one.ref)),
     ]
-    if one.operation is not EventOperation.DEL:
-        if db.find(one.ref) is None:
-            return ""  # it went after the batch was put together: the next batch tells
-        members.append(("snapshot", encoder.object(one.ref, one.cls)))
+    if one.record is not None:
+        members.append(("snapshot", _snapshot(one, encoder, db)))
     return write.struct(members)
+
+
+def _snapshot(one: Happening, encoder: Encoder, db: Database) -> str:
+    """The record's text, which its readers share unless it has changed since the batch was put together."""
+    if db.find(one.ref) is one.record:
+        return encoder.object(one.ref, one.cls)
+    return encoder.encode(one.record, RecordType(one.cls))

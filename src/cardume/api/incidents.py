@@ -15,7 +15,7 @@ from cardume.pooldb.store import NoQuorum, OutcomeUnknown, TooLarge
 
 log = structlog.get_logger(__name__)
 
-_SECRET_WORDS = ("password", "pwd", "secret", "token")
+_SECRET_WORDS = ("password", "pwd", "secret", "token", "private_key")
 
 
 def told(error: Exception, message: str, hidden: Iterable[str] = ()) -> ApiError:

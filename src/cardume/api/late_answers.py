@@ -5,6 +5,7 @@ bytes of the batch are shared, and go to each connection in one write, before an
 task then only learns that its answer has been sent.
 """
 
+import asyncio
 import time
 from email.utils import formatdate
 from functools import lru_cache
@@ -43,8 +44,12 @@ class _Direct:
 
     def deliver(self, batch: EventBatch) -> None:
         transport = self._request.transport
-        if transport is None or transport.is_closing():
-            return
+        if (
+            not isinstance(transport, asyncio.Transport)
+            or transport.is_closing()
+            or transport.get_write_buffer_size() > 0
+        ):
+            return  # a client that has not read its last answer waits until it has
         answer = self._later.write(batch)
         if answer.size > MOST_DIRECT_BYTES:
             return

@@ -4,8 +4,9 @@ import asyncio
 import importlib
 import os
 import pkgutil
+import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,11 +25,15 @@ import cardume.messages.subject
 import cardume.messages.task
 from cardume.api import xmlrpc
 from cardume.api.app import make_app, make_redirect_app
+from cardume.api.budget import Budget
 from cardume.api.dispatch import AlwaysMaster, Dispatcher, Standing
+from cardume.api.door import Door, open_sockets
 from cardume.api.encode import Encoder
 from cardume.api.events import Events
 from cardume.api.http_access import Handler, HttpAccess
+from cardume.api.limits import Limits
 from cardume.api.ova_xml import OvaFile
+from cardume.api.refusals import HttpLog, Refusals
 from cardume.api.respond import Responder
 from cardume.api.sessions import Sessions, StillThere
 from cardume.api.tasks import Tasks
@@ -68,6 +73,10 @@ class Server:
     dispatcher: Dispatcher
     responder: Responder
     access: HttpAccess
+    limits: Limits
+    bodies: Budget
+    answers: Budget
+    refused: Refusals
     port: int = 0
     redirect_port: int = 0
 
@@ -87,25 +96,25 @@ class Parts:
 
 
 @asynccontextmanager
-async def serve(parts: Parts, listen: Listen) -> AsyncIterator[Server]:
+async def serve(parts: Parts, listen: Listen, limits: Limits | None = None) -> AsyncIterator[Server]:
     """Serve the API as long as the block lasts; its end stops the listeners, then the work, which may undo itself.
 
     The daemon calls `load_messages` before; without it, only the messages of the API's own classes do something.
     """
-    server = _compose(parts)
+    server = _compose(parts, limits or Limits())
     async with AsyncExitStack() as stack:
+        stack.callback(server.responder.close)
         stack.push_async_callback(server.tasks.close)
         await ensure_roles(parts.db)
         server.tasks.spawn(_housekeep(server, parts))
         if listen.tls is not None:
-            runner = await _run(stack, make_app(server.responder, server.access, handlers=parts.handlers))
-            site = web.TCPSite(runner, listen.address, listen.port, ssl_context=listen.tls, backlog=1024)
-            await site.start()
-            server.port = runner.addresses[0][1]
+            door = Door(server.limits, server.refused)
+            app = _app(server, parts, door, server.access)
+            server.port = await _listen(stack, server, door, app, listen.address, listen.port, listen.tls)
         if listen.redirect_port is not None:
-            runner = await _run(stack, make_redirect_app())
-            await web.TCPSite(runner, listen.address, listen.redirect_port).start()
-            server.redirect_port = runner.addresses[0][1]
+            door = Door(server.limits, server.refused)
+            app = make_redirect_app(door)
+            server.redirect_port = await _listen(stack, server, door, app, listen.address, listen.redirect_port)
         if listen.unix_socket is not None:
             await _listen_locally(stack, server, parts, listen.unix_socket)
         # First of all at the end: listeners wait for the calls they have taken, and these would wait for minutes.
@@ -121,7 +130,7 @@ def load_messages() -> None:
     check_implementations()
 
 
-def _compose(parts: Parts) -> Server:
+def _compose(parts: Parts, limits: Limits) -> Server:
     sessions = Sessions(parts.db, parts.localhost, still_there=_still_there(parts))
     result_text = Encoder(xmlrpc.XML, parts.db).encode
     tasks = Tasks(parts.db, parts.localhost, result_text)
@@ -138,7 +147,11 @@ def _compose(parts: Parts) -> Server:
     }
     dispatcher = Dispatcher(parts.db, parts.hosts, parts.localhost, sessions, tasks, services, parts.standing)
     access = HttpAccess(parts.db, sessions, tasks, parts.authenticator, result_text)
-    return Server(sessions, tasks, events, dispatcher, Responder(parts.db, dispatcher), access)
+    bodies = Budget(limits.most_bodies)
+    answers = Budget(limits.most_answers, grace_s=limits.answer_grace_s)
+    responder = Responder(parts.db, dispatcher, limits, answers.room)
+    refused = Refusals(limits.log_lines_per_minute)
+    return Server(sessions, tasks, events, dispatcher, responder, access, limits, bodies, answers, refused)
 
 
 def _still_there(parts: Parts) -> StillThere:
@@ -146,24 +159,66 @@ def _still_there(parts: Parts) -> StillThere:
     return lambda identity: not identity.sid or directory is None or directory.find_name(identity.sid) is not None
 
 
-async def _run(stack: AsyncExitStack, app: web.Application) -> web.AppRunner:
+def _app(server: Server, parts: Parts, door: Door, access: HttpAccess) -> web.Application:
+    return make_app(server.responder, access, door, server.bodies, server.answers, handlers=parts.handlers)
+
+
+async def _listen(
+    stack: AsyncExitStack,
+    server: Server,
+    door: Door,
+    app: web.Application,
+    address: str | None,
+    port: int,
+    tls: ssl.SSLContext | None = None,
+) -> int:
+    """Serve an application on a port; the port that it is."""
+    http = await _run(stack, server, app)
+    sockets = await open_sockets(address, port, server.limits.backlog)
+    bound: int = sockets[0].getsockname()[1]
+    for sock in sockets:
+        await stack.enter_async_context(door.listening(sock, http, tls))
+    return bound
+
+
+async def _run(stack: AsyncExitStack, server: Server, app: web.Application) -> Callable[[], asyncio.Protocol]:
+    """What makes a connection's HTTP protocol."""
+    limits = server.limits
     # A handler is cancelled when its client leaves; work that must go on is a child of Tasks, not of its handler.
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        logger=HttpLog(server.refused),
+        handler_cancellation=True,
+        shutdown_timeout=SHUTDOWN_S,
+        keepalive_timeout=limits.idle_s,
+        lingering_time=limits.linger_s,
+        max_line_size=limits.most_head_line,
+        max_field_size=limits.most_head_line,
+        max_headers=limits.most_headers,
+        auto_decompress=False,
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    return runner
+    assert runner.server is not None, "the runner was set up"
+    return runner.server
 
 
 async def _listen_locally(stack: AsyncExitStack, server: Server, parts: Parts, path: Path) -> None:
     """Only root may open the socket, from its first moment on: it is made in a directory of root's own."""
     _make_room_for_socket(path)
-    access = replace(server.access, is_local_root=True)
-    runner = await _run(stack, make_app(server.responder, access, handlers=parts.handlers))
+    door = Door(server.limits, server.refused)  # its own: whatever happens on the network, root gets in
+    app = _app(server, parts, door, replace(server.access, is_local_root=True))
+    http = await _run(stack, server, app)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.setblocking(False)
     before = os.umask(0o177)
     try:
-        await web.UnixSite(runner, str(path)).start()
+        sock.bind(str(path))
     finally:
         os.umask(before)
+    sock.listen(server.limits.backlog)
+    await stack.enter_async_context(door.listening(sock, http))
 
 
 def _make_room_for_socket(path: Path) -> None:

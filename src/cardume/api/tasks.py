@@ -5,7 +5,7 @@ A task's end is one change: its status never shows before its result, error and 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from cardume.datamodel.roles import Role
 from cardume.datamodel.task import Task, TaskOperation, TaskStatus
 from cardume.datamodel.wiretypes import WireType
 from cardume.messages.call import Caller, TaskHandle
-from cardume.pooldb.db import Database
+from cardume.pooldb.db import Database, Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ class Tasks:
         self._result_text = result_text
         self._children: set[asyncio.Task[Any]] = set()
         self._running: dict[Ref[Any], _Running] = {}
-        self._owners: dict[Ref[Any], str] = {}
+        self._owners: dict[Ref[Any], Caller] = {}
         self._is_closing = False
 
     # Running work
@@ -152,9 +152,7 @@ class Tasks:
                 log.warning("work_not_ended", count=len(left), waited_s=CANCELLED_AFTER_S)
 
     async def _begin(self, label: str, description: str, owner: Caller) -> _Running:
-        ref = new_ref()
-        await self._db.create(self._record(label, description, can_cancel=True), ref)
-        self._owners[ref] = owner.user
+        ref = await self.create(label, description, owner)
         running = _Running(self, ref)
         self._running[ref] = running
         return running
@@ -200,9 +198,13 @@ class Tasks:
     # Records
 
     async def create(self, label: str, description: str, owner: Caller) -> Ref[Any]:
-        """A pending task for a client's own work."""
-        ref = await self._db.create(self._record(label, description, can_cancel=True))
-        self._owners[ref] = owner.user
+        """A pending task, among those of the session that asks for it."""
+        async with self._db.transaction() as txn:
+            ref = txn.create(self._record(label, description, can_cancel=True))
+            session = txn.find(owner.session)
+            if session is not None:
+                txn.update(owner.session, tasks=(*session.tasks, ref))
+        self._owners[ref] = owner
         return ref
 
     async def finish(self, ref: Ref[Any], status: TaskStatus, **changes: Any) -> None:
@@ -232,7 +234,8 @@ class Tasks:
                 txn.update(running.ref, progress=running.fraction)
 
     def owner(self, ref: Ref[Any]) -> str:
-        return self._owners.get(ref, "")
+        owner = self._owners.get(ref)
+        return owner.user if owner is not None else ""
 
     def may_touch(self, caller: Caller, ref: Ref[Any]) -> bool:
         """True when a task is the caller's own, or the caller may touch any."""
@@ -258,8 +261,8 @@ class Tasks:
 
     async def forget(self, ref: Ref[Any]) -> None:
         """Remove a task's record; work that goes on under it is not stopped."""
-        self._owners.pop(ref, None)
-        await self._db.delete(ref)
+        async with self._db.transaction() as txn:
+            self._delete(txn, (ref,))
 
     async def housekeep(self) -> None:
         """Remove tasks that ended long ago or that nobody works on; to be called every few minutes."""
@@ -267,10 +270,17 @@ class Tasks:
         pending = [ref for ref, record in records.items() if not _is_over(record) and ref not in self._running]
         old = set(expired(records, frozenset(pending), datetime.now(UTC)))
         async with self._db.transaction() as txn:
-            for ref in old:
-                txn.delete(ref)
-        for ref in old:
-            self._owners.pop(ref, None)
+            self._delete(txn, old)
+
+    def _delete(self, txn: Transaction, refs: Collection[Ref[Any]]) -> None:
+        """Remove records, and name them no more where they were asked for."""
+        owners = [self._owners.pop(ref, None) for ref in refs]
+        for session in {owner.session for owner in owners if owner is not None}:
+            record = txn.find(session)
+            if record is not None:
+                txn.update(session, tasks=tuple(ref for ref in record.tasks if ref not in refs))
+        for ref in refs:
+            txn.delete(ref)
 
     def _record(self, label: str, description: str, *, can_cancel: bool) -> Task:
         return Task(

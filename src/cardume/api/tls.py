@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 READ_BYTES = 32 * 1024
@@ -23,6 +23,8 @@ asyncio.sslproto.SSLProtocol.max_size = READ_BYTES
 
 VALID_FOR = timedelta(days=825)  # what browsers accept at most of a certificate that was trusted by hand
 RENEW_BEFORE = timedelta(days=60)
+
+HostKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +41,27 @@ def ensure_certificate(
     """Make the host's certificate when there is none that will do; True when one was made."""
     if files.certificate.exists() and files.key.exists():
         return renew_if_due(files, names=names, addresses=addresses, now=now)
-    _make(files, names, addresses, now or datetime.now(UTC))
+    make_certificate(files, names, addresses, now)
     return True
 
 
 def renew_if_due(
     files: HostFiles, *, names: Sequence[str], addresses: Sequence[str], now: datetime | None = None
 ) -> bool:
-    """Make a new certificate when the present one expires soon or lacks a name or address; True when it did."""
+    """Make a new certificate when the present one expires soon or lacks a name or address; True when it did.
+
+    It has the present key: clients that know the host by its key go on without being told.
+    """
     now = now or datetime.now(UTC)
     present = x509.load_pem_x509_certificate(files.certificate.read_bytes())
     known = present.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     missing = set(_alternative_names(names, addresses)) - set(known)
-    if now + RENEW_BEFORE < present.not_valid_after_utc and not missing:
+    key = _kept_key(files.key)
+    # A crash between the two files of a reset leaves the new key beside the old certificate.
+    fits = present.public_key() == key.public_key()
+    if fits and now + RENEW_BEFORE < present.not_valid_after_utc and not missing:
         return False
-    _make(files, names, addresses, now)
+    _sign(files, key, names, addresses, now)
     return True
 
 
@@ -61,17 +69,26 @@ def server_context(files: HostFiles) -> ssl.SSLContext:
     """The TLS settings of a listener: version 1.2 or newer, with the host's certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    reload_certificate(context, files)
+    context.load_cert_chain(files.certificate, files.key)
     return context
 
 
-def reload_certificate(context: ssl.SSLContext, files: HostFiles) -> None:
-    """Have a listener's new connections use the certificate that is on disk now."""
-    context.load_cert_chain(files.certificate, files.key)
-
-
-def _make(files: HostFiles, names: Sequence[str], addresses: Sequence[str], now: datetime) -> None:
+def make_certificate(
+    files: HostFiles, names: Sequence[str], addresses: Sequence[str], now: datetime | None = None
+) -> None:
+    """Make the host a new key and a certificate that it signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
+    _write(files.key, _private_pem(key), 0o600)
+    _sign(files, key, names, addresses, now or datetime.now(UTC))
+
+
+def _kept_key(path: Path) -> HostKey:
+    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    assert isinstance(key, HostKey), "a host makes itself no key of another kind"
+    return key
+
+
+def _sign(files: HostFiles, key: HostKey, names: Sequence[str], addresses: Sequence[str], now: datetime) -> None:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, (names[0] if names else socket.gethostname())[:64])])
     certificate = (
         x509.CertificateBuilder()
@@ -86,7 +103,6 @@ def _make(files: HostFiles, names: Sequence[str], addresses: Sequence[str], now:
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(files.key, _private_pem(key), 0o600)
     _write(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
 

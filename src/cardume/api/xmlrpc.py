@@ -14,11 +14,12 @@ from typing import Any
 from xml.parsers import expat
 
 from cardume.api.encode import Notation
+from cardume.api.limits import MOST_DEPTH, MOST_DIGITS, MOST_VALUES
 from cardume.api.rpc import Malformed, Request
-from cardume.datamodel.values import format_datetime
+from cardume.datamodel.values import ValueFault, format_datetime, parse_float
 
-MAX_DEPTH = 96  # a nested set takes three elements
-MAX_ELEMENTS = 500_000
+MAX_ELEMENTS = 3 * MOST_VALUES  # a value with its type is two, a member of a struct four
+MAX_ATTRIBUTES = 8  # XML-RPC has none; a namespace or two are harmless
 
 _SCALARS = frozenset({"string", "int", "i4", "i8", "boolean", "double", "dateTime.iso8601", "base64", "nil"})
 _PARENTS: Mapping[str, frozenset[str]] = {
@@ -83,21 +84,26 @@ class _Reader:
     def __init__(self) -> None:
         self._stack = [_Frame("")]
         self._elements = 0
+        self._depth = 0
         self._method: str | None = None
-        self._params: list[Any] = []
+        self._params: list[Any] | None = None
 
     def request(self) -> Request:
         if not self._method:
             raise Malformed("no method is named")
-        return Request(self._method, tuple(self._params))
+        return Request(self._method, tuple(self._params or ()))
 
-    def start(self, tag: str, _: Mapping[str, str]) -> None:
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         parent = self._stack[-1].tag
         if tag not in _PARENTS or parent not in _PARENTS[tag]:
             raise Malformed(f"unexpected <{tag[:40]}> in <{parent}>")
         self._elements += 1
-        if self._elements > MAX_ELEMENTS or len(self._stack) > MAX_DEPTH:
-            raise Malformed("too large or too deep")
+        if self._elements > MAX_ELEMENTS or len(attributes) > MAX_ATTRIBUTES:
+            raise Malformed("too large")
+        if tag in ("array", "struct"):
+            self._depth += 1
+            if self._depth > MOST_DEPTH:
+                raise Malformed("too deep")
         self._stack.append(_Frame(tag))
 
     def text(self, piece: str) -> None:
@@ -115,20 +121,30 @@ class _Reader:
             else:
                 _put(parent, value)
         elif tag in ("array", "struct", "data"):
+            self._depth -= tag != "data"
             _put(parent, [] if frame.value is _NOTHING else frame.value)
         elif tag == "member":
             if frame.name is None or frame.value is _NOTHING:
                 raise Malformed("a member needs a name and a value")
+            # The first or the last? Two readers of such a request may act on different ones.
+            if frame.name in parent.value:
+                raise Malformed(f"two members {frame.name[:40]!r} in one struct")
             parent.value[frame.name] = frame.value
         elif tag == "name":
+            if parent.name is not None:
+                raise Malformed("two names of one member")
             parent.name = frame.text
         elif tag == "param":
             if frame.value is _NOTHING:
                 raise Malformed("a parameter without a value")
             parent.value.append(frame.value)
         elif tag == "params":
+            if self._params is not None:
+                raise Malformed("two lists of parameters")
             self._params = frame.value
         elif tag == "methodName":
+            if self._method is not None:
+                raise Malformed("two methods are named")
             self._method = frame.text.strip()
 
 
@@ -138,16 +154,19 @@ def _put(parent: _Frame, value: Any) -> None:
     parent.value = value
 
 
+_INTEGER = re.compile(rf"\s*[+-]?\d{{1,{MOST_DIGITS}}}\s*", re.ASCII)
+
+
 def _integer(text: str) -> int:
-    if not re.fullmatch(r"\s*[+-]?\d{1,20}\s*", text, re.ASCII):
+    if not _INTEGER.fullmatch(text):
         raise Malformed(f"{text[:40]!r} is no integer")
     return int(text)
 
 
 def _double(text: str) -> float:
     try:
-        return float(text)
-    except ValueError:
+        return parse_float(text)
+    except ValueFault:
         raise Malformed(f"{text[:40]!r} is no number") from None
 
 
@@ -159,11 +178,16 @@ def _boolean(text: str) -> bool:
         raise Malformed(f"{text[:40]!r} is no boolean") from None
 
 
-def _base64(text: str) -> str:
+def _base64(text: str) -> str | bytes:
+    """The text that was sent as bytes; other bytes stay bytes, which no type of XenAPI takes."""
     try:
-        return base64.b64decode(text).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise Malformed("bytes that are no text") from None
+        sent = base64.b64decode(text)
+    except binascii.Error:
+        raise Malformed("this is no base64") from None
+    try:
+        return sent.decode()
+    except UnicodeDecodeError:
+        return sent
 
 
 _SCALAR_VALUES: Mapping[str, Callable[[str], Any]] = {
@@ -200,8 +224,14 @@ def _array(items: Iterable[str]) -> str:
 
 
 def _struct(members: Iterable[tuple[str, str]]) -> str:
-    inside = "".join([f"<member><name>{escape(name)}</name>{value}</member>" for name, value in members])
-    return f"<value><struct>{inside}</struct></value>" if inside else "<value><struct/></value>"
+    # Joined once: the records of a pool are tens of megabytes, and each copy of them takes its time.
+    parts = ["<value><struct>"]
+    for name, value in members:
+        parts += ("<member><name>", escape(name), "</name>", value, "</member>")
+    if len(parts) == 1:
+        return "<value><struct/></value>"
+    parts.append("</struct></value>")
+    return "".join(parts)
 
 
 @lru_cache(maxsize=4096)

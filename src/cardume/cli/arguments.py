@@ -28,7 +28,7 @@ class Trust:
     """How a server's certificate is checked: by an authority, by what was seen before, or not at all."""
 
     ca_file: Path | None = None  # certificates of the authorities that may have signed it
-    known_servers: Path | None = None  # the fingerprint of each server at its first use
+    known_servers: Path | None = None  # the fingerprint of each server's key at its first use
 
 
 @dataclass(frozen=True, slots=True)

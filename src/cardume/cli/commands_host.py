@@ -43,6 +43,12 @@ def host_compute_memory_overhead(call: Call) -> None:
     _show(call, "host.compute_memory_overhead")
 
 
+@commands.add("host-dmesg-clear", selects="host")
+def host_dmesg_clear(call: Call) -> None:
+    """Show the messages of the kernel of hosts, and empty them."""
+    _show(call, "host.dmesg_clear")
+
+
 def _show(call: Call, message: str) -> None:
     each(call, "host", lambda host: call.printer.lines(call.get(message, host.ref)))
 

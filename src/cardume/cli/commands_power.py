@@ -87,3 +87,10 @@ def vm_reset_powerstate(call: Call) -> None:
     if not call.params.flag("force"):
         raise Plain(NOT_FORCED)
     each(call, "vm", lambda vm: call.server.call("VM.power_state_reset", vm.ref))
+
+
+@commands.add("appliance-shutdown", "uuid", optional=("force", "progress"))
+def appliance_shutdown(call: Call) -> None:
+    """Shut the VMs of an appliance down in order; with --force, cut their power."""
+    message = "VM_appliance.hard_shutdown" if call.params.flag("force") else "VM_appliance.clean_shutdown"
+    work(call, message, call.by_uuid("VM_appliance"))

@@ -1,7 +1,7 @@
 """Commands about snapshots of VMs and disks."""
 
 from cardume.cli.command import Call, Commands
-from cardume.cli.commands_vm import uninstall
+from cardume.cli.commands_vm import describe_and_print, uninstall
 from cardume.cli.commands_vm_disks import list_drives_of
 from cardume.cli.failures import Plain
 from cardume.cli.fields import Subject
@@ -27,7 +27,7 @@ def vm_snapshot(call: Call) -> None:
     def snapshot(vm: Subject) -> str:
         return work(call, "VM.snapshot", vm.ref, name, ignored)
 
-    _describe(call, each(call, "vm", snapshot, "new-name-label", "new-name-description", "ignore-vdi-uuids"))
+    describe_and_print(call, each(call, "vm", snapshot, "new-name-label", "new-name-description", "ignore-vdi-uuids"))
 
 
 @commands.add(
@@ -40,14 +40,7 @@ def vm_checkpoint(call: Call) -> None:
     def checkpoint(vm: Subject) -> str:
         return work(call, "VM.checkpoint", vm.ref, name)
 
-    _describe(call, each(call, "vm", checkpoint, "new-name-label", "new-name-description"))
-
-
-def _describe(call: Call, made: list[str]) -> None:
-    description = call.params.find("new-name-description")
-    for vm in made if description is not None else []:
-        call.server.call("VM.set_name_description", vm, description)
-    call.printer.lines(*(call.get("VM.get_uuid", vm) for vm in made))
+    describe_and_print(call, each(call, "vm", checkpoint, "new-name-label", "new-name-description"))
 
 
 @commands.add("snapshot-revert", optional=("uuid", "snapshot-uuid", "progress"), common=True)
@@ -59,14 +52,14 @@ def snapshot_revert(call: Call) -> None:
 @commands.add("snapshot-clone", "new-name-label", optional=("uuid", "new-name-description", "progress"))
 def snapshot_clone(call: Call) -> None:
     """Make a template of a snapshot, its disks as fast clones."""
-    _describe(call, [work(call, "VM.clone", _snapshot(call).ref, call.params.get("new-name-label"))])
+    describe_and_print(call, [work(call, "VM.clone", _snapshot(call).ref, call.params.get("new-name-label"))])
 
 
 @commands.add("snapshot-copy", "new-name-label", optional=("uuid", "new-name-description", "sr-uuid", "progress"))
 def snapshot_copy(call: Call) -> None:
     """Make a template of a snapshot, with full copies of its disks."""
     sr = call.by_uuid("SR", "sr-uuid") if "sr-uuid" in call.params else "OpaqueRef:NULL"
-    _describe(call, [work(call, "VM.copy", _snapshot(call).ref, call.params.get("new-name-label"), sr)])
+    describe_and_print(call, [work(call, "VM.copy", _snapshot(call).ref, call.params.get("new-name-label"), sr)])
 
 
 @commands.add("snapshot-destroy", optional=("uuid", "snapshot-uuid"))

@@ -138,7 +138,7 @@ def vm_clone(call: Call) -> None:
         "new-name-description",
         templates=True,
     )
-    _describe_and_print(call, made)
+    describe_and_print(call, made)
 
 
 @commands.add(
@@ -150,10 +150,11 @@ def vm_copy(call: Call) -> None:
     sr = call.by_uuid("SR", "sr-uuid") if "sr-uuid" in call.params else "OpaqueRef:NULL"
     ignored = ("new-name-label", "new-name-description", "sr-uuid")
     made = each(call, "vm", lambda vm: work(call, "VM.copy", vm.ref, name, sr), *ignored, several=False, templates=True)
-    _describe_and_print(call, made)
+    describe_and_print(call, made)
 
 
-def _describe_and_print(call: Call, made: Sequence[str]) -> None:
+def describe_and_print(call: Call, made: Sequence[str]) -> None:
+    """Give new VMs the description that was asked for, and print their uuids."""
     description = call.params.find("new-name-description")
     if description is not None:
         for vm in made:

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from cardume.cli.command import Call, Command
-from cardume.cli.failures import Plain, Refused
+from cardume.cli.failures import Plain
 from cardume.datamodel.declare import REQUIRED
-from cardume.datamodel.schema import Message, Param, XenClass, class_names, xenclass_named
+from cardume.datamodel.schema import Message, Param, XenClass, xenclass_named
 from cardume.datamodel.values import to_plain
 from cardume.datamodel.wiretypes import Prim, RefType, WireType, zero
 
@@ -54,9 +54,7 @@ class Direct:
 
     def _run(self, call: Call) -> None:
         cls, _, name = self.message.partition(".")
-        message = xenclass_named(cls).messages.get(name) if cls in class_names() else None
-        if message is None:
-            raise Refused(["MESSAGE_METHOD_UNKNOWN", self.message])
+        message = xenclass_named(cls).messages[name]
         words = [_Word.read(word) for word in self.words.split()]
         if message.kind.value == "create":
             _send(call, message, [_record(call, xenclass_named(cls), words)], self.long)

@@ -140,13 +140,6 @@ ROWS: tuple[Direct, ...] = (
     Direct("appliance-clean-shutdown", "VM_appliance.clean_shutdown", "uuid", "Shut its VMs down in order.", long=True),
     Direct("appliance-hard-shutdown", "VM_appliance.hard_shutdown", "uuid", "Cut the power of its VMs.", long=True),
     Direct(
-        "appliance-shutdown",
-        "VM_appliance.shutdown",
-        "uuid",
-        "Shut its VMs down, by their power where they do not listen.",
-        long=True,
-    ),
-    Direct(
         "vm-group-create", "VM_group.create", "name-label name-description? placement=normal", "Make a placement group."
     ),
     Direct("vm-group-destroy", "VM_group.destroy", "uuid", "Remove a placement group; its VMs stay."),

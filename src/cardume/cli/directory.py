@@ -5,7 +5,7 @@ from typing import Any
 
 from cardume.cli.failures import Refused
 from cardume.cli.server import Server
-from cardume.datamodel.schema import class_names, xenclass_named
+from cardume.datamodel.schema import is_declared, xenclass_named
 
 NOT_THERE = "<not in database>"
 ONE_BY_ONE = 8  # more references than this are cheaper to resolve by one get_all_records
@@ -31,8 +31,8 @@ class Directory:
             if is_reference(ref) and ref not in self._records.setdefault(cls, {}):
                 missing.setdefault(cls, set()).add(ref)
         for cls, refs in missing.items():
-            if cls not in class_names():
-                continue  # nothing of a class that is not served yet can be referred to
+            if not is_declared(cls):
+                continue  # nothing of a class that is gone can be referred to
             if len(refs) > ONE_BY_ONE and xenclass_named(cls).has_get_all_records:
                 self.learn(cls, self._server.call(f"{cls}.get_all_records"))
             else:

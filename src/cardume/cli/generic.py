@@ -8,7 +8,7 @@ from cardume.cli.failures import Plain
 from cardume.cli.fields import Shape, Subject, XeField
 from cardume.cli.selection import load, part_of, subject_by_uuid, subjects, unknown_field
 from cardume.cli.typed import typed
-from cardume.cli.views import View, views
+from cardume.cli.views import View, find_view, views
 from cardume.datamodel.schema import xenclass_named
 from cardume.datamodel.wiretypes import MapType, Prim, RefType
 
@@ -19,10 +19,16 @@ def generic_commands() -> Iterator[Command]:
         yield from _commands(view)
 
 
+def list_commands() -> Iterator[Command]:
+    """The first of the generated commands of each view, which lists; no class is looked at."""
+    for view in views().values():
+        yield next(_commands(view))
+
+
 def find_generic(name: str) -> Command | None:
     """The generated command of this name, without looking at any other class."""
     verbs = [verb for verb in _VERBS if name.endswith(f"-{verb}")]
-    view = views().get(name.removesuffix(f"-{verbs[0]}")) if verbs else None
+    view = find_view(name.removesuffix(f"-{verbs[0]}")) if verbs else None
     return next((command for command in _commands(view) if command.name == name), None) if view else None
 
 

@@ -3,7 +3,7 @@
 import textwrap
 
 from cardume.cli.command import Command, Params
-from cardume.cli.commands import all_commands, find_command
+from cardume.cli.commands import all_commands, common_commands, find_command
 from cardume.cli.failures import Misused
 from cardume.cli.output import Printer
 
@@ -59,8 +59,8 @@ def describe(command: Command) -> list[tuple[str, str]]:
 
 
 def _print_lists(everything: bool, minimal: bool, printer: Printer) -> None:
-    shown = [one for one in all_commands().values() if not one.hidden and (everything or one.common)]
-    names = [one.name for one in shown]
+    shown = all_commands() if everything else common_commands()
+    names = [name for name, one in shown.items() if not one.hidden]
     if minimal:
         printer.lines(*names)
         return

@@ -23,6 +23,8 @@ This page is generated from the declarations in `src/cardume/cli` and from the d
 | `-u` | `username` | the user |
 | `-pw` | `password` | the password; whoever may list processes can read it there |
 | `-pwf` | `passwordfile` | a file: first line the user, second the password; with `-u`, the password alone |
+| `--ca-file=` | `ca-file` | certificates of authorities, one of which must have signed the server's for this address |
+| `--no-verify` | `no-verify` | `true`: do not check the server's certificate |
 
 Settings are also read from `XE_EXTRA_ARGS` (`server=…,username=…,password=…`; a comma inside a value is written `\\,`)
 and from the file `~/.xe`, one `setting=value` a line. The command line comes before the environment, the environment
@@ -31,7 +33,25 @@ before the file. A password given in either of the two does not show in process 
 On a host of the pool, root needs neither server nor password: without `-s` and `-u` the daemon's socket
 `/run/cardume/xapi.sock` is used where it exists.
 
-The connection is encrypted. The server's certificate is not verified yet: a pin of its fingerprint may come later.
+Other secrets have a form that names a file, as `new-file=`, `value-file=` or `master-password-file=`: the commands
+below list them.
+
+## Is it the same server?
+
+A host signs its own certificate. `xe` remembers each server at its first use, by the SHA-256 fingerprint of its
+certificate's public key, in `$XDG_STATE_HOME/cardume/known-servers` (`~/.local/state/cardume/known-servers`), and sends
+nothing to a server that shows another key later. A host that renews its certificate keeps the key, and nothing is to be
+done. When another key was meant, because the host was set up anew or its certificate was replaced or reset,
+`xe server-forget -s SERVER -p PORT` forgets the old one. Nobody is asked anything, so scripts run unattended; where
+nothing can be remembered a warning goes to the standard error stream. With `--ca-file` authorities decide instead, and
+with `--no-verify` nobody.
+
+## Completion
+
+`source <(xe completion shell=bash)` in `~/.bashrc` completes commands, names of parameters, and values; for zsh the
+same with `shell=zsh`, for fish `xe completion shell=fish | source`. Uuids and names are asked of the server when its
+name, user and password stand in `XE_EXTRA_ARGS`, in `~/.xe` or before the cursor; a server that does not answer
+within two seconds completes nothing.
 
 ## How it answers
 

@@ -9,7 +9,7 @@ from cardume.cli.command import Call
 from cardume.cli.directory import Record
 from cardume.cli.failures import Plain, Refused, SomeFailed, XeFailure
 from cardume.cli.fields import Shape, Subject, Value, XeField
-from cardume.cli.views import View, views
+from cardume.cli.views import View, find_view
 from cardume.datamodel.schema import xenclass_named
 
 T = TypeVar("T")
@@ -139,7 +139,8 @@ def select(
     call: Call, kind: str, *ignored: str, templates: bool = False, control_domains: bool = False
 ) -> list[Subject]:
     """The VMs, hosts or SRs that the parameters name; `ignored` are parameters that say something else."""
-    view = views()[kind]
+    view = find_view(kind)
+    assert view is not None, "VMs, hosts and SRs are shown"
     conditions = [("is-control-domain", "false")] if kind == "vm" and not control_domains else []
     if kind == "vm":
         view = replace(view, where=())

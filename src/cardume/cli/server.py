@@ -71,6 +71,8 @@ class Server:
             (answer,) = self._transport.request("localhost", "/", body)
         except xmlrpc.client.ProtocolError as error:
             raise Unreachable(f"{self._name} answered {error.errcode} {error.errmsg}; is it a pool's server?") from None
+        except ssl.SSLCertVerificationError as error:  # before what it also is: a ValueError
+            raise Unreachable(f"{self._name} cannot be reached: {_reason(error)}.") from None
         except (xmlrpc.client.Error, ExpatError, TypeError, ValueError):
             raise Unreachable(f"{self._name} did not answer as XenAPI does; is it a pool's server?") from None
         except (OSError, http.client.HTTPException) as error:

@@ -45,14 +45,16 @@ def upload(call: Call, path: str, query: Mapping[str, str], filename: str) -> st
     task = _task(call, f"xe {path}")
     with file:
         try:
-            _ask(call, "PUT", path, query, task, file.fileno())
+            answer = _ask(call, "PUT", path, query, task, file.fileno())
         except (OSError, http.client.HTTPException) as error:
             _raise_task(call, task)
             raise Plain(f"The transfer broke off: {error}.") from None
         except KeyboardInterrupt:
             cancel(call, task)
             raise
-    return watch(call, task, f"xe {path}")
+    # Closed only when the work has ended: what is on its way yet would be thrown away with the connection.
+    with answer:
+        return watch(call, task, f"xe {path}")
 
 
 def _task(call: Call, label: str) -> str:

@@ -1,10 +1,10 @@
-"""Whether a server is the one it was before: certificates are remembered by their fingerprint at the first use.
+"""Whether a server is the one it was before: the key of its certificate is remembered at the first use.
 
 A host signs its certificate itself or the pool does, so an authority that everybody knows is of no help. What is seen
-first is believed, and everything after it must be the same: whoever steps in between later is noticed.
+first is believed, and everything after it must be the same: whoever steps in between later is noticed. It is the key
+and not the certificate, because a host renews its certificate by itself, with the key it has.
 """
 
-import hashlib
 import os
 import ssl
 import sys
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cardume.cli.arguments import Trust
 from cardume.cli.failures import Plain, Unreachable
+from cardume.cli.public_key import public_key_of
 
 
 def tls_context(trust: Trust) -> ssl.SSLContext:
@@ -29,12 +30,18 @@ def tls_context(trust: Trust) -> ssl.SSLContext:
 
 
 def check_seen(connection: ssl.SSLSocket, name: str, trust: Trust) -> None:
-    """Compare a server's certificate with the one of its first use; remember it when this is the first."""
+    """Compare the key of a server's certificate with the one of its first use; remember it when this is the first."""
     if trust.known_servers is None:
         return
     certificate = connection.getpeercert(binary_form=True)
     assert certificate is not None, "a server of TLS shows one"
-    shown = hashlib.sha256(certificate).hexdigest()
+    from hashlib import sha256
+
+    try:
+        shown = sha256(public_key_of(certificate)).hexdigest()
+    except ValueError:
+        connection.close()
+        raise Unreachable(f"{name} shows a certificate that cannot be read, and nothing was sent to it.") from None
     known = _read(trust.known_servers).get(name)
     if known is None:
         _remember(trust.known_servers, name, shown)
@@ -60,7 +67,7 @@ def forget(path: Path, name: str) -> bool:
 def _read(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text().splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise Plain(f"The list of known servers {path} cannot be read: {error.strerror}.") from None

@@ -7,7 +7,7 @@ from cardume.cli.directory import NOT_THERE
 from cardume.cli.enum_texts import wired
 from cardume.cli.failures import Plain, Refused
 from cardume.cli.fields import plain_text
-from cardume.datamodel.schema import class_names
+from cardume.datamodel.schema import is_declared
 from cardume.datamodel.wiretypes import EnumType, MapType, Prim, RecordType, RefType, SetType, WireType
 
 
@@ -40,7 +40,7 @@ def typed(call: Call, name: str, text: str, of: WireType) -> object:
 
 
 def _by_uuid(call: Call, cls: str, uuid: str) -> str:
-    if cls not in class_names():
+    if not is_declared(cls):
         raise Refused(["UUID_INVALID", cls, uuid])
     return call.get(f"{cls}.get_by_uuid", uuid)
 

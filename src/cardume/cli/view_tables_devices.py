@@ -63,6 +63,7 @@ VIEWS: tuple[View, ...] = (
             **_GPU_GROUP,
             "type-uuid": Derived("type"),
             "type-model-name": Derived("type>model_name"),
+            "pci": Derived("PCI"),
         },
         plural="virtual graphics processors",
     ),

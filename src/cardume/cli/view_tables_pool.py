@@ -36,7 +36,7 @@ VIEWS: tuple[View, ...] = (
         "blob",
         "blob",
         "uuid name-label name-description size public last-updated mime-type",
-        plural="attached files",
+        plural="files",
     ),
     View(
         "repository",

@@ -4,12 +4,13 @@ Names follow from the datamodel's (dashes for underscores); what XenServer's com
 declared in `view_tables.py`. Fields that are not declared there can still be asked for by name.
 """
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
 from cardume.cli.fields import NameOf, Own, Shape, Source, Via, XeField
-from cardume.datamodel.schema import Field, XenClass, class_names, xenclass_named
+from cardume.datamodel.schema import Field, XenClass, xenclass_named
 from cardume.datamodel.wiretypes import EnumType, MapType, RefType, SetType
 
 
@@ -63,17 +64,27 @@ class View:
 @cache
 def views() -> Mapping[str, View]:
     """Every view by its prefix."""
-    from cardume.cli import view_tables, view_tables_devices, view_tables_networks, view_tables_pool
+    return {view.prefix: view for table in _TABLES for view in _views_of(table)}
 
-    tables = (view_tables, view_tables_networks, view_tables_devices, view_tables_pool)
-    declared = class_names()  # of a class that comes later, nothing can be shown yet
-    return {view.prefix: view for table in tables for view in table.VIEWS if view.cls in declared}
+
+def find_view(prefix: str) -> View | None:
+    """The view of this prefix; the tables after the one that has it are not loaded."""
+    return next((view for table in _TABLES for view in _views_of(table) if view.prefix == prefix), None)
+
+
+_TABLES = ("view_tables", "view_tables_networks", "view_tables_devices", "view_tables_pool")
+
+
+def _views_of(table: str) -> tuple[View, ...]:
+    found: tuple[View, ...] = importlib.import_module(f"cardume.cli.{table}").VIEWS
+    return found
 
 
 @cache
 def fields_of(prefix: str) -> Mapping[str, XeField]:
     """The fields of a view."""
-    view = views()[prefix]
+    view = find_view(prefix)
+    assert view is not None, f"{prefix} is no class"
     declared = xenclass_named(view.cls)
     named = {_normal(name): own for name, own in declared.fields.items()}
     shown = [_field(view, declared, name, named) for name in view.order.split()]

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
-import ssl
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -15,8 +15,8 @@ import structlog
 
 from cardume.api.authentication import PasswordAuthenticator
 from cardume.api.blobs import blob_handlers
+from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Listen, Parts, load_messages, serve
-from cardume.api.tls import reload_certificate, renew_if_due, server_context
 from cardume.api.xva import xva_handlers
 from cardume.daemons.accounts import AccountFile
 from cardume.daemons.certificate import certificate_addresses, certificate_names
@@ -25,6 +25,7 @@ from cardume.daemons.hosts import OneHost
 from cardume.daemons.notify import notify
 from cardume.daemons.upkeep import Upkeep
 from cardume.datamodel.blob import Blob
+from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.roles import Role
 from cardume.datamodel.vm import VM
@@ -32,7 +33,7 @@ from cardume.hostops.blob_files import BlobFiles
 from cardume.hostops.guests.accel import acceleration
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
 from cardume.hostops.hands import Hands
-from cardume.hostops.host_facts import HostFacts, read_host_facts
+from cardume.hostops.host_facts import read_host_facts
 from cardume.hostops.machine.linux_machine import LinuxMachine
 from cardume.hostops.network.linux_bridges import LinuxBridges
 from cardume.hostops.network.linux_network import LinuxNetwork
@@ -41,6 +42,7 @@ from cardume.hostops.storage.driver import StorageDriver
 from cardume.hostops.storage.ext import ExtDriver
 from cardume.hostops.storage.iso import IsoDriver
 from cardume.messages.call import Call, Caller, TaskHandle
+from cardume.messages.certificate import record_certificate
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
 from cardume.messages.subject import grant
@@ -97,18 +99,23 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
         accounts = AccountFile(config.passwords)
         authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
         blobs = BlobFiles(config.blobs)
+        certificate = ServedCertificate(
+            config.tls_files,
+            names=lambda: certificate_names(os.uname().nodename),
+            addresses=lambda: certificate_addresses(facts.nics),
+        )
+        await record_certificate(db, host, await certificate.pem())
         parts = Parts(
             db=db,
             hosts=hosts,
             localhost=host,
             authenticator=authenticator,
             passwords=authenticator,
-            services={"blobs": blobs, "directory": accounts},
+            services={"blobs": blobs, "certificate": certificate, "directory": accounts},
             handlers={**blob_handlers(db, blobs), **xva_handlers(db, hosts, host)},
         )
-        tls = server_context(config.tls_files)
         listen = Listen(
-            tls=tls,
+            tls=certificate.context,
             port=config.listen_port,
             redirect_port=config.redirect_port or None,
             unix_socket=config.socket,
@@ -125,7 +132,7 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
             await server.tasks.run("VM.start", root, work)
 
         await stack.enter_async_context(upkeep.running(start_vm))
-        server.tasks.spawn(_keep_certificate(config, facts, tls))
+        server.tasks.spawn(_keep_certificate(db, host, certificate))
         server.tasks.spawn(_sweep_blobs(db, blobs))
         # The pool's objects stay for good: the collector need not walk them again and again.
         gc.freeze()
@@ -141,13 +148,11 @@ async def _sweep_blobs(db: Database, blobs: BlobFiles) -> None:
         await asyncio.sleep(BLOB_SWEEP_S)
 
 
-async def _keep_certificate(config: Config, facts: HostFacts, tls: ssl.SSLContext) -> None:
-    """Renew the host's certificate before it expires; new connections get the new one."""
-    addresses = certificate_addresses(facts.nics)
+async def _keep_certificate(db: Database, host: Ref[Host], certificate: ServedCertificate) -> None:
+    """Renew the host's own certificate before it expires; new connections get the new one."""
     while True:
-        names = certificate_names(facts.hostname)
-        if await asyncio.to_thread(renew_if_due, config.tls_files, names=names, addresses=addresses):
-            reload_certificate(tls, config.tls_files)
+        if await certificate.renew_if_due():
+            await record_certificate(db, host, await certificate.pem())
             log.info("certificate_renewed")
         await asyncio.sleep(RENEWAL_CHECK_S)
 

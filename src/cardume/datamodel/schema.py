@@ -4,10 +4,8 @@
 """
 
 import dataclasses
-import importlib
 import inspect
 import keyword
-import pkgutil
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +13,6 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-import cardume.datamodel
 from cardume.datamodel import wiretypes
 from cardume.datamodel.declare import (
     NO_MAP,
@@ -27,6 +24,7 @@ from cardume.datamodel.declare import (
     MessageOptions,
     Qualifier,
 )
+from cardume.datamodel.loading import load_all, load_class, value_of_annotation
 from cardume.datamodel.roles import Role
 from cardume.datamodel.wiretypes import MapType, Prim, RecordType, RefType, SetType, WireType, wire_type, zero
 
@@ -168,32 +166,26 @@ def schema() -> Schema:
 
 def class_names() -> list[str]:
     """The names of all declared classes."""
-    _load()
+    load_all()
     return sorted(REGISTRY)
+
+
+def is_declared(name: str) -> bool:
+    """True for a class of the API; those that fields still point to and that are gone are none."""
+    load_class(name)
+    return name in REGISTRY
 
 
 @cache
 def xenclass_named(name: str) -> XenClass:
-    """One class alone: a short-lived program that needs few starts twice as fast without the whole schema."""
-    names = _load()
-    return _derive(REGISTRY[name], names)
+    """One class alone: a short-lived program that needs few does not load the others."""
+    load_class(name)
+    return _derive(REGISTRY[name])
 
 
-@cache
-def _load() -> dict[str, Any]:
-    """Import every module of the package; the names that annotations may use."""
-    names: dict[str, Any] = {}
-    for info in pkgutil.iter_modules(cardume.datamodel.__path__):
-        module = importlib.import_module(f"cardume.datamodel.{info.name}")
-        names[info.name] = module
-        names.update({key: value for key, value in vars(module).items() if hasattr(value, "__xenname__")})
-    names.update({options.python.__name__: options.python for options in REGISTRY.values()})
-    return names
-
-
-def _derive(options: ClassOptions, names: dict[str, Any]) -> XenClass:
-    fields = _fields(options, names)
-    messages = {message.name: message for message in (*_implied(options, fields), *_declared_messages(options, names))}
+def _derive(options: ClassOptions) -> XenClass:
+    fields = _fields(options)
+    messages = {message.name: message for message in (*_implied(options, fields), *_declared_messages(options))}
     return XenClass(
         name=options.name,
         python=options.python,
@@ -208,13 +200,13 @@ def _derive(options: ClassOptions, names: dict[str, Any]) -> XenClass:
     )
 
 
-def _fields(options: ClassOptions, names: dict[str, Any]) -> dict[str, Field]:
+def _fields(options: ClassOptions) -> dict[str, Field]:
     module = inspect.getmodule(options.python)
     fields = {}
     for declared in dataclasses.fields(options.python):
         said: FieldOptions = declared.metadata["xenapi"]
         # The class's own names are left out on purpose: a field may be named like a class (PBD.SR).
-        annotation = typing.get_type_hints(_OneAnnotation.of(declared), {**vars(module), **names})["x"]
+        annotation = value_of_annotation(declared.type, vars(module))
         of = wire_type(annotation)
         backref = tuple(said.backref.split(".")) if said.backref else None
         fields[declared.name.rstrip("_")] = Field(
@@ -235,26 +227,18 @@ def _fields(options: ClassOptions, names: dict[str, Any]) -> dict[str, Field]:
     return fields
 
 
-class _OneAnnotation:
-    """A stand-in with one annotation, for `typing.get_type_hints`."""
-
-    @staticmethod
-    def of(declared: "dataclasses.Field[Any]") -> type:
-        return type("_One", (), {"__annotations__": {"x": declared.type}})
-
-
 def _field_default(said: FieldOptions, of: WireType) -> Any:
     if said.default is not REQUIRED:
         return said.default
     return REQUIRED if said.qualifier is not Qualifier.RO else zero(of)
 
 
-def _declared_messages(options: ClassOptions, names: dict[str, Any]) -> Iterator[Message]:
+def _declared_messages(options: ClassOptions) -> Iterator[Message]:
     module = inspect.getmodule(options.python)
     for said in vars(options.python).values():
         if not isinstance(said, MessageOptions):
             continue
-        hints = typing.get_type_hints(said.function, {**vars(module), **names})
+        hints = {name: value_of_annotation(text, vars(module)) for name, text in said.function.__annotations__.items()}
         params = []
         for position, parameter in enumerate(inspect.signature(said.function).parameters.values()):
             is_object = position == 0 and not said.is_static and parameter.name not in hints

@@ -4,7 +4,9 @@ Plain means str, int, float, bool, list and dict. Decoding is tolerant as client
 otherwise: what does not fit raises ValueFault, which names the path.
 """
 
+import math
 import re
+import reprlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -20,10 +22,15 @@ class ValueFault(ValueError):
     """A value does not have the type that was declared."""
 
     def __init__(self, path: str, wanted: object, got: object) -> None:
-        super().__init__(f"{path}: expected {wanted}, got {str(got)[:80]!r}")
+        super().__init__(f"{path}: expected {wanted}, got {_brief(got)}")
         self.path = path
         self.wanted = wanted
         self.got = got
+
+
+def _brief(got: object) -> str:
+    # The text of a whole list may be a million times what is shown, or nest too deep to be made at all.
+    return repr((str(got) if isinstance(got, str | int | float | None) else reprlib.repr(got))[:80])
 
 
 def to_plain(value: Any, of: WireType) -> Any:
@@ -124,7 +131,7 @@ def format_datetime(value: datetime) -> str:
     return f"{moment.year:04}{moment:%m%dT%H:%M:%S}Z"  # strftime's %Y does not fill up to four digits everywhere
 
 
-_DATETIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d):?(\d\d):?(\d\d)(?:\.\d+)?(?:Z|\+00:?00)?")
+_DATETIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d):?(\d\d):?(\d\d)(?:\.\d+)?(?:Z|\+00:?00)?", re.ASCII)
 
 
 def parse_datetime(plain: Any, path: str = "value") -> datetime:
@@ -159,9 +166,24 @@ def _float(plain: Any, path: str) -> float:
     try:
         if isinstance(plain, bool) or not isinstance(plain, int | float | str):
             raise ValueError
-        return float(plain)
+        return parse_float(plain, path) if isinstance(plain, str) else float(plain)
     except (ValueError, OverflowError):
         raise ValueFault(path, Prim.FLOAT, plain) from None
+
+
+_FLOAT = re.compile(r"\s*[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|(nan|inf(?:inity)?))\s*", re.ASCII | re.IGNORECASE)
+MOST_FLOAT_CHARACTERS = 400  # the longest finite number written without exponent has 309 digits
+
+
+def parse_float(text: str, path: str = "value") -> float:
+    """A number from its text. NaN and the infinities are numbers when spelled out, never because of too many digits."""
+    found = _FLOAT.fullmatch(text) if len(text) <= MOST_FLOAT_CHARACTERS else None
+    if found is None:
+        raise ValueFault(path, Prim.FLOAT, text)
+    number = float(text)
+    if math.isinf(number) and not found[1]:
+        raise ValueFault(path, Prim.FLOAT, text)
+    return number
 
 
 def _bool(plain: Any, path: str) -> bool:

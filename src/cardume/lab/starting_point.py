@@ -7,6 +7,7 @@ Every step looks before it acts, so that a starting point that was interrupted i
 import json
 import os
 import shutil
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from cardume.lab.handle import LabHandle
 from cardume.lab.layers import VENV
 from cardume.lab.layout import FREENAS, ISO_EXPORT, Box, Lab, Network, write_whole
 from cardume.lab.power import read_facts
+from cardume.lab.programs import run
 from cardume.lab.room import each
 
 LOCAL_SR = "Local storage"
@@ -39,6 +41,9 @@ _NULL = "OpaqueRef:NULL"
 def reach(lab: Lab, guest: GuestImage, progress: Progress) -> None:
     """Bring every host of a booted lab to the starting point, all of them side by side."""
     offer_iso(lab, guest)
+    for box in lab.hosts:  # one after the other: they change one file
+        if not _reached(lab, box).exists():
+            forget_certificate(str(lab.address(box)))
 
     def prepare(box: Box) -> None:
         try:
@@ -47,6 +52,19 @@ def reach(lab: Lab, guest: GuestImage, progress: Progress) -> None:
             raise LabError(f"{box.name} did not reach the starting point: {reason}") from reason
 
     each(lab.hosts, prepare)
+
+
+def _reached(lab: Lab, box: Box) -> Path:
+    return lab.box_directory(box) / "reached.json"
+
+
+def forget_certificate(address: str) -> None:
+    """Let `xe` forget the host that had this address in an earlier lab: the new one has a certificate of its own."""
+    forget = (sys.executable, "-m", "cardume.cli.xe", "server-forget", "-s", address)
+    try:
+        run(*forget, timeout_s=30, env=dict(os.environ))
+    except ProgramError:
+        pass  # it knew none
 
 
 def offer_iso(lab: Lab, guest: GuestImage) -> None:
@@ -68,7 +86,7 @@ def place(source: Path, target: Path) -> None:
 
 def _prepare(lab: Lab, box: Box, guest: GuestImage, progress: Progress) -> None:
     product = read_facts(lab, box)["layers"][-1]
-    reached = lab.box_directory(box) / "reached.json"
+    reached = _reached(lab, box)
     before = json.loads(reached.read_text()) if reached.exists() else {}
     if before.get("product") != product:
         progress(box.name, "host setup")

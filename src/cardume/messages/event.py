@@ -18,6 +18,7 @@ class Happening:
     cls: str  # as declared; the wire has it in lower case
     operation: EventOperation
     ref: Ref[Any]
+    record: Any = None  # as it was when the batch was put together: its counts speak of that moment too
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -35,6 +35,7 @@ def guest_spec(db: Reader, vm_ref: Ref[VM], sources: Mapping[Ref[VBD], DiskSourc
         localtime=_is_true(vm.platform.get("localtime", "false")),
         hyperv=_is_true(vm.platform.get("viridian", "false")),
         platform=dict(vm.platform),
+        bios_strings=dict(vm.bios_strings),
     )
 
 

@@ -22,6 +22,9 @@ _CLASSES: Mapping[AlertClass, str] = {
     AlertClass.SR: "SR",
     AlertClass.POOL: "pool",
     AlertClass.VDI: "VDI",
+    AlertClass.VMSS: "VMSS",
+    AlertClass.PVS_PROXY: "PVS_proxy",
+    AlertClass.CERTIFICATE: "Certificate",
 }
 
 

@@ -1,5 +1,6 @@
 """VM: memory, processors and the other settings that are checked before they are stored."""
 
+import math
 from collections.abc import Mapping
 
 from cardume.core import devices, memory
@@ -272,3 +273,44 @@ async def _store_whole(call: Call, vm: Ref[VM], field: str, value: int) -> None:
     if value < 0:
         raise errors.INVALID_VALUE(field, value)
     await call.db.update(vm, **{field: value})
+
+
+@implements(VM.set_ha_restart_priority)
+async def set_ha_restart_priority(call: Call, self: Ref[VM], value: str) -> None:
+    """Kept for when the pool protects its VMs."""
+    if value not in ("", "restart", "best-effort"):
+        raise errors.INVALID_VALUE("ha_restart_priority", value)
+    await call.db.update(self, ha_restart_priority=value)
+
+
+@implements(VM.set_ha_always_run)
+async def set_ha_always_run(call: Call, self: Ref[VM], value: bool) -> None:
+    await call.db.update(self, ha_always_run=value)
+
+
+@implements(VM.set_has_vendor_device)
+async def set_has_vendor_device(call: Call, self: Ref[VM], value: bool) -> None:
+    _assert_halted(call, self)
+    await call.db.update(self, has_vendor_device=value)
+
+
+@implements(VM.set_HVM_shadow_multiplier)
+async def set_hvm_shadow_multiplier(call: Call, self: Ref[VM], value: float) -> None:
+    if not 1.0 <= value < math.inf:
+        raise errors.INVALID_VALUE("HVM_shadow_multiplier", value)
+    await call.db.update(self, HVM_shadow_multiplier=value)
+
+
+@implements(VM.get_cooperative)
+async def get_cooperative(call: Call, self: Ref[VM]) -> bool:
+    call.db.get(self)
+    return True
+
+
+@implements(VM.assert_agile)
+async def assert_agile(call: Call, self: Ref[VM]) -> None:
+    """Every host could run it: its disks are on shared repositories."""
+    for ref in call.db.get(self).VBDs:
+        vbd = call.db.get(ref)
+        if not vbd.empty and not call.db.get(call.db.get(vbd.VDI).SR).shared:
+            raise errors.HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED(call.db.get(vbd.VDI).SR)

@@ -131,6 +131,7 @@ def _record(
             suspend_VDI=NULL if memory is None else memory[0],
             blocked_operations={},
             parent=vm.parent,
+            appliance=NULL,
         )
     )
     txn.update(vm_ref, parent=new)

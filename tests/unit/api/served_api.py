@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import aiohttp
 import XenAPI
 
+from cardume.api.limits import Limits
 from cardume.api.server import Listen, Parts, Server, serve
 from cardume.api.tls import HostFiles, ensure_certificate, server_context
 from cardume.datamodel.declare import REQUIRED
@@ -65,6 +66,7 @@ class Api:
     url: str
     socket: Path
     http: aiohttp.ClientSession
+    tls: ssl.SSLContext  # of the listener
 
     async def blocking(self, work: Callable[[], T]) -> T:
         """Run a client that blocks, while the server goes on."""
@@ -101,8 +103,8 @@ class Refused(Exception):
 
 
 @asynccontextmanager
-async def served(tmp_path: Path, **more: Any) -> AsyncIterator[Api]:
-    """A pool of one host and one VM, served on a free port of the loopback."""
+async def served(tmp_path: Path, limits: Limits | None = None, **more: Any) -> AsyncIterator[Api]:
+    """A pool of one host and one VM, served on free ports of the loopback."""
     db = await Objects.open(MemoryStore())
     host = await db.create(blank(Host, name_label="d1-g1", address="127.0.0.1"))
     pool = await db.create(blank(Pool, name_label="pool-g1", master=host))
@@ -112,10 +114,10 @@ async def served(tmp_path: Path, **more: Any) -> AsyncIterator[Api]:
     parts = Parts(db, NoHosts(), host, authenticator, authenticator, **more)
     tls, client_tls = loopback_tls(tmp_path)
     socket = tmp_path / "xapi.sock"
-    async with serve(parts, Listen(tls, "127.0.0.1", 0, unix_socket=socket)) as server:
+    async with serve(parts, Listen(tls, "127.0.0.1", 0, 0, socket), limits) as server:
         connector = aiohttp.TCPConnector(ssl=client_tls, limit=0)
         async with aiohttp.ClientSession(connector=connector) as http:
-            yield Api(server, db, users, host, pool, vm, f"https://127.0.0.1:{server.port}", socket, http)
+            yield Api(server, db, users, host, pool, vm, f"https://127.0.0.1:{server.port}", socket, http, tls)
 
 
 def loopback_tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:

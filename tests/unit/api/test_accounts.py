@@ -40,7 +40,7 @@ async def accounts(tmp_path: Path) -> Accounts:
 
 @pytest.fixture
 async def api(tmp_path: Path, accounts: Accounts) -> AsyncIterator[Api]:
-    more = {"authenticator": accounts.authenticator, "services": {"directory": accounts.file}}
+    more: dict[str, Any] = {"authenticator": accounts.authenticator, "services": {"directory": accounts.file}}
     async with served(tmp_path, **more) as made:
         accounts.api = made
         yield made

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from tests.unit.api.served_api import Api, Refused, blank, served
+from tests.unit.datamodel.facts import facts
 
 from cardume.datamodel.gpu_group import GPUGroup
 from cardume.datamodel.pci import PCI
 from cardume.datamodel.pgpu import PGPU
+from cardume.datamodel.removed import REMOVED_CLASSES, REMOVED_MESSAGES, is_removed
 from cardume.datamodel.schema import schema
 from cardume.datamodel.vgpu import VGPU
 from cardume.datamodel.vgpu_type import VGPUType
@@ -86,6 +88,29 @@ async def test_what_names_another_object_is_listed_there(api: Api) -> None:
     assert (described["enabled_on_GPU_groups"], described["VGPUs"]) == ([group], [graphics])
     assert (await api.rpc("GPU_group.get_PGPUs", root, group)) == [processor]
     assert (await api.rpc("PGPU.get_resident_VGPUs", root, processor)) == [graphics]
+
+
+async def test_what_xenapi_no_longer_has_is_told_apart_from_what_it_never_had(api: Api) -> None:
+    listed = await api.rpc("system.listMethods")
+    gone = [f"{cls}.{name}" for cls, known in facts()["classes"].items() for name in known["removed_messages"]]
+    gone += [f"{cls}.{name}" for cls in facts()["removed_classes"] for name in ("get_record", "get_all_records")]
+    assert {"VM.snapshot_with_quiesce", "host.license_apply", "pool.enable_ssl_legacy", "VMPP.get_record"} <= set(gone)
+
+    for name in gone:
+        for method in (name, name.replace(".", "_"), f"Async.{name}"):
+            with pytest.raises(Refused) as refused:
+                await api.rpc(method, "")
+            assert refused.value.description == ["MESSAGE_REMOVED"], method
+            assert method not in listed
+
+
+def test_only_what_the_facts_call_removed_is_removed() -> None:
+    known = {cls: tuple(fact["removed_messages"]) for cls, fact in facts()["classes"].items()}
+
+    assert {cls: names for cls, names in known.items() if names} == REMOVED_MESSAGES
+    assert sorted(facts()["removed_classes"]) == sorted(REMOVED_CLASSES)
+    for method in ("VM.fly", "Async_VMPP_create", "VMPPs.create", "Async.VM_snapshot_with_quiesce", "VM.get_metrics_"):
+        assert not is_removed(method)
 
 
 async def test_what_is_declared_and_not_implemented_says_so(api: Api) -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from cryptography import x509
 from tests.unit.api.served_api import Api, Refused, served
 
-from cardume.api.app import NOT_YET, make_redirect_app
-from cardume.api.tls import HostFiles, ensure_certificate, renew_if_due
+from cardume.api.app import NOT_YET
+from cardume.api.tls import HostFiles, ensure_certificate, make_certificate, renew_if_due, server_context
 
 AssertGolden = Callable[[str, str], None]
 
@@ -131,10 +130,11 @@ async def test_old_tls_is_refused(api: Api, tmp_path: Path) -> None:
         await api.http.get(api.url, ssl=old)
 
 
-async def test_plain_http_is_sent_to_https_and_nothing_else() -> None:
-    async with TestClient(TestServer(make_redirect_app())) as client:
-        for method in ("GET", "POST"):
-            answer = await client.request(method, "/x?y=1", allow_redirects=False, headers={"Host": "d1-g1:80"})
+async def test_plain_http_is_sent_to_https_and_nothing_else(api: Api) -> None:
+    plain = f"http://127.0.0.1:{api.server.redirect_port}"
+    for method in ("GET", "POST"):
+        asked = api.http.request(method, f"{plain}/x?y=1", allow_redirects=False, headers={"Host": "d1-g1:80"})
+        async with asked as answer:
             assert (answer.status, answer.headers["Location"]) == (308, "https://d1-g1/x?y=1")
 
 
@@ -149,5 +149,21 @@ def test_a_certificate_is_made_once_and_renewed_before_it_expires_or_when_an_add
     found = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert [str(address) for address in found.get_values_for_type(x509.IPAddress)] == ["10.147.0.11", "fd00::1"]
     assert not renew_if_due(files, **names, now=then + timedelta(days=700))
+    key = files.key.read_bytes()
     assert renew_if_due(files, **names, now=then + timedelta(days=800))
     assert renew_if_due(files, names=["d1-g1"], addresses=["10.147.0.12"], now=then + timedelta(days=801))
+    renewed = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    assert renewed.not_valid_after_utc == then + timedelta(days=801 + 825)
+    assert files.key.read_bytes() == key
+    assert renewed.public_key() == first.public_key()
+    server_context(files)  # the two belong together, or it raises
+
+
+def test_a_key_whose_certificate_was_not_written_any_more_gets_one(tmp_path: Path) -> None:
+    files = HostFiles(tmp_path / "host.pem", tmp_path / "host.key")
+    ensure_certificate(files, names=["d1-g1"], addresses=["10.147.0.11"])
+    old = files.certificate.read_bytes()
+    make_certificate(files, ["d1-g1"], ["10.147.0.11"])
+    files.certificate.write_bytes(old)
+    assert ensure_certificate(files, names=["d1-g1"], addresses=["10.147.0.11"])
+    server_context(files)

@@ -182,9 +182,12 @@ async def test_without_a_task_one_is_made_unless_the_handler_wants_none(api: Api
     made = got.headers["task-id"]
     assert (await ended(api, made))[:2] == ("success", "<value>5</value>")
     assert await api.rpc("task.get_subtask_of", root, made) == parent
+    assert await api.rpc("task.get_subtasks", root, parent) == [made]
+    await api.rpc("task.destroy", root, made)
+    assert await api.rpc("task.get_subtasks", root, parent) == []
     async with api.http.get(f"{api.url}/vncsnapshot?session_id={root}") as read:
         assert (read.status, "task-id" in read.headers) == (200, False)
-    assert set(await api.rpc("task.get_all", root)) == {parent, made}
+    assert set(await api.rpc("task.get_all", root)) == {parent}
 
 
 async def test_a_task_must_be_there_the_callers_own_and_pending(api: Api, puts: Puts) -> None:

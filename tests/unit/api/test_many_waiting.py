@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.api.served_api import Api, Refused, served
+from tests.unit.api.served_api import Api, Refused, blank, served
 
-from cardume.api import event_rooms, events
-from cardume.datamodel.refs import new_ref
+from cardume.api import event_rooms, events, jsonrpc
+from cardume.api.encode import Encoder
+from cardume.datamodel.refs import Ref, new_ref
+from cardume.datamodel.vm import VM
 from cardume.messages.event import EventBatch
 
 WAITERS = 200
@@ -179,3 +181,20 @@ async def test_a_connection_goes_on_after_an_answer_that_a_change_wrote(api: Api
         assert answer["result"]["events"][0]["snapshot"]["name_label"] == turn
         token = answer["result"]["token"]
     writer.close()
+
+
+async def test_a_snapshot_is_of_the_moment_that_the_counts_speak_of(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients compare the number of their records with the counts: an object that went meanwhile is in both."""
+    monkeypatch.setattr(event_rooms, "SLICE_S", 0.0)
+    root = await api.login()
+    token = (await api.rpc("event.from", root, ["vm"], "", 0))["token"]
+    seat = api.server.events.ask_from(Ref(root), ("vm",), token, 30.0)
+    assert isinstance(seat, event_rooms.Seat)
+    new = await api.db.create(blank(VM, name_label="short"))
+    batch = await seat.wait()
+    await api.db.delete(new)
+    text = json.loads(events.write_batch(batch, Encoder(jsonrpc.JSON, api.db), api.db))
+    assert text["valid_ref_counts"]["vm"] == 2
+    assert [event["snapshot"]["name_label"] for event in text["events"]] == ["short"]
+    later = await api.rpc("event.from", root, ["vm"], text["token"], 0)
+    assert [(event["operation"], event["ref"]) for event in later["events"]] == [("del", new)]

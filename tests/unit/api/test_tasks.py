@@ -207,6 +207,175 @@ async def test_a_transfer_ends_the_task_that_its_client_made(api: Api) -> None:
     assert await api.rpc("task.get_error_info", root, bad) == ["SR_FULL", "1", "0"]
 
 
+class Stubborn(Clone):
+    """A `VM.clone` that takes its time to undo itself."""
+
+    async def _clone(self, call: Call, vm: Ref[Any], new_name: str) -> Ref[Any]:
+        try:
+            return await super()._clone(call, vm, new_name)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.3)
+            raise
+
+
+async def test_a_cancel_shows_until_the_work_has_undone_itself(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone, root = Stubborn(monkeypatch), await api.login()
+    task = await api.rpc("Async.VM.clone", root, api.vm, "copy")
+    await clone.began.wait()
+    await api.rpc("task.cancel", root, task)
+    record = await api.rpc("task.get_record", root, task)
+    assert (record["status"], list(record["current_operations"].values())) == ("pending", ["cancel"])
+    done = await ended(api, root, task)
+    assert (done["status"], done["progress"], done["error_info"]) == ("cancelled", 1.0, ["TASK_CANCELLED", task])
+    await api.rpc("task.cancel", root, task)
+    assert await api.rpc("task.get_record", root, task) == done
+
+
+@pytest.mark.parametrize(
+    ("returned", "text"),
+    [
+        ("a < b", "<value>a &lt; b</value>"),
+        ("", "<value></value>"),
+        (Ref("OpaqueRef:x"), "<value>OpaqueRef:x</value>"),
+    ],
+)
+async def test_a_result_is_text_of_xml_rpc_on_either_wire(
+    api: Api, monkeypatch: pytest.MonkeyPatch, returned: str, text: str
+) -> None:
+    async def work(call: Call, vm: Ref[Any], new_name: str) -> str:
+        return returned
+
+    monkeypatch.setitem(IMPLEMENTATIONS, "VM.clone", Implementation(work, as_task=True))
+    root = await api.login()
+    done = await ended(api, root, await api.rpc("Async.VM.clone", root, api.vm, "copy"))
+    assert done["result"] == text
+
+
+async def test_nothing_and_sets_are_results_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(call: Call, *_: Any) -> None:
+        return None
+
+    async def several(call: Call, *_: Any) -> tuple[str, ...]:
+        return ("Asia/Tokyo", "UTC")
+
+    monkeypatch.setitem(IMPLEMENTATIONS, "VM.start", Implementation(nothing, as_task=True))
+    monkeypatch.setitem(IMPLEMENTATIONS, "host.list_timezones", Implementation(several, as_task=True))
+    root = await api.login()
+    void = await ended(api, root, await api.rpc("Async.VM.start", root, api.vm, False, False))
+    assert void["result"] == "<value></value>"
+    assert void["error_info"] == []
+    both = await ended(api, root, await api.rpc("Async.host.list_timezones", root, api.host))
+    assert both["result"] == "<value><array><data><value>Asia/Tokyo</value><value>UTC</value></data></array></value>"
+
+
+async def test_a_status_never_shows_before_what_it_speaks_of(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone, root = Clone(monkeypatch), await api.login()
+    token = (await api.rpc("event.from", root, ["task"], "", 0))["token"]
+    task = await api.rpc("Async.VM.clone", root, api.vm, "copy")
+    clone.failure = errors.SR_FULL("10", "5")
+    clone.may_go_on.set()
+    seen = []
+    for _ in range(10):
+        batch = await api.rpc("event.from", root, ["task"], token, 1.0)
+        token = batch["token"]
+        seen += [event["snapshot"] for event in batch["events"] if event["ref"] == task]
+        if seen and seen[-1]["status"] != "pending":
+            break
+    assert seen[-1]["status"] == "failure"
+    for one in seen:
+        is_over = one["status"] != "pending"
+        assert (one["progress"] == 1.0, one["allowed_operations"] == [], one["error_info"] != []) == (is_over,) * 3
+
+
+async def test_a_task_that_was_forgotten_stays_so_when_its_work_ends(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone, root = Clone(monkeypatch), await api.login()
+    task = await api.rpc("Async.VM.clone", root, api.vm, "copy")
+    await clone.began.wait()
+    await api.rpc("task.destroy", root, task)
+    clone.may_go_on.set()
+    await asyncio.sleep(0.1)
+    with pytest.raises(Refused) as refused:
+        await api.rpc("task.get_status", root, task)
+    assert refused.value.description == ["HANDLE_INVALID", "task", task]
+    assert not clone.undone
+
+
+async def test_a_session_names_its_own_tasks_as_long_as_they_are_there(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone, root, other = Clone(monkeypatch), await api.login(), await api.login()
+    mine = await api.rpc("task.create", root, "mine", "")
+    begun = await api.rpc("Async.VM.clone", root, api.vm, "copy")
+    theirs = await api.rpc("task.create", other, "theirs", "")
+    assert await api.rpc("session.get_tasks", root, root) == [mine, begun]
+    assert (await api.rpc("session.get_record", root, other))["tasks"] == [theirs]
+
+    waiting = asyncio.create_task(api.rpc("VM.clone", root, api.vm, "shown while it goes on"))
+    while len(await api.rpc("session.get_tasks", root, root)) < 3:
+        await asyncio.sleep(0.01)
+    clone.may_go_on.set()
+    await waiting
+    await ended(api, root, begun)
+    await api.rpc("task.destroy", root, mine)
+    assert await api.rpc("session.get_tasks", root, root) == [begun]
+
+    old = datetime.now(UTC) - timedelta(days=2)
+    await api.db.update(begun, finished=old)
+    await api.db.update(theirs, created=old)
+    await api.server.tasks.housekeep()
+    assert [await api.rpc("session.get_tasks", root, ref) for ref in (root, other)] == [[], []]
+
+
+async def test_a_task_outlives_the_session_that_it_was_asked_for_by(api: Api) -> None:
+    root, other = await api.login(), await api.login()
+    task = await api.rpc("task.create", other, "left", "")
+    await api.rpc("session.logout", other)
+    assert await api.rpc("task.get_status", root, task) == "pending"
+    await api.rpc("task.destroy", root, task)
+    assert await api.rpc("task.get_all", root) == []
+
+
+async def test_progress_is_between_nothing_and_all(api: Api) -> None:
+    root = await api.login()
+    task = await api.rpc("task.create", root, "mine", "")
+    for value in (-0.1, 1.1, "nan", "inf"):
+        with pytest.raises(Refused, match="INVALID_VALUE"):
+            await api.rpc("task.set_progress", root, task, value)
+    for value in (0, 1, "0.5", 0.25):
+        await api.rpc("task.set_progress", root, task, value)
+    assert await api.rpc("task.get_progress", root, task) == 0.25
+    record = await api.rpc("task.get_record", root, task)
+    assert (record["subtask_of"], record["subtasks"], record["type"]) == ("OpaqueRef:NULL", [], "<none/>")
+
+
+async def test_a_client_says_why_its_own_work_failed(api: Api) -> None:
+    root = await api.login()
+    task = await api.rpc("task.create", root, "mine", "")
+    await api.rpc("task.set_error_info", root, task, ["MY_OWN", "reason"])
+    await api.rpc("task.set_status", root, task, "failure")
+    record = await api.rpc("task.get_record", root, task)
+    assert (record["status"], record["error_info"], record["progress"]) == ("failure", ["MY_OWN", "reason"], 1.0)
+    await api.rpc("task.set_status", root, task, "success")
+    assert await api.rpc("task.get_status", root, task) == "failure"
+
+
+async def test_housekeeping_leaves_work_that_goes_on_alone(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone, root = Clone(monkeypatch), await api.login()
+    busy = await api.rpc("Async.VM.clone", root, api.vm, "copy")
+    idle = await api.rpc("task.create", root, "idle", "")
+    over = await api.rpc("task.create", root, "over", "")
+    await api.rpc("task.set_status", root, over, "success")
+    await clone.began.wait()
+    long_ago = datetime.now(UTC) - timedelta(hours=25)
+    for ref in (busy, idle, over):
+        await api.db.update(Ref(ref), created=long_ago)
+    await api.db.update(Ref(over), finished=long_ago)
+    await api.server.tasks.housekeep()
+    assert await api.rpc("task.get_all", root) == [busy]
+    clone.may_go_on.set()
+    assert (await ended(api, root, busy))["status"] == "success"
+
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 

@@ -46,6 +46,51 @@ def test_base64_is_text() -> None:
     assert wire.parse_request(call("<param><value><base64>b2kh</base64></value></param>")).params == ("oi!",)
 
 
+def test_base64_of_no_text_stays_bytes_which_no_type_takes() -> None:
+    assert wire.parse_request(call("<param><value><base64>/w==</base64></value></param>")).params == (b"\xff",)
+
+
+@pytest.mark.parametrize(
+    ("inside", "value"),
+    [
+        ("", ""),
+        ("<string></string>", ""),
+        ("<string/>", ""),
+        (" a\tb\n ", " a\tb\n "),
+        ("\n <string> x </string>\n ", " x "),
+        ("<![CDATA[<a> & b]]>", "<a> & b"),
+        ("a<![CDATA[]]>b<!-- c -->c", "abc"),
+        ("&lt;&#65;&#x42;&amp;&apos;&quot;&gt;", "<AB&'\">"),
+        ("&#13;&#10;", "\r\n"),
+        ("&#x1F41F;", "\U0001f41f"),
+        ("<int> 7\n</int>", 7),
+        ("<i8>9223372036854775807</i8>", 2**63 - 1),
+        ("<i4>+3</i4>", 3),
+        ("<double> -1e3 </double>", -1000.0),
+        ("<boolean> 1 </boolean>", True),
+        ("<dateTime.iso8601> 2026-01-02T03:04:05Z </dateTime.iso8601>", "2026-01-02T03:04:05Z"),
+        ("<struct/>", {}),
+        ("<struct></struct>", {}),
+        ("<array><data/></array>", []),
+        ("<array></array>", []),
+        (
+            "<struct><member><name>a</name><value><struct/></value></member>"
+            "<member><name/><value><array><data><value><struct/></value></data></array></value></member></struct>",
+            {"a": {}, "": [{}]},
+        ),
+    ],
+    ids=lambda part: str(part)[:40],
+)
+def test_the_corners_of_values(inside: str, value: Any) -> None:
+    assert wire.parse_request(call(f"<param>\n<value>{inside}</value> </param>")).params == (value,)
+
+
+@pytest.mark.parametrize("reference", ["&nbsp;", "&unknown;", "&#0;", "&#xD800;", "&;", "&"])
+def test_references_to_nothing_are_refused(reference: str) -> None:
+    with pytest.raises(Malformed):
+        wire.parse_request(call(f"<param><value>{reference}</value></param>"))
+
+
 def test_nil_is_a_value_that_no_type_takes() -> None:
     assert wire.parse_request(call("<param><value><nil/></value></param>")).params == (None,)
 
@@ -71,7 +116,7 @@ def test_another_encoding_is_understood() -> None:
         call("<param><value><int><int>5</int></int></value></param>"),
         call("<param><value><boolean>maybe</boolean></value></param>"),
         call("<param><value><double>much</double></value></param>"),
-        call("<param><value><base64>/w==</base64></value></param>"),
+        call("<param><value><base64>/w=</base64></value></param>"),
         call("<param><value><struct><member><name>a</name></member></struct></value></param>"),
         call("<param><value><struct><member><value>a</value></member></struct></value></param>"),
         b"<?xml version='1.0' encoding='nonsense'?><methodCall><methodName>m</methodName></methodCall>",

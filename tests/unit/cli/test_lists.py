@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 from tests.unit.cli.pool_at_hand import Shell, small_pool
 
+from cardume.cli.views import views
+
 Golden = Callable[[str, str], None]
 
 
@@ -142,3 +144,29 @@ def test_an_object_that_vanished_meanwhile_is_shown_as_missing(shell: Shell) -> 
     assert shell.xe("vdi-list", "uuid=uuid-of-cd", "params=sr-name-label").out == (
         "sr-name-label ( RO)    : <not in database>\n\n\n"
     )
+
+
+@pytest.mark.parametrize("prefix", sorted(views()))
+def test_each_class_is_listed_and_shown_whole_even_where_its_fields_are_blank(prefix: str) -> None:
+    pool = small_pool()
+    view = views()[prefix]
+    where = {name.replace("-", "_"): value == "true" for name, value in view.where}
+    pool.add(view.cls, "thing", **where, **({"subroles": ["OpaqueRef:x"]} if view.cls == "role" else {}))
+    for answer in ("host.compute_free_memory", "network_sriov.get_remaining_capacity"):
+        pool.answers[answer] = lambda *given: 1
+    for answer in ("SR.get_supported_types", "VM.get_possible_hosts"):
+        pool.answers[answer] = lambda *given: []
+    pool.answers["pool.get_license_state"] = lambda pool: {}
+    pool.answers["VM.get_cooperative"] = lambda vm: True
+    for answer in ("VM.get_allowed_VBD_devices", "VM.get_allowed_VIF_devices"):
+        pool.answers[answer] = lambda vm: []
+    shell = Shell(pool)
+
+    listed = shell.xe(f"{prefix}-list", "params=uuid", "--minimal")
+    whole = shell.xe(f"{prefix}-param-list", "uuid=uuid-of-thing")
+
+    assert (listed.code, listed.err, whole.code, whole.err) == (0, "", 0, "")
+    assert "uuid-of-thing" in listed.line.split(",")
+    assert [line.partition(" (")[0].strip() for line in whole.out.strip().splitlines()] == [
+        one.name for one in view.fields.values() if not one.hidden
+    ]

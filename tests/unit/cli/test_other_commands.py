@@ -1,9 +1,12 @@
 """Commands about storage, networks, hosts and what the pool keeps."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.unit.cli.pool_at_hand import NULL, Shell, small_pool
+
+from cardume.cli.commands import every_command
 
 
 @pytest.fixture
@@ -138,12 +141,15 @@ def test_a_secret_part_of_device_config_may_be_read_from_a_file(shell: Shell, tm
             ("VIF.configure_ipv4", "OpaqueRef:card", "Static", "10.0.0.5/24", ""),
         ),
         (("network-destroy", "uuid=uuid-of-lan"), ("network.destroy", "OpaqueRef:lan")),
+        (("appliance-shutdown", "uuid=uuid-of-site"), ("VM_appliance.clean_shutdown", "OpaqueRef:site")),
+        (("appliance-shutdown", "uuid=uuid-of-site", "force=true"), ("VM_appliance.hard_shutdown", "OpaqueRef:site")),
         (("subject-remove", "subject-uuid=uuid-of-ana"), ("subject.destroy", "OpaqueRef:ana")),
     ],
 )
 def test_a_command_sends_its_message(shell: Shell, arguments: tuple[str, ...], call: tuple[Any, ...]) -> None:
     shell.pool.add("PIF", "eth0.30", VLAN_master_of=shell.pool.add("VLAN", "tag30"))
     shell.pool.add("Bond", "both")
+    shell.pool.add("VM_appliance", "site")
     shell.pool.answers[call[0]] = lambda *_: ""
     outcome = shell.xe(*arguments)
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
@@ -231,3 +237,37 @@ def test_a_bond_is_made_of_interfaces_and_a_vlan_prints_its_interface(shell: She
         ("VLAN.create", "OpaqueRef:eth0", "30", "OpaqueRef:lan"),
         ("pool.create_VLAN_from_PIF", "OpaqueRef:eth0", "OpaqueRef:lan", "30"),
     ]
+
+
+def test_no_command_is_written_twice() -> None:
+    names = [command.name for command in every_command()]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_a_plugin_is_called_with_its_arguments(shell: Shell) -> None:
+    shell.pool.answers["host.call_plugin"] = lambda *_: '{"a": 1}'
+    outcome = shell.xe("host-call-plugin", "host-uuid=uuid-of-host", "plugin=p.py", "fn=f", "args:k=v", "args:l=w=x")
+    assert outcome.out == '{"a": 1}\n', outcome.err
+    assert shell.pool.done() == [("host.call_plugin", "OpaqueRef:host", "p.py", "f", {"k": "v", "l": "w=x"})]
+
+
+def test_a_certificate_is_installed_from_files(shell: Shell, tmp_path: Path) -> None:
+    for name in ("certificate", "key"):
+        (tmp_path / name).write_text(f"{name}\n")
+    shell.pool.answers["host.install_server_certificate"] = lambda *_: ""
+    files = [f"certificate={tmp_path}/certificate", f"private-key={tmp_path}/key"]
+    outcome = shell.xe("host-server-certificate-install", *files)
+    assert outcome.err == ""
+    assert shell.pool.done() == [("host.install_server_certificate", "OpaqueRef:host", "certificate\n", "key\n", "")]
+
+    outcome = shell.xe("host-server-certificate-install", "certificate=/nowhere/c", files[1])
+    assert "The file /nowhere/c cannot be read" in outcome.err
+
+
+def test_a_blob_is_made_with_one_object(shell: Shell) -> None:
+    shell.pool.add("blob", "icon")
+    shell.pool.answers["host.create_new_blob"] = lambda *_: "OpaqueRef:icon"
+    outcome = shell.xe("blob-create", "name=icon", "host-uuid=uuid-of-host", "mime-type=image/png", "public=true")
+    assert outcome.out == "uuid-of-icon\n", outcome.err
+    assert shell.pool.done() == [("host.create_new_blob", "OpaqueRef:host", "icon", "image/png", True)]
+    assert "Need one of" in shell.xe("blob-create", "name=icon").err

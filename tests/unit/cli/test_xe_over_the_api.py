@@ -3,15 +3,21 @@
 import asyncio
 import os
 import signal
+import ssl
+import stat
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.unit.api.served_api import Api
 from tests.unit.api.served_api import served as served_api
 
+from cardume.api.tls import HostFiles, ensure_certificate, make_certificate, renew_if_due
 from cardume.cli.arguments import Settings
 from cardume.cli.server import connect
 from cardume.datamodel.refs import Ref
@@ -98,6 +104,114 @@ async def test_a_wrong_password_and_an_unknown_uuid_end_with_1_and_a_sentence(se
         "",
         "No object of this class has this uuid.\ntype: VM\nuuid: none\n",
     )
+
+
+async def test_a_server_is_known_again_by_the_key_of_its_first_use(served: Served, tmp_path: Path) -> None:
+    port, known = served.api.server.port, served.state / "cardume" / "known-servers"
+    assert (await served.xe("vm-list", "--minimal"))[0] == 0
+    assert known.read_text() == f"127.0.0.1:{port} {sha256(public_key(tmp_path / 'host.pem')).hexdigest()}\n"
+    assert stat.S_IMODE(known.stat().st_mode) == 0o600
+    assert (await served.xe("vm-list", "--minimal"))[0] == 0
+    assert len(known.read_text().splitlines()) == 1
+
+
+async def test_a_host_that_renews_its_certificate_is_the_same_and_one_that_resets_it_is_another(
+    served: Served, tmp_path: Path
+) -> None:
+    files = HostFiles(tmp_path / "host.pem", tmp_path / "host.key")
+    first = await shown_by(served)
+    assert (await served.xe("vm-list", "--minimal"))[0] == 0
+
+    assert renew_if_due(files, names=["new-name"], addresses=["127.0.0.1"])
+    served.api.tls.load_cert_chain(files.certificate, files.key)
+    renewed = await shown_by(served)
+    assert renewed != first
+    assert await served.xe("vm-list", "--minimal") == (0, f"{served.vm.uuid}\n", "")
+
+    make_certificate(files, ["new-name"], ["127.0.0.1"])
+    served.api.tls.load_cert_chain(files.certificate, files.key)
+    assert await shown_by(served) != renewed
+    code, out, err = await served.xe("vm-list", "--minimal")
+    assert (code, out) == (1, "")
+    assert "shows another certificate than before, and nothing was sent to it." in err
+
+
+async def test_a_server_with_another_certificate_gets_no_password_until_the_old_one_is_forgotten(
+    served: Served,
+) -> None:
+    port, known = served.api.server.port, served.state / "cardume" / "known-servers"
+    known.parent.mkdir(parents=True)
+    known.write_text(f"127.0.0.1:{port} {'0' * 64}\n10.0.0.2:443 {'1' * 64}\n")
+
+    code, out, err = await served.xe("vm-list")
+
+    assert (code, out) == (1, "")
+    assert err.startswith(f"Error: 127.0.0.1:{port} shows another certificate than before, and nothing was sent to it.")
+    assert err.endswith(f"If the change was meant, forget the old one: xe server-forget -s 127.0.0.1 -p {port}\n")
+    assert (await served.xe("vm-list", "--no-verify"))[0] == 0
+    assert await served.xe("server-forget") == (0, "", "")
+    assert known.read_text() == f"10.0.0.2:443 {'1' * 64}\n"
+    assert (await served.xe("vm-list"))[0] == 0
+    assert await served.xe("server-forget", "-s", "10.0.0.3") == (
+        1,
+        "",
+        f"Error: No certificate of 10.0.0.3:{port} is known\n",
+    )
+
+
+async def shown_by(served: Served) -> bytes:
+    """The certificate that a new connection is shown."""
+    tls = ssl.create_default_context()
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    _, writer = await asyncio.open_connection("127.0.0.1", served.api.server.port, ssl=tls)
+    found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return found
+
+
+def public_key(path: Path) -> bytes:
+    """The key that a certificate's file holds, in DER."""
+    key = x509.load_pem_x509_certificate(path.read_bytes()).public_key()
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+async def test_a_certificate_may_be_checked_by_its_authority_instead(served: Served, tmp_path: Path) -> None:
+    other = HostFiles(tmp_path / "other.pem", tmp_path / "other.key")
+    ensure_certificate(other, names=["d1-g1"], addresses=["127.0.0.1"])
+
+    assert (await served.xe("vm-list", f"--ca-file={tmp_path}/host.pem", "--minimal"))[0] == 0
+    code, _, err = await served.xe("vm-list", f"--ca-file={other.certificate}")
+    assert code == 1
+    assert "its certificate is not to be trusted" in err
+    code, _, err = await served.xe("vm-list", f"--ca-file={tmp_path}/none.pem")
+    assert (code, err) == (
+        1,
+        f"Error: The certificates in {tmp_path}/none.pem cannot be read: No such file or directory.\n",
+    )
+    assert not (served.state / "cardume").exists()
+
+
+async def test_a_program_that_can_remember_nothing_goes_on_and_says_so(served: Served) -> None:
+    served.state.write_text("no folder")
+
+    code, out, err = await served.xe("vm-list", "--minimal")
+
+    assert (code, out) == (0, f"{served.vm.uuid}\n")
+    assert err.startswith(f"Warning: the certificate of 127.0.0.1:{served.api.server.port} cannot be remembered in ")
+
+
+async def test_values_are_completed_by_asking_the_server(served: Served) -> None:
+    assert await served.xe("complete", "line=xe vm-start uuid=") == (0, f"uuid={served.vm.uuid}\n", "")
+    assert await served.xe("complete", "line=xe vm-start vm=m") == (0, "vm=máquina\n", "")
+    assert await served.xe("complete", "line=xe vm-start vm=m", password="wrong") == (0, "", "")
+
+
+async def test_a_file_is_refused_by_a_server_that_has_no_such_handler(served: Served, tmp_path: Path) -> None:
+    code, out, err = await served.xe("vm-export", "vm=máquina", f"filename={tmp_path}/vm.xva")
+
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: The server refused /export: 501 ") or "not implemented" in err
+    assert not (tmp_path / "vm.xva").exists()
 
 
 async def test_root_needs_no_password_at_the_socket_of_its_host(served: Served) -> None:

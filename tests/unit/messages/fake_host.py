@@ -11,8 +11,9 @@ import pytest
 import XenAPI
 
 from cardume.api.blobs import blob_handlers
+from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Listen, Parts, load_messages, serve
-from cardume.api.tls import HostFiles, ensure_certificate, server_context
+from cardume.api.tls import HostFiles
 from cardume.api.xva import xva_handlers
 from cardume.daemons.hosts import OneHost
 from cardume.daemons.upkeep import Upkeep
@@ -27,6 +28,7 @@ from cardume.hostops.machine.memory_machine import MemoryMachine
 from cardume.hostops.network.memory_bridges import MemoryBridges
 from cardume.hostops.network.memory_network import MemoryNetwork
 from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver, MemoryShelf
+from cardume.messages.certificate import record_certificate
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
 from cardume.messages.session import Identity
@@ -120,7 +122,8 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
     this = ThisHost("11111111-1111-4111-8111-111111111111", "d1-g1", "xenbr0", time.time(), await network.configured())
     ref = await record_host(db, this, FACTS, hands.storage, "tcg")
     files = HostFiles(tmp_path / "host.pem", tmp_path / "host.key")
-    ensure_certificate(files, names=["localhost"], addresses=["127.0.0.1"])
+    certificate = ServedCertificate(files, names=lambda: ["localhost"], addresses=lambda: ["127.0.0.1"])
+    await record_certificate(db, ref, await certificate.pem())
     upkeep = Upkeep(db, hands, ref)
     await upkeep.recover()
     blobs = BlobFiles(tmp_path / "blobs")
@@ -130,10 +133,10 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
         localhost=ref,
         authenticator=AnyPassword(),
         passwords=AnyPassword(),
-        services={"blobs": blobs},
+        services={"blobs": blobs, "certificate": certificate},
         handlers={**blob_handlers(db, blobs), **xva_handlers(db, OneHost(ref, hands), ref)},
     )
-    listen = Listen(tls=server_context(files), address="127.0.0.1", port=0)
+    listen = Listen(tls=certificate.context, address="127.0.0.1", port=0)
 
     async def start_vm(vm: Ref[Any]) -> None:
         raise AssertionError(f"{vm} was to be started again")

@@ -91,3 +91,10 @@ async def test_an_appliance_without_vms_starts_nothing(api: Client) -> None:
 
     assert await api("VM_appliance.get_allowed_operations", empty) == []
     assert (await api.refused("VM_appliance.start", empty, False))[0] == "OPERATION_NOT_ALLOWED"
+
+
+async def test_a_snapshot_or_copy_of_a_member_is_no_member(api: Client, appliance: str, vm: str, other: str) -> None:
+    await api("VM.snapshot", other, "before")
+    await api("VM.clone", other, "twin")
+
+    assert sorted(await api("VM_appliance.get_VMs", appliance)) == sorted([vm, other])

@@ -75,6 +75,12 @@ async def test_only_a_public_blob_is_read_without_a_password(
         assert (answer.status, await answer.read()) == (200, b"")
     async with http.put(url(host), params={"ref": blob}, data=b"x") as answer:
         assert answer.status == 401
+    task = await api("task.create", "download", "")
+    async with http.get(url(host), params={"ref": blob, "task_id": task}) as answer:
+        assert answer.status == 401
+    async with http.get(url(host), params={"ref": blob, "task_id": task}, headers=root()) as answer:
+        assert answer.status == 200
+    assert await api("task.get_status", task) == "success"
 
 
 @pytest.mark.parametrize("query", [{}, {"ref": "OpaqueRef:gone"}, {"uuid": "../passwd"}])

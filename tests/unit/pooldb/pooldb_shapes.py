@@ -75,7 +75,7 @@ class Glance:
 def _private_schema(*classes: type) -> Schema:
     # The registry is the whole process's, and other tests compare it with the public list of classes.
     options = [REGISTRY.pop(wiretypes.class_name(cls)) for cls in classes]
-    derived = {said.name: derive(said, {cls.__name__: cls for cls in classes}) for said in options}
+    derived = {said.name: derive(said) for said in options}
     return Schema(derived, {cls.python: cls for cls in derived.values()})
 
 

@@ -29,6 +29,7 @@ def domain_xml(spec: GuestSpec, accelerator: Accelerator, page_cache: frozenset[
         element("memory", text=str(spec.memory_bytes // 1024), unit="KiB"),
         element("currentMemory", text=str(spec.memory_bytes // 1024), unit="KiB"),
         element("vcpu", text=str(spec.vcpus_max), placement="static", current=spec.vcpus),
+        _sysinfo(spec),
         _os(spec),
         _features(spec, kvm),
         _cpu(spec, kvm),
@@ -45,14 +46,50 @@ def domain_xml(spec: GuestSpec, accelerator: Accelerator, page_cache: frozenset[
 
 def _os(spec: GuestSpec) -> Element:
     kind = element("type", text="hvm", arch="x86_64", machine="q35")
+    smbios = element("smbios", mode="sysinfo") if _sysinfo(spec) is not None else None
     if spec.firmware is Firmware.BIOS:
-        return element("os", kind)
+        return element("os", kind, smbios)
     plain = element(
         "firmware",
         element("feature", enabled="no", name="enrolled-keys"),
         element("feature", enabled="no", name="secure-boot"),
     )
-    return element("os", kind, plain, firmware="efi")
+    return element("os", kind, plain, smbios, firmware="efi")
+
+
+_SMBIOS = {
+    "bios": {"vendor": "bios-vendor", "version": "bios-version"},
+    "system": {
+        "manufacturer": "system-manufacturer",
+        "product": "system-product-name",
+        "version": "system-version",
+        "serial": "system-serial-number",
+    },
+    "baseBoard": {
+        "manufacturer": "baseboard-manufacturer",
+        "product": "baseboard-product-name",
+        "version": "baseboard-version",
+        "serial": "baseboard-serial-number",
+        "asset": "baseboard-asset-tag",
+        "location": "baseboard-location-in-chassis",
+    },
+    "chassis": {"asset": "enclosure-asset-tag"},
+}
+"""libvirt's names of what XenAPI calls BIOS strings."""
+
+
+def _sysinfo(spec: GuestSpec) -> Element | None:
+    """What the guest reads as its maker and model; None when nothing was chosen."""
+    tables = []
+    for table, names in _SMBIOS.items():
+        entries = [
+            element("entry", text=one_line(text), name=name)
+            for name, key in names.items()
+            if (text := spec.bios_strings.get(key, "").strip())
+        ]
+        if entries:
+            tables.append(element(table, *entries))
+    return element("sysinfo", *tables, type_="smbios") if tables else None
 
 
 def _features(spec: GuestSpec, kvm: bool) -> Element:

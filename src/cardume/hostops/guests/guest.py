@@ -81,6 +81,7 @@ class GuestSpec:
     localtime: bool = False  # Windows keeps local time in its hardware clock
     hyperv: bool = False
     platform: Mapping[str, str] = field(default_factory=dict)
+    bios_strings: Mapping[str, str] = field(default_factory=dict)  # what it reads as its maker, by XenAPI's keys
 
 
 class GuestPower(StrEnum):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cardume.hostops.guests.guest import DiskSource
 
@@ -140,6 +140,24 @@ class StorageDriver(Protocol):
 
     async def close(self, repo: Repository, volume: Volume) -> None:
         """Undo `open`; closing what is not open is no error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRepository:
+    """A repository that is there, whether the pool knows it or not."""
+
+    uuid: str
+    location: str
+    size: int  # bytes, of all that lies under it
+
+
+@runtime_checkable
+class Prober(Protocol):
+    """A driver that can look for repositories; not every type can."""
+
+    async def probe(self, device_config: Mapping[str, str]) -> tuple[FoundRepository, ...]:
+        """The repositories where device_config leads; changes nothing. StorageConfigError when it leads nowhere."""
         ...
 
 

@@ -17,7 +17,7 @@ from cardume.hostops.durable import sync_file
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageFull, StorageUnreachable
 from cardume.hostops.guests.guest import DiskSource, FileSource
 from cardume.hostops.storage import folder, images, layers, sweep
-from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
+from cardume.hostops.storage.driver import Fork, FoundRepository, Progress, Repository, Space, Volume
 from cardume.hostops.storage.opened import OpenCounts
 from cardume.hostops.storage.threads import in_thread
 
@@ -43,7 +43,7 @@ class ExtDriver:
     }
     capabilities = frozenset(
         {
-            *("SR_UPDATE", "VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH"),
+            *("SR_PROBE", "SR_UPDATE", "VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH"),
             *("VDI_ACTIVATE", "VDI_DEACTIVATE", "VDI_RESIZE", "VDI_CLONE", "VDI_SNAPSHOT", "VDI_UPDATE"),
         }
     )
@@ -73,6 +73,13 @@ class ExtDriver:
     async def create(self, repo: Repository, *, physical_size: int = 0) -> None:
         self.check_config(repo.device_config)
         await _files(folder.make_repository, self._folder(repo), repo.uuid)
+
+    async def probe(self, device_config: Mapping[str, str]) -> tuple[FoundRepository, ...]:
+        """The repository in the folder that is named, or all below the default folder."""
+        self.check_config(device_config)
+        location = device_config.get("location")
+        folders = [Path(location)] if location else await _files(_folders, Path(self._default_folder))
+        return await _files(_repositories, folders)
 
     async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
         self.check_config(repo.device_config)
@@ -233,8 +240,11 @@ class ExtDriver:
                 await _files(folder.make_private, path / part)
                 await images.create_layer(str(path / part), chain[0].virtual_size, under, chain[0].format)
                 await _files(folder.publish_layer, path, part, layer)
-                await _files(folder.write_sidecar, path, uuid, replace(sidecar, image=layer, frozen=False))
             failed.pop_all()
+        # From here the layer stays, whatever happens to this call: the sidecar may name it already. One that it came
+        # not to name goes with the next sweep.
+        with _full_with_numbers(path, _EMPTY_IMAGE):
+            await _files(folder.write_sidecar, path, uuid, replace(sidecar, image=layer, frozen=False))
         now = await _files(folder.read_volume, path, folder.image_name(uuid, "qcow2"))
         return Fork(now, FileSource(str(path / layer), "qcow2"), under, sidecar.frozen)
 
@@ -315,6 +325,21 @@ def check_folder(key: str, location: str) -> None:
     plain = os.path.isabs(location) and os.path.normpath(location) == location and location.strip("/")
     if not plain or any(ord(letter) < 32 for letter in location):
         raise StorageConfigError(key, f"{key}: {location!r} is not a plain absolute path, such as /srv/cardume")
+
+
+def _folders(above: Path) -> list[Path]:
+    return sorted(path for path in above.glob("*") if path.is_dir())
+
+
+def _repositories(folders: list[Path]) -> tuple[FoundRepository, ...]:
+    """Those of the folders that hold a repository which this version can read."""
+    found = []
+    for path in folders:
+        with contextlib.suppress(StorageError):
+            uuid = folder.assert_uuid(folder.read_marker(path))
+            facts = os.statvfs(path)
+            found.append(FoundRepository(uuid, str(path), facts.f_blocks * facts.f_frsize))
+    return tuple(found)
 
 
 def _rounded(size: int) -> int:

@@ -1,6 +1,8 @@
 """A repository in memory for tests of what stands above: the rules of the real drivers, and failures on demand."""
 
 import asyncio
+import os
+import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -8,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageFull, StorageUnreachable, VolumeNotFound
 from cardume.hostops.guests.guest import DiskSource, FileSource
-from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
+from cardume.hostops.storage.driver import Fork, FoundRepository, Progress, Repository, Space, Volume
 from cardume.hostops.storage.opened import OpenCounts
 
 UNIT = 4096
@@ -79,6 +81,11 @@ class MemoryDriver:
             raise StorageError(f"{repo.uuid} is not empty")
         self.shelf.volumes[repo.uuid] = {}
 
+    async def probe(self, device_config: Mapping[str, str]) -> tuple[FoundRepository, ...]:
+        await self._begin("probe")
+        self.check_config(device_config)
+        return tuple(FoundRepository(uuid, self.shelf.folder, self.physical_size) for uuid in self.shelf.volumes)
+
     async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
         await self._begin("attach")
         self.check_config(repo.device_config)
@@ -143,6 +150,7 @@ class MemoryDriver:
         progress(0.5)
         copy = replace(source, uuid=uuid, location=f"{uuid}.{source.format}")
         self._place(repo, copy, self.shelf.contents.get(self._path(repo, source), b""))
+        _copy_file(self._path(repo, source), self._path(repo, copy))
         progress(1.0)
         return copy
 
@@ -214,6 +222,12 @@ class MemoryDriver:
             raise StorageFull("full", volume.physical_utilisation, self.physical_size - used)
         held[volume.location] = volume
         self.shelf.contents[self._path(repo, volume)] = content
+
+
+def _copy_file(source: str, target: str) -> None:
+    """Who opened a volume may have written into its file."""
+    if os.path.exists(source):
+        shutil.copyfile(source, target)
 
 
 class MemoryCopier:

@@ -24,11 +24,35 @@ _TEMPORARY = re.compile(r".*\.tmp-[0-9a-f]+")
 
 
 def bury(folder: Path, uuid: str) -> None:
-    """Note durably that a volume is gone. What it alone used goes with the next sweep."""
+    """Make a volume one that is gone, durably; what it alone stood on goes with the next sweep.
+
+    What it alone has goes first and needs no room for notes: on a full disk too, volumes can be destroyed.
+    """
     sidecar = files.read_sidecar(folder, files.assert_uuid(uuid))
-    has_file = any((folder / files.image_name(uuid, format)).exists() for format in FORMATS)
-    if sidecar is not None or has_file:
+    own = [files.image_name(uuid, format) for format in FORMATS]
+    own = [name for name in own if (folder / name).exists()]
+    heads = [sidecar.image] if sidecar is not None and sidecar.image else own
+    if sidecar is not None and sidecar.destroyed:
+        return
+    if heads and _is_used_by(folder, uuid, heads) is False:
+        for name in heads:
+            (folder / name).unlink(missing_ok=True)
+        sync_folder(folder)
+    elif own:
         files.write_sidecar(folder, uuid, replace(sidecar or Sidecar(), image="", frozen=False, destroyed=True))
+    elif sidecar is not None:
+        (folder / f"{uuid}.json").unlink(missing_ok=True)
+        sync_folder(folder)
+
+
+def _is_used_by(folder: Path, but: str, heads: list[str]) -> bool | None:
+    """True when another volume than this one is made of any of these images; None when nobody can tell."""
+    try:
+        images, sidecars = _look(folder)
+        sidecars[but] = Sidecar(destroyed=True)
+        return not _needed(folder, images, sidecars).isdisjoint(heads)
+    except StorageError:
+        return None
 
 
 def remove_leftovers(folder: Path, living: frozenset[str]) -> tuple[str, ...]:
@@ -48,10 +72,8 @@ def remove_leftovers(folder: Path, living: frozenset[str]) -> tuple[str, ...]:
 
 def sweep(folder: Path, living: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """Remove images that no volume uses, then the sidecars of volumes that are gone; their names."""
-    names = os.listdir(folder)
-    images = {name for name in names if layers.is_image_name(name)}
     try:
-        sidecars = {match[1]: _sidecar(folder, match[1]) for match in map(_SIDECAR.fullmatch, names) if match}
+        images, sidecars = _look(folder)
         needed = _needed(folder, images, sidecars)
     except StorageError as error:
         # Not knowing what one volume stands on, nothing may go: it could be that.
@@ -67,6 +89,12 @@ def sweep(folder: Path, living: frozenset[str] = frozenset()) -> tuple[str, ...]
     for uuid in orphans:
         (folder / f"{uuid}.json").unlink(missing_ok=True)
     return (*doomed, *(f"{uuid}.json" for uuid in orphans))
+
+
+def _look(folder: Path) -> tuple[set[str], dict[str, Sidecar]]:
+    names = os.listdir(folder)
+    sidecars = {match[1]: _sidecar(folder, match[1]) for match in map(_SIDECAR.fullmatch, names) if match}
+    return {name for name in names if layers.is_image_name(name)}, sidecars
 
 
 def _sidecar(folder: Path, uuid: str) -> Sidecar:
@@ -111,7 +139,6 @@ def _backing(folder: Path, name: str, *, is_ours: bool) -> str | None:
 
 
 def _has_image(uuid: str, sidecar: Sidecar, images: set[str]) -> bool:
+    """True while a sidecar is needed: as a volume's, or to say that the file of its name is none of its own."""
     own = {files.image_name(uuid, format) for format in FORMATS}
-    if sidecar.image and not sidecar.destroyed:
-        return sidecar.image in images
-    return bool(own & images)
+    return not images.isdisjoint({*own, *([sidecar.image] if sidecar.image and not sidecar.destroyed else [])})

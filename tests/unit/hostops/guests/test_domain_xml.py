@@ -8,6 +8,7 @@ import pytest
 
 from cardume.hostops.errors import GuestError
 from cardume.hostops.guests.accelerator import Accelerator
+from cardume.hostops.guests.domain_edit import snapshot_xml
 from cardume.hostops.guests.domain_xml import domain_xml
 from cardume.hostops.guests.guest import (
     Disk,
@@ -135,3 +136,32 @@ def test_nothing_of_kvm_is_asked_of_an_emulated_guest() -> None:
     assert "hyperv" not in text
     assert "host-model" not in text
     assert 'type="qemu"' in text
+
+
+def test_a_guest_reads_the_maker_that_was_chosen_for_it() -> None:
+    spec = replace(EMPTY, bios_strings={"bios-vendor": "Acme", "system-product-name": "R1", "enclosure-asset-tag": " "})
+    root = ET.fromstring(domain_xml(spec, Accelerator.TCG))
+    entries = {(table.tag, entry.get("name")): entry.text for table in root.find("sysinfo") or () for entry in table}
+    assert entries == {("bios", "vendor"): "Acme", ("system", "product"): "R1"}
+    assert root.find("os/smbios[@mode='sysinfo']") is not None
+    assert ET.fromstring(domain_xml(EMPTY, Accelerator.TCG)).find("sysinfo") is None
+
+
+def test_a_snapshot_moves_the_disks_that_are_named_and_no_others() -> None:
+    xml = domain_xml(LINUX, Accelerator.TCG)
+    moved = ET.fromstring(snapshot_xml(xml, {"0": FileSource("/srv/sr/1.layer-a.qcow2", "qcow2")}, "/srv/sr/m.raw"))
+    memory = moved.find("memory")
+    assert memory is not None
+    assert memory.attrib == {"snapshot": "external", "file": "/srv/sr/m.raw"}
+    told = [(disk.get("name"), disk.get("snapshot"), disk.find("source")) for disk in moved.iterfind("disks/disk")]
+    assert [(name, how) for name, how, _ in told] == [
+        ("vda", "external"),
+        ("vdb", "no"),
+        ("vdc", "no"),
+        ("sdd", "no"),
+    ]
+    source = told[0][2]
+    assert source is not None
+    assert source.attrib == {"file": "/srv/sr/1.layer-a.qcow2"}
+    with pytest.raises(GuestError, match="no disk 9"):
+        snapshot_xml(xml, {"9": FileSource("/srv/sr/x", "qcow2")}, None)

@@ -97,7 +97,7 @@ def test_a_crash_before_the_sweep_is_made_good_by_the_next(repository: Path) -> 
     for uuid in (A, B, C):
         sweep.bury(repository, uuid)
     assert folder.list_volumes(repository) == ((), ())
-    assert set(sweep.remove_leftovers(repository, frozenset())) == set(TREE)
+    assert set(sweep.remove_leftovers(repository, frozenset())) == {f"{A}.qcow2", f"{A}.json", f"{C}.json"}
     assert names(repository) == set()
 
 
@@ -125,7 +125,18 @@ def test_nothing_goes_while_a_layer_cannot_be_read(repository: Path) -> None:
     fill(repository, {**TREE, A2: b"torn"})
     sweep.bury(repository, B)
     assert sweep.sweep(repository) == ()
-    assert names(repository) == set(TREE)
+    assert names(repository) == set(TREE) - {f"{B}.json"}
+
+
+def test_a_crash_between_the_file_and_the_note_leaves_no_volume_with_old_content(repository: Path) -> None:
+    fill(repository, TREE)
+    (repository / A2).unlink()  # what destroying A does first
+    assert [volume.uuid for volume in folder.list_volumes(repository)[0]] == [B, C]
+    assert sweep.sweep(repository) == ()
+    sweep.bury(repository, B)
+    sweep.bury(repository, C)
+    sweep.sweep(repository)
+    assert names(repository) == set()
 
 
 def test_leftovers_go_and_the_work_of_living_calls_stays(repository: Path) -> None:
