@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.lab.conftest import remove_vm
 from tests.lab.guest_page import fetch
-from tests.lab.test_xe import SR_FOLDER, Xe, _address, run_xe, xe
+from tests.lab.test_xe import SR_FOLDER, Xe, address_of, run_xe, xe
 
 from cardume.lab.handle import LabHandle
 from cardume.lab.layout import Network
@@ -72,7 +72,7 @@ def test_a_guest_leaves_as_a_file_and_comes_back(lab: LabHandle, xe: Xe, api: An
     xe("vm-export", f"vm={other}", f"filename={twice}")
     assert _chunks(twice) == _chunks(plain)
     assert api.VDI.get_virtual_size(_disk(api, other)) == disk
-    assert fetch(_address(xe, vm))["errors"] == 0
+    assert fetch(address_of(xe, vm))["errors"] == 0
 
 
 def test_an_archive_that_was_cut_leaves_nothing(lab: LabHandle, xe: Xe, room: None, tmp_path: Path) -> None:

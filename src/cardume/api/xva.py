@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from cardume.api.http_access import Handler, Transfer, TransferFailure, guarded, route
 from cardume.api.ova_xml import OvaFile
@@ -33,6 +33,9 @@ log = structlog.get_logger(__name__)
 PIECE_BYTES = 256 * 1024
 FINISH_S = 600.0
 """How long the work on bytes that a client sent before it left may take."""
+
+SILENCE_S = 300.0
+"""How long a client may send nothing; then what came is all there is."""
 
 AFTERWARDS_BYTES, AFTERWARDS_S = 16 << 20, 2.0
 """How much, and how long, is read after the end of an archive: what pads it, so that the client is not cut off."""
@@ -122,8 +125,6 @@ class _Archives:
         return await self._take(request, transfer, lambda call, body: import_metadata(call, body.receive, wish))
 
     async def _take(self, request: web.Request, transfer: Transfer, work: Import) -> web.StreamResponse:
-        if hdrs.TRANSFER_ENCODING in request.headers:
-            raise TransferFailure(411, errors.IMPORT_ERROR_CANNOT_HANDLE_CHUNKED())
         response = await transfer.begin(web.StreamResponse())
         body = _Body(request)
         # A client may ask first, with nothing in its hands, whether this is the right host.
@@ -183,7 +184,10 @@ class _Body:
             data, self._ahead = self._ahead, b""
             return data
         try:
-            return await self._content.read(PIECE_BYTES)
+            async with asyncio.timeout(SILENCE_S):
+                return await self._content.read(PIECE_BYTES)
+        except TimeoutError:
+            return b""
         except (ConnectionError, web.RequestPayloadError):
             # Cut off. What had arrived before that is still there, and nobody else gives it.
             return self._content._read_nowait(-1)
