@@ -29,7 +29,7 @@ WRITTEN = "/written/"
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    made = Room.make(tmp_path)
+    made = Room.make(tmp_path / "room")
     yield made
     await made.leave()
 
@@ -170,7 +170,7 @@ async def test_of_three_voters_the_leader_is_killed_again_and_again_under_a_writ
     store, script = EtcdStore(room.gateway(*voters)), Script()
     members = Members(room.gateway(*voters))
     async with writing(store, script) as task:
-        for _ in range(3):
+        for _ in range(2):
             await until_written(script, 30, task)
             leader = await leader_of(members)
             killed = next(voter for voter in voters if voter.name == leader.name)
@@ -197,14 +197,13 @@ async def test_a_dead_voter_of_three_is_replaced_by_another_host(room: Room) -> 
     ]
 
 
-@pytest.mark.parametrize("slow_s", [0.0, 0.005])
 async def test_of_two_voters_the_leader_dies_and_the_other_goes_on_alone_with_all_that_was_acknowledged(
-    room: Room, slow_s: float
+    room: Room,
 ) -> None:
     async with pair(room) as two:
         script, raised = Script(), 0
         for _ in range(3):
-            two.slow_down(slow_s)
+            two.slow_down(0.005)
             store = EtcdStore(room.gateway(two.a))
             async with writing(store, script) as task:
                 await until_written(script, 50, task)
@@ -220,8 +219,7 @@ async def test_of_two_voters_the_leader_dies_and_the_other_goes_on_alone_with_al
             await assert_nothing_lost_or_twice(survivor, script)
             await survivor.close()
             await two.bring_back_a_as_leader()
-    if slow_s:
-        assert raised > 0, "no run had what the remedy is for"
+    assert raised > 0, "no run had what the remedy is for"
 
 
 @dataclass
@@ -333,7 +331,7 @@ async def test_a_snapshot_is_saved_whole_and_for_root_alone(room: Room, tmp_path
 
 async def test_a_full_database_refuses_writes_until_room_was_made(room: Room) -> None:
     a = room.voter("a")
-    room.start(a, changed={"quota-backend-bytes": 16 << 20})
+    room.start(a, changed={"quota-backend-bytes": 8 << 20})
     gateway = room.gateway(a)
     await empty(gateway)
     store, members = EtcdStore(gateway), Members(room.gateway(a))
