@@ -119,10 +119,11 @@ class Room:
         shutil.rmtree(self.data(voter))
 
     async def leave(self) -> None:
-        """End the gateways and every member."""
+        """End the gateways and every member, and remove what they wrote."""
         for gateway in self.gateways:
             await gateway.close()
         self.close()
+        shutil.rmtree(self.directory)  # each member has taken 128 MB for its log
 
     def close(self) -> None:
         """End every member."""
