@@ -1,6 +1,5 @@
 """The drivers that the storage contract is run on, each with a fresh repository."""
 
-import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +12,7 @@ from cardume.hostops.storage.driver import Copier, Repository, StorageDriver
 from cardume.hostops.storage.ext import ExtDriver
 from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver
 
-needs_qemu_img = pytest.mark.skipif(
-    os.environ.get("CARDUME_CONTRACT_STORAGE") != "1",
-    reason="needs qemu-img: run inside a lab host with CARDUME_CONTRACT_STORAGE=1",
-)
+needs_qemu_img = pytest.mark.inside_host("CARDUME_CONTRACT_STORAGE")
 
 MIB = 1 << 20
 

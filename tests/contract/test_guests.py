@@ -32,16 +32,12 @@ from cardume.hostops.guests.interface import Guests
 from cardume.hostops.guests.memory_guests import MemoryGuests
 from cardume.hostops.run import run
 
-WITH_LIBVIRT = os.environ.get("CARDUME_CONTRACT_LIBVIRT") == "1"
 BRIDGE = "brcontract0"
 MIB = 1 << 20
 
 IMPLEMENTATIONS = [
     "memory",
-    pytest.param(
-        "libvirt",
-        marks=pytest.mark.skipif(not WITH_LIBVIRT, reason="needs libvirtd: CARDUME_CONTRACT_LIBVIRT=1"),
-    ),
+    pytest.param("libvirt", marks=pytest.mark.inside_host("CARDUME_CONTRACT_LIBVIRT")),
 ]
 
 

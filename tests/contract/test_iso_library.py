@@ -23,7 +23,7 @@ from cardume.hostops.storage.iso_exports import IsoExports
 from cardume.hostops.storage.nfs import parse_location
 
 LOCATION = os.environ.get("CARDUME_CONTRACT_NFS_ISO", "")
-needs_server = pytest.mark.skipif(not LOCATION, reason="needs an NFS server: CARDUME_CONTRACT_NFS_ISO=server:/path")
+needs_server = pytest.mark.inside_host("CARDUME_CONTRACT_NFS_ISO")
 
 
 # A folder of this host
