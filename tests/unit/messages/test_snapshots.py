@@ -40,7 +40,7 @@ async def test_a_snapshot_is_a_halted_template_like_vm_that_knows_where_it_comes
         "disk-snapshot-type": "crash_consistent",
     }
     assert json.loads(record["snapshot_metadata"]) == {"name_label": "web"}
-    assert record["allowed_operations"] == ["clone", "copy", "revert", "destroy"]
+    assert record["allowed_operations"] == ["clone", "copy", "revert", "export", "destroy"]
     of_vm = await api("VM.get_record", vm)
     assert (of_vm["snapshots"], of_vm["parent"], of_vm["current_operations"]) == ([snapshot], snapshot, {})
     for disk, original in zip(await disks(api, snapshot), await disks(api, vm), strict=True):
