@@ -19,7 +19,7 @@ from cardume.pooldb.store import Store
 
 Backend = Callable[[Path], AbstractAsyncContextManager[Store]]
 
-needs_etcd = pytest.mark.skipif(not etcd_room.PROGRAM, reason="needs etcd: CARDUME_CONTRACT_ETCD=/usr/bin/etcd")
+needs_etcd = pytest.mark.inside_host("CARDUME_CONTRACT_ETCD")
 
 
 @asynccontextmanager
