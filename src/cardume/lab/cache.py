@@ -85,13 +85,12 @@ def _remove_leftover(directory: Path) -> None:
     shutil.rmtree(directory)
 
 
-def prune(cache: Path, names: Collection[str], keep: Collection[Path], now: float | None = None) -> list[Path]:
-    """Remove what nobody has used for a day, but nothing in `keep`; tells what went."""
+def prune(cache: Path, keep: Collection[Path], now: float | None = None) -> list[Path]:
+    """Remove what nobody has used for a day, of whatever kind, but nothing in `keep`; tells what went."""
     oldest = (time.time() if now is None else now) - UNUSED_FOR_S
     gone = [
         path
-        for name in names
-        for path in sorted(cache.glob(f"{name}-" + "[0-9a-f]" * 16))
+        for path in sorted(cache.glob("[!.]*-" + "[0-9a-f]" * 16))
         if path not in keep and path.stat().st_mtime < oldest
     ]
     for path in gone:

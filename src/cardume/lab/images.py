@@ -12,8 +12,6 @@ from cardume.lab.guest import GuestImage, guest_image
 from cardume.lab.layout import Role
 from cardume.lab.programs import end_all
 
-KINDS = ("host", "freenas", "wheels", "compiled", "dependencies", "product", "guest")
-
 
 @dataclass(frozen=True)
 class Images:
@@ -50,4 +48,4 @@ def build_images(cache: Path, project: layers.Project, progress: Progress) -> Im
 def prune(cache: Path, images: Images, in_use: Sequence[Path]) -> list[Path]:
     """Remove images that no lab uses and nobody asked for within a day; tells what went."""
     keep = {*in_use, images.guest.disk.parent, *(layer for stack in images.layers.values() for layer in stack)}
-    return cached.prune(cache, KINDS, keep)
+    return cached.prune(cache, keep)

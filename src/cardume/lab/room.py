@@ -186,9 +186,9 @@ def _all_off(lab: Lab) -> bool:
     return all(status["power"] == "off" for status in control.list_status(lab))
 
 
-def list_used_layers(cache: Path) -> list[Path]:
+def list_used_layers(cache: Path, state: Path = STATE) -> list[Path]:
     """The images that the boxes of any lab of this machine run on."""
-    texts = [path.read_text() for path in STATE.glob("*/boxes/*/box.json")]
+    texts = [path.read_text() for path in state.glob("*/boxes/*/box.json")]
     return [path for path in cache.glob("*-*") if any(f'{path}"' in text for text in texts)]
 
 

@@ -1,9 +1,12 @@
+import json
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
 from cardume.lab.cache import built, key_of, key_of_files, prune
+from cardume.lab.room import list_used_layers
 
 
 def quiet(part: str, step: str) -> None:
@@ -75,12 +78,27 @@ def test_keys_follow_contents_and_names_of_files(tmp_path: Path) -> None:
 
 
 def test_prune_keeps_what_is_in_use_or_young(tmp_path: Path) -> None:
-    used, old, other = (tmp_path / f"{name}-{'c' * 16}" for name in ("host", "freenas", "elsewhere"))
-    young = tmp_path / f"host-{'d' * 16}"
-    for directory in (used, old, other, young):
+    used, old, asked_for, test_tools = (
+        tmp_path / f"{name}-{'c' * 16}" for name in ("product", "dependencies", "wheels", "test-tools")
+    )
+    being_built, not_ours = tmp_path / f".building-product-{'d' * 16}", tmp_path / "notes"
+    for directory in (used, old, asked_for, test_tools, being_built, not_ours):
         directory.mkdir()
-    tomorrow = young.stat().st_mtime + 25 * 3600
-    assert prune(tmp_path, ("host", "freenas"), {used}, now=young.stat().st_mtime + 60) == []
-    assert prune(tmp_path, ("host", "freenas"), {used}, now=tomorrow) == [young, old]
-    assert used.is_dir()
-    assert other.is_dir()
+        (directory / "file").write_text("")
+    tomorrow = old.stat().st_mtime + 25 * 3600
+    assert prune(tmp_path, {used}, now=tomorrow - 3600 - 60) == []
+
+    os.utime(built(tmp_path, "wheels", "c" * 16, lambda fresh: None, quiet), (tomorrow, tomorrow))
+    assert prune(tmp_path, {used}, now=tomorrow) == [old, test_tools]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == sorted(
+        path.name for path in (used, asked_for, being_built, not_ours)
+    )
+
+
+def test_what_a_box_of_any_lab_was_made_of_is_in_use(tmp_path: Path) -> None:
+    cache, state = tmp_path / "cache", tmp_path / "state"
+    used, unused = cache / f"product-{'a' * 16}", cache / f"product-{'b' * 16}"
+    for directory in (used, unused, state / "other" / "boxes" / "d1-g1"):
+        directory.mkdir(parents=True)
+    (state / "other" / "boxes" / "d1-g1" / "box.json").write_text(json.dumps({"layers": ["/x", str(used)]}))
+    assert list_used_layers(cache, state) == [used]

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -27,12 +28,12 @@ def guest_image(cache: Path, report: Report, *, builder: Builder = build.build_g
     """The guest's image, built when the cache holds none of this version; otherwise at once."""
     directory = cache / f"guest-{content_key(Path(__file__).parent)}"
     image = GuestImage(disk=directory / build.DISK_NAME, iso=directory / build.ISO_NAME)
-    if directory.is_dir():
-        return image
-    cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / "guest.lock"):
-        if not directory.is_dir():  # another process may have built it while we waited for the lock
-            _build_into(directory, report, builder)
+    if not directory.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        with _locked(cache / "guest.lock"):
+            if not directory.is_dir():  # another process may have built it while we waited for the lock
+                _build_into(directory, report, builder)
+    os.utime(directory)  # what is in use is not superseded
     return image
 
 
