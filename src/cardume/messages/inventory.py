@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cardume import __version__
+from cardume import __date__, __version__
 from cardume.datamodel.host import Host
 from cardume.datamodel.host_cpu import HostCpu
 from cardume.datamodel.host_metrics import HostMetrics
@@ -133,7 +133,7 @@ def _software_version(facts: HostFacts, guest_vms: str) -> dict[str, str]:
         "acceleration": guest_vms,
         "linux": facts.kernel,
         "hostname": facts.hostname,
-        "date": "2026-11-22",
+        "date": __date__,
         "db_schema": "5.786",
         "network_backend": "bridge",
         "xencenter_min": "2.16",

@@ -12,7 +12,7 @@ from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMOperation, VMPowerState
 from cardume.hostops.errors import GuestError
-from cardume.hostops.guests.guest import DiskSource, GuestEvent, GuestEventKind
+from cardume.hostops.guests.guest import DiskSource, GuestEvent, GuestEventKind, GuestSpec
 from cardume.hostops.guests.interface import Guests
 from cardume.hostops.hands import Hands
 from cardume.messages.call import Call
@@ -57,22 +57,29 @@ async def start_on(call: Call, vm: Ref[VM], host: Ref[Host], start_paused: bool,
 
 
 async def _start_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> None:
-    async with AsyncExitStack() as undo:
-        hands, sources = await _prepare(call, vm, host, undo)
-        spec = guest_spec(call.db, vm, sources)
-        undo.push_async_callback(hands.guests.destroy, spec.uuid)
+    async with _coming_up(call, vm, host) as (hands, spec):
         with guest_failures(vm):
             guest = await hands.guests.start(spec, paused=paused)
         async with call.db.transaction() as txn:
             set_running(txn, vm, host, guest)
             txn.update(vm, last_boot_CPU_flags={"vendor": txn.get(host).cpu_info.get("vendor", "")})
-        undo.pop_all()  # it runs: its disks stay open
     call.log.info("vm_started", vm=spec.uuid, host=str(host))
 
 
-async def _prepare(call: Call, vm: Ref[VM], host: Ref[Host], undo: AsyncExitStack) -> tuple[Hands, Sources]:
+@asynccontextmanager
+async def _coming_up(call: Call, vm: Ref[VM], host: Ref[Host]) -> AsyncIterator[tuple[Hands, GuestSpec]]:
+    """Networks up, disks open, and the guest as it is to be; when the block fails, neither it nor its disks stay."""
+    async with AsyncExitStack() as undo:
+        hands = call.hosts.hands(host)
+        sources = await _prepare(call, vm, host, hands, undo)
+        spec = guest_spec(call.db, vm, sources)
+        undo.push_async_callback(hands.guests.destroy, spec.uuid)
+        yield hands, spec
+        undo.pop_all()  # it is up: its disks stay open
+
+
+async def _prepare(call: Call, vm: Ref[VM], host: Ref[Host], hands: Hands, undo: AsyncExitStack) -> Sources:
     """Networks up, disks claimed and opened."""
-    hands = call.hosts.hands(host)
     for vif in call.db.get(vm).VIFs:
         network = call.db.get(call.db.get(vif).network)
         with guest_failures(vm):
@@ -81,7 +88,7 @@ async def _prepare(call: Call, vm: Ref[VM], host: Ref[Host], undo: AsyncExitStac
     undo.push_async_callback(release, call.db, vbds)
     async with call.db.transaction() as txn:
         claim(txn, vbds, host)
-    return hands, await open_disks(call.db, hands, vbds, host, undo)
+    return await open_disks(call.db, hands, vbds, host, undo)
 
 
 @implements(VM.pause)
@@ -133,10 +140,7 @@ async def resume_on(call: Call, vm: Ref[VM], host: Ref[Host], start_paused: bool
 
 
 async def _resume_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> None:
-    async with AsyncExitStack() as undo:
-        hands, sources = await _prepare(call, vm, host, undo)
-        spec = guest_spec(call.db, vm, sources)
-        undo.push_async_callback(hands.guests.destroy, spec.uuid)
+    async with _coming_up(call, vm, host) as (hands, spec):
         async with AsyncExitStack() as opened:
             path = await suspend_path(call, call.db.get(vm).suspend_VDI, host, opened)
             with guest_failures(vm):
@@ -145,7 +149,6 @@ async def _resume_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> 
         async with call.db.transaction() as txn:
             set_running(txn, vm, host, guest)
             memory = forget_memory(txn, vm)
-        undo.pop_all()
     if not paused:
         with guest_failures(vm):
             await hands.guests.unpause(spec.uuid)
