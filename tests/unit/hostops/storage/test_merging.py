@@ -45,7 +45,7 @@ def writes(*volumes: str) -> Usage:
         # Two layers stand on the top: QEMU would tell only one of them.
         (FORK, heads(D="c", X="x", B="b"), writes("D"), None),
         # Two guests have the base open, or one that cannot be asked.
-        (FORK, heads(D="c", X="x"), writes("D", "X"), None),
+        (FORK, heads(D="c", X="x", B="b"), writes("D", "X"), None),
         (CHAIN, heads(D="c"), Usage(others=frozenset({"D"})), None),
         (CHAIN, heads(B="b", D="c"), Usage(writers=frozenset({"D"}), others=frozenset({"B"})), None),
         # A raw base is for a time without guests.
@@ -65,7 +65,8 @@ def writes(*volumes: str) -> Usage:
 def test_the_next_merge(
     backing: dict[str, str | None], content: tuple[tuple[str, str], ...], usage: Usage, merge: Merge | None
 ) -> None:
-    assert plan_merge(Tree(backing, content), usage) == merge
+    snapshots = frozenset(volume for volume, _ in content) - {"D", "X"}
+    assert plan_merge(Tree(backing, content, snapshots), usage) == merge
 
 
 def test_a_merge_is_named_for_a_disk_rather_than_for_its_snapshot() -> None:
@@ -75,7 +76,7 @@ def test_a_merge_is_named_for_a_disk_rather_than_for_its_snapshot() -> None:
 
 @pytest.mark.parametrize("pinned", ["r.qcow2", "a.qcow2"])
 def test_what_a_fork_keeps_is_left_alone(pinned: str) -> None:
-    tree, merge = Tree(CHAIN, heads(B="b", D="c")), Merge("r.qcow2", "a.qcow2", "D")
+    tree, merge = Tree(CHAIN, heads(A="a", B="b", D="c")), Merge("r.qcow2", "a.qcow2", "A")
     assert plan_merge(tree, NOBODY, pinned=frozenset({pinned})) is None
     assert is_possible(tree, merge, pinned=frozenset(), opened=())
     assert not is_possible(tree, merge, pinned=frozenset({pinned}), opened=())
