@@ -1,8 +1,11 @@
 """Layers of a running guest's disks merged by QEMU: begun, followed, given up, taken over when libvirtd restarts."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import structlog
@@ -12,6 +15,7 @@ from cardume.hostops.guests.domain_edit import DiskLayers, disk_layers
 from cardume.hostops.guests.guest import CommitLayers
 from cardume.hostops.guests.libvirt_binding import Connection, ConnectionLost
 from cardume.hostops.guests.libvirt_thread import CallTimedOut
+from cardume.hostops.guests.qemu_process import find_pid
 
 T = TypeVar("T")
 
@@ -86,6 +90,7 @@ class DiskCommits:
         def work(connection: Connection) -> str | None:
             state = connection.find(uuid)
             if state is None:
+                _end_forgotten(uuid)
                 return None
             with suppress(GuestNotFound):
                 _give_up(connection, uuid, disk_layers(state.xml, device).target)
@@ -195,6 +200,25 @@ class DiskCommits:
 
         await self._call(uuid, "unpause", work, timeout_s=_STILL_S, repeatable=True)
         self.still.discard(uuid)
+
+
+def _end_forgotten(uuid: str) -> None:
+    """End a guest that libvirtd forgot: 9.0 does when it is killed in the moment between a pivot and its note of it.
+
+    It stands still, and nobody could ever let it go on; but it keeps its VM from being started again.
+    """
+    pid = find_pid(uuid)
+    if pid is not None and uuid in _command_line(pid):
+        log.error("guest_forgotten_by_libvirt", guest=uuid, pid=pid)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def _look(connection: Connection, uuid: str, device: str) -> DiskLayers:

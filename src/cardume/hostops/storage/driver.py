@@ -86,8 +86,11 @@ class LeftMerge:
 class GuestCommit(Protocol):
     """Lets a guest merge layers of a disk that it has open."""
 
-    guest: str
-    device: str
+    @property
+    def guest(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
 
     async def __call__(
         self, base: str, top: str, active: str, settle: Callable[[], Awaitable[None]], progress: Progress
