@@ -147,7 +147,7 @@ def test_every_contract_holds_on_the_real_things(quiet_host: LabHandle) -> None:
     assert run.status == 0, run.output[-4000:]
     assert run.skipped == ()
     assert run.passed > 200
-    assert run.took_s < 240
+    assert run.took_s < 300
 
 
 def test_the_vm_that_ran_on_without_the_daemon_is_known_again(lab: LabHandle) -> None:

@@ -6,7 +6,9 @@ snapshots leave are merged while the guest writes, down to the one that it write
 """
 
 import time
+from typing import Any
 
+from tests.lab.conftest import remove_vm
 from tests.lab.guest_page import fetch, fetch_other_boot
 from tests.lab.test_xe import SR_FOLDER, Xe, address_of, xe
 
@@ -59,7 +61,7 @@ def test_a_guest_goes_back_in_time_twice_and_leaves_nothing(lab: LabHandle, xe: 
     assert lab.exec("d1-g1", "ls", SR_FOLDER) == files
 
 
-def test_rolling_snapshots_of_a_guest_that_writes_leave_few_layers(lab: LabHandle, xe: Xe) -> None:
+def test_rolling_snapshots_of_a_guest_that_writes_leave_few_layers(lab: LabHandle, xe: Xe, api: Any) -> None:
     before = disk_files(lab)
     vm = xe("vm-install", "template=Cardume lab guest", "new-name-label=roller")
     xe("vm-start", f"uuid={vm}")
@@ -67,15 +69,15 @@ def test_rolling_snapshots_of_a_guest_that_writes_leave_few_layers(lab: LabHandl
     first = fetch(address)
     kept: list[str] = []
     for night in range(12):
-        kept.append(xe("vm-snapshot", f"uuid={vm}", f"new-name-label=night-{night}"))
+        kept.append(api.VM.snapshot(api.VM.get_by_uuid(vm), f"night-{night}", []))
         if len(kept) > 3:
-            xe("snapshot-uninstall", f"uuid={kept.pop(0)}", "force=true")
+            remove_vm(api, kept.pop(0))
     wait_files(lab, len(before) + 4)
     assert (page := fetch(address))["boot_id"] == first["boot_id"]
     assert wait_ticks(address, page["disk_ticks"] + 1)["errors"] == 0
 
     for snapshot in kept:
-        xe("snapshot-uninstall", f"uuid={snapshot}", "force=true")
+        remove_vm(api, snapshot)
     wait_files(lab, len(before) + 1)
     assert xe("vm-param-get", f"uuid={vm}", "param-name=power-state") == "running"
     (page, (image,)) = fetch(address), disk_files(lab) - before

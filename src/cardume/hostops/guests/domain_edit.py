@@ -58,8 +58,12 @@ class DiskLayers:
     is_ready: bool  # what the guest wrote to its layer so far is in the image under it too
 
 
+class DiskGone(GuestError):
+    """The guest has no such disk, or has it no more."""
+
+
 def disk_layers(domain_xml: str, device: str) -> DiskLayers:
-    """The chain of a running guest's disk as libvirt knows it; GuestError when the guest has no such disk."""
+    """The chain of a running guest's disk as libvirt knows it; DiskGone when the guest has no such disk."""
     for disk in ET.fromstring(domain_xml).iterfind("devices/disk"):
         target = disk.find("target")
         if _alias(disk) != DISK_ALIAS + device or target is None:
@@ -74,7 +78,7 @@ def disk_layers(domain_xml: str, device: str) -> DiskLayers:
         mirror = disk.find("mirror")
         is_ready = mirror is not None and mirror.get("ready") == "yes"
         return DiskLayers(target.get("dev", ""), tuple(chain), is_ready)
-    raise GuestError(f"the guest has no disk {device}")
+    raise DiskGone(f"the guest has no disk {device}")
 
 
 def with_devices_of(saved_xml: str, spec: GuestSpec, page_cache: frozenset[str] = frozenset()) -> str:

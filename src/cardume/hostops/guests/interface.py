@@ -112,7 +112,7 @@ class Guests(Protocol):
         ...
 
     async def end_commit(self, uuid: str, device: str) -> str | None:
-        """The file that a disk is in, with nothing being committed any more; None when there is no such guest.
+        """The file that a disk is in, with nothing being committed any more; None: no such guest, "": no such disk.
 
         A guest that stands still for a commit of which nobody knew the end does so until `end_still`.
         """

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from cardume.hostops.errors import GuestError, GuestNotFound, GuestUncertain
-from cardume.hostops.guests.domain_edit import DiskLayers, disk_layers
+from cardume.hostops.guests.domain_edit import DiskGone, DiskLayers, disk_layers
 from cardume.hostops.guests.guest import CommitLayers
 from cardume.hostops.guests.libvirt_binding import Connection, ConnectionLost
 from cardume.hostops.guests.libvirt_thread import CallTimedOut
@@ -92,10 +92,13 @@ class DiskCommits:
             if state is None:
                 _end_forgotten(uuid)
                 return None
-            with suppress(GuestNotFound):
+            try:
                 _give_up(connection, uuid, disk_layers(state.xml, device).target)
-            after = connection.find(uuid)
-            return disk_layers(after.xml, device).chain[0] if after is not None else None
+                return _look(connection, uuid, device).chain[0]
+            except DiskGone:
+                return ""
+            except GuestNotFound:
+                return None
 
         await self.stop(uuid)
         return await self._call(uuid, "end commit of", work, timeout_s=_STILL_S, repeatable=True)
@@ -159,6 +162,8 @@ class DiskCommits:
         self.still.add(uuid)
         try:
             was_running = await self._call(uuid, "pause", _pausing(uuid))
+        except (ConnectionLost, CallTimedOut) as error:
+            raise GuestUncertain(f"guest {uuid} may stand still: {error}") from error
         except GuestError:
             self.still.discard(uuid)
             await self._drop(uuid, device)

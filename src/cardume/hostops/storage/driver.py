@@ -224,11 +224,11 @@ class LayerMerger(Protocol):
         ...
 
     async def left_merge(self, repo: Repository) -> LeftMerge | None:
-        """What an earlier merge left that only its guest can tell the end of; what needs no guest is ended here."""
+        """A merge by a guest that was not seen to its end; what another left is put right here."""
         ...
 
     async def end_merge(self, repo: Repository, *, moved: bool) -> None:
-        """End what `left_merge` told of; `moved`: the guest that stands still, or is gone, writes to the base."""
+        """End what `left_merge` told of; nothing goes on in its guest. `moved`: the guest's disk is in the base."""
         ...
 
 

@@ -126,13 +126,9 @@ class FolderMerging:
         note = await _files(merge_files.read_note, path)
         if note is None:
             return None
-        if note.needs_guest:
+        if note.guest:
             return LeftMerge(note.guest, note.device, str(path / note.base))
-        async with self.layering:
-            is_done = await _files(merge_files.has_left_top, path, note) if note.guest else False
-            if is_done:
-                await self._record(path, note)
-        if not note.guest and (path / note.base).exists():
+        if (path / note.base).exists():
             with contextlib.suppress(StorageError):  # a guest has it open, or it is whole: room is all that is lost
                 await images.repair_leaks(str(path / note.base))
         await _files(merge_files.remove_note, path)
@@ -141,7 +137,11 @@ class FolderMerging:
     async def end_left(self, path: Path, *, moved: bool) -> None:
         async with self.layering:
             note = await _files(merge_files.read_note, path)
-            if note is not None and moved:
+            if note is None:
+                return
+            if note.above:
+                moved = await _files(merge_files.has_left_top, path, note)
+            if moved:
                 await self._record(path, note)
             await _files(merge_files.remove_note, path)
 

@@ -27,11 +27,6 @@ class Note:
     guest: str = ""
     device: str = ""
 
-    @property
-    def needs_guest(self) -> bool:
-        """True when only the guest can tell whether it went on in the base."""
-        return bool(self.guest) and not self.above
-
 
 def write_note(folder: Path, note: Note) -> None:
     """Keep the note of a merge, durably, before it begins."""
