@@ -5,6 +5,7 @@ The guests have no operating system: SeaBIOS and empty disks are enough for all 
 """
 
 import asyncio
+import json
 import os
 import shutil
 import uuid
@@ -18,6 +19,7 @@ import pytest_asyncio
 from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound, GuestUncertain
 from cardume.hostops.guests.accelerator import Accelerator
 from cardume.hostops.guests.guest import (
+    CommitLayers,
     Disk,
     DiskBus,
     FileSource,
@@ -363,7 +365,7 @@ async def layer_on(bench: Bench, disk: Disk) -> FileSource:
     assert isinstance(disk.source, FileSource)
     under, path = disk.source, f"{disk.source.path}.layer"
     if bench.kind == "libvirt":
-        make = ("qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", under.path, "-F", under.format)
+        make = ("qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", os.path.basename(under.path), "-F", under.format)
         await run(*make, path, str(4 * MIB), timeout_s=20)
     else:
         shutil.copyfile(under.path, path)
@@ -413,3 +415,196 @@ async def test_memory_is_written_as_of_the_moment_that_the_disks_move(bench: Ben
     assert await bench.guests.is_saved(str(path))
     await bench.guests.destroy(spec.uuid)
     assert (await bench.guests.restore(spec, str(path))).power is GuestPower.RUNNING
+
+
+ON_LIBVIRT = pytest.mark.parametrize("bench", IMPLEMENTATIONS[1:], indirect=True)
+"""For what only a real guest has: processors that stand still, and a libvirtd."""
+
+
+async def make_chain(bench: Bench, layers: int) -> list[str]:
+    """A guest that runs with a disk 0 of so many layers on a raw image; the paths, from the root."""
+    disk = await bench.disk("0")
+    await bench.guests.start(replace(bench.spec, disks=(disk,)))
+    assert isinstance(disk.source, FileSource)
+    chain = [disk.source.path]
+    for _ in range(layers):
+        layer = await layer_on(bench, disk)
+        await bench.guests.move_disks(bench.spec.uuid, {"0": layer})
+        disk = replace(disk, source=layer)
+        chain.append(layer.path)
+    return chain
+
+
+@dataclass
+class Settled:
+    """What a commit told of its end, and how the guest was seen then."""
+
+    bench: Bench
+    times: int = 0
+    fault: Exception | None = None
+
+    async def __call__(self) -> None:
+        self.times += 1
+        found = await self.bench.guests.find(self.bench.spec.uuid)
+        assert found is not None
+        assert found.power is GuestPower.RUNNING
+        if self.fault is not None:
+            raise self.fault
+
+
+async def commit(bench: Bench, settled: Settled, base: str, top: str, active: str, device: str = "0") -> list[float]:
+    seen: list[float] = []
+    await bench.guests.commit_layers(
+        *(bench.spec.uuid, device, CommitLayers(base, top, active), settled, seen.append),
+        rate_bytes=64 * MIB,
+        timeout_s=30,
+    )
+    return seen
+
+
+async def test_a_layer_inside_the_chain_goes_while_the_guest_runs(bench: Bench) -> None:
+    _, first, second, active = await make_chain(bench, 3)
+    settled = Settled(bench)
+    await commit(bench, settled, first, second, active)
+    assert settled.times == 1
+    if bench.kind == "libvirt":
+        # By its bare name, as our own layers name theirs.
+        info = json.loads(await run("qemu-img", "info", "-U", "--output=json", active, timeout_s=10))
+        assert (info["backing-filename"], info["backing-filename-format"]) == (os.path.basename(first), "qcow2")
+        with pytest.raises(GuestError, match="does not have"):
+            await commit(bench, settled, first, second, active)
+    assert await bench.guests.end_commit(bench.spec.uuid, "0") == active
+    await bench.guests.move_disks(bench.spec.uuid, {"0": await layer_on(bench, Disk("0", FileSource(active, "qcow2")))})
+
+
+async def test_the_layer_that_the_guest_writes_to_goes_while_it_stands_still(bench: Bench) -> None:
+    _, first, active = await make_chain(bench, 2)
+    settled = Settled(bench)
+    bench.events.clear()
+    await commit(bench, settled, first, active, active)
+    assert settled.times == 1
+    assert await bench.guests.end_commit(bench.spec.uuid, "0") == first
+    found = await bench.guests.find(bench.spec.uuid)
+    assert found is not None
+    assert found.power is GuestPower.RUNNING
+    if bench.kind == "libvirt":
+        assert await run("virsh", "domstate", bench.spec.uuid, timeout_s=10) == "running\n\n"
+    await bench.guests.pause(bench.spec.uuid)
+    found = await bench.guests.find(bench.spec.uuid)
+    assert found is not None
+    assert found.power is GuestPower.PAUSED
+
+
+@ON_LIBVIRT
+async def test_a_paused_guest_stays_paused_when_its_layer_goes(bench: Bench) -> None:
+    _, first, active = await make_chain(bench, 2)
+    await bench.guests.pause(bench.spec.uuid)
+    await commit(bench, Settled(bench), first, active, active)
+    found = await bench.guests.find(bench.spec.uuid)
+    assert found is not None
+    assert found.power is GuestPower.PAUSED
+
+
+async def test_a_commit_that_is_refused_or_cancelled_leaves_the_disk_where_it_was(bench: Bench) -> None:
+    _, first, second, active = await make_chain(bench, 3)
+    settled = Settled(bench)
+    with pytest.raises(GuestError):
+        await commit(bench, settled, first, second, second)
+    with pytest.raises(GuestError):
+        await commit(bench, settled, first, second, active, device="7")
+    if isinstance(bench.guests, MemoryGuests):
+        bench.guests.slow("commit_layers", 0.5)
+    for delay_s in (0, 0.02, 0.05, 0.1):
+        work = asyncio.create_task(commit(bench, settled, second, active, active))
+        await asyncio.sleep(delay_s)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        if settled.times:
+            break  # it was quicker: then it is done
+        assert await bench.guests.end_commit(bench.spec.uuid, "0") == active
+    found = await bench.guests.find(bench.spec.uuid)
+    assert found is not None
+    assert found.power is GuestPower.RUNNING
+
+
+async def test_a_snapshot_or_a_save_ends_a_commit_and_goes_on(bench: Bench) -> None:
+    _, first, second, active = await make_chain(bench, 3)
+    if isinstance(bench.guests, MemoryGuests):
+        bench.guests.slow("commit_layers", 0.5)
+    else:
+        await run("qemu-img", "info", "-U", second, timeout_s=10)
+    merging = asyncio.create_task(commit(bench, Settled(bench), first, second, active))
+    await asyncio.sleep(0.05)
+    layer = await layer_on(bench, Disk("0", FileSource(active, "qcow2")))
+    await bench.guests.move_disks(bench.spec.uuid, {"0": layer})
+    await asyncio.wait([merging], timeout=10)
+    assert merging.done()
+    merging.exception()
+    merging = asyncio.create_task(commit(bench, Settled(bench), active, layer.path, layer.path))
+    await asyncio.sleep(0.05)
+    await bench.guests.save(bench.spec.uuid, str(bench.folder / "memory.image"))
+    await asyncio.wait([merging], timeout=10)
+    assert merging.done()
+    assert await bench.guests.find(bench.spec.uuid) is None
+    merging.exception()
+
+
+async def test_a_guest_that_ends_in_the_middle_ends_the_commit(bench: Bench) -> None:
+    _, _, second, active = await make_chain(bench, 3)
+    if isinstance(bench.guests, MemoryGuests):
+        bench.guests.slow("commit_layers", 0.5)
+    settled = Settled(bench)
+    merging = asyncio.create_task(commit(bench, settled, second, active, active))
+    await asyncio.sleep(0.05)
+    await bench.guests.destroy(bench.spec.uuid)
+    with pytest.raises(GuestError):
+        await merging
+    assert settled.times == 0
+    assert await bench.guests.end_commit(bench.spec.uuid, "0") is None
+    await bench.guests.end_still(bench.spec.uuid)
+
+
+@ON_LIBVIRT
+async def test_a_guest_whose_end_of_a_commit_nobody_recorded_stands_still_until_somebody_did(bench: Bench) -> None:
+    _, first, active = await make_chain(bench, 2)
+    with pytest.raises(GuestUncertain):
+        await commit(bench, Settled(bench, fault=OSError("the disk is full")), first, active, active)
+    assert await run("virsh", "domstate", bench.spec.uuid, timeout_s=10) == "paused\n\n"
+    with pytest.raises(GuestBadState, match="still"):
+        await bench.guests.unpause(bench.spec.uuid)
+    assert await bench.guests.end_commit(bench.spec.uuid, "0") == first
+    await bench.guests.end_still(bench.spec.uuid)
+    assert await run("virsh", "domstate", bench.spec.uuid, timeout_s=10) == "running\n\n"
+
+
+@ON_LIBVIRT
+async def test_libvirtd_that_restarts_in_the_middle_leaves_a_disk_that_can_be_told(bench: Bench) -> None:
+    _, first, second, active = await make_chain(bench, 3)
+    settled = Settled(bench)
+    merging = asyncio.create_task(commit(bench, settled, second, active, active))
+    await asyncio.sleep(0.1)
+    await run("systemctl", "kill", "--kill-who=main", "--signal=KILL", "libvirtd.service", timeout_s=10)
+    await asyncio.wait([merging], timeout=60)
+    assert merging.done()
+    merging.exception()
+    where = await _where(bench)
+    if where is None:
+        # libvirtd was killed in the one moment in which it forgets a guest: it is as if the guest had crashed.
+        assert bench.spec.uuid not in await run("ps", "-eo", "args", timeout_s=10)
+        return
+    assert where == (second if settled.times else active)
+    await bench.guests.end_still(bench.spec.uuid)
+    if not settled.times:
+        await commit(bench, settled, second, active, active)
+    await commit(bench, settled, first, second, second)
+
+
+async def _where(bench: Bench) -> str | None:
+    """Where the disk is, once libvirtd is there again."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await bench.guests.end_commit(bench.spec.uuid, "0")
+            except GuestError:
+                await asyncio.sleep(0.2)

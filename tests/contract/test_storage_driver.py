@@ -8,7 +8,7 @@ import pytest
 from tests.contract.storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
 
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageUnreachable, VolumeNotFound
-from cardume.hostops.storage.driver import Prober, Volume
+from cardume.hostops.storage.driver import LayerMerger, Prober, Usage, Volume
 
 GONE_UUID = "00000000-0000-4000-8000-00000000dead"
 
@@ -279,3 +279,66 @@ async def test_a_fork_that_is_undone_leaves_the_volume_as_it_was(case: Case) -> 
         assert (await case.driver.space(case.repo)).physical_utilisation in (used, used + 196608)
     with pytest.raises(VolumeNotFound):
         await case.driver.fork_volume(case.repo, replace(disk, uuid=GONE_UUID, location=f"{GONE_UUID}.qcow2"))
+
+
+async def merge_all(case: Case) -> int:
+    """Merge until nothing is left to merge; how often."""
+    assert isinstance(case.driver, LayerMerger)
+    count = 0
+    while (merge := await case.driver.next_merge(case.repo, Usage())) is not None:
+        seen: list[float] = []
+        found = await case.driver.merge_layers(case.repo, merge, None, seen.append)
+        assert found == await case.driver.scan(case.repo)
+        count += 1
+    return count
+
+
+async def test_layers_that_nothing_needs_by_themselves_are_merged(case: Case) -> None:
+    disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB)
+    now, first = await snapshot(case, disk)
+    now, second = await snapshot(case, now)
+    clone = await case.driver.clone_volume(case.repo, second, new_uuid(), nothing)
+    assert await merge_all(case) == 0
+    await case.driver.destroy_volume(case.repo, first)
+    assert await merge_all(case) == 1
+    await case.driver.destroy_volume(case.repo, second)
+    assert await merge_all(case) == 0  # the disk and the clone both stand on it
+    await case.driver.destroy_volume(case.repo, clone)
+    assert await merge_all(case) == 1
+    assert [volume.uuid for volume in await case.driver.scan(case.repo)] == [now.uuid]
+    await case.driver.destroy_volume(case.repo, now)
+    assert (await case.driver.space(case.repo)).physical_utilisation == 0
+
+
+async def test_nothing_is_merged_while_it_is_open_or_a_fork_of_it_has_not_ended(case: Case) -> None:
+    assert isinstance(case.driver, LayerMerger)
+    disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB)
+    now, kept = await snapshot(case, disk)
+    await case.driver.destroy_volume(case.repo, kept)
+    await case.driver.open(case.repo, now, writable=True)
+    assert await case.driver.next_merge(case.repo, Usage()) is None
+    live = await case.driver.next_merge(case.repo, Usage(writers=frozenset({disk.uuid})))
+    assert live is not None
+    assert (live.is_live, live.volume, live.above) == (True, disk.uuid, "")
+    avoided = Usage(writers=frozenset({disk.uuid}), avoid=frozenset({(live.base, live.top)}))
+    assert await case.driver.next_merge(case.repo, avoided) is None
+    await case.driver.close(case.repo, now)
+    fork = await case.driver.fork_volume(case.repo, now)
+    assert await case.driver.next_merge(case.repo, Usage()) is None
+    await case.driver.undo_fork(case.repo, fork)
+    assert await merge_all(case) == 1
+    assert await case.driver.left_merge(case.repo) is None
+
+
+async def test_a_disk_of_too_many_layers_gets_more_when_they_were_merged(case: Case) -> None:
+    now = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB)
+    kept = []
+    for _ in range(63):
+        now, one = await snapshot(case, now)
+        kept.append(one)
+    with pytest.raises(StorageError, match="63 layers"):
+        await case.driver.fork_volume(case.repo, now)
+    for one in kept[:3]:
+        await case.driver.destroy_volume(case.repo, one)
+    assert await merge_all(case) == 3
+    await snapshot(case, now)

@@ -1,11 +1,14 @@
 """Snapshots of a guest that writes all the while, and the way back to them, through `xe`.
 
 Needs the lab's starting point. Proves: a snapshot of a running guest does not disturb it; a checkpoint resumes with the
-memory and the disk of its moment; a snapshot boots with the disk of its own; uninstalling leaves no file.
+memory and the disk of its moment; a snapshot boots with the disk of its own; uninstalling leaves no file; layers that
+snapshots leave are merged while the guest writes, down to the one that it writes to.
 """
 
 import time
+from typing import Any
 
+from tests.lab.conftest import remove_vm
 from tests.lab.guest_page import fetch, fetch_other_boot
 from tests.lab.test_xe import SR_FOLDER, Xe, address_of, xe
 
@@ -56,6 +59,55 @@ def test_a_guest_goes_back_in_time_twice_and_leaves_nothing(lab: LabHandle, xe: 
     assert xe("snapshot-list", "--minimal") == ""
     xe("template-uninstall", f"template-uuid={template}", "force=true")
     assert lab.exec("d1-g1", "ls", SR_FOLDER) == files
+
+
+def test_rolling_snapshots_of_a_guest_that_writes_leave_few_layers(lab: LabHandle, xe: Xe, api: Any) -> None:
+    before = disk_files(lab)
+    vm = xe("vm-install", "template=Cardume lab guest", "new-name-label=roller")
+    xe("vm-start", f"uuid={vm}")
+    address = address_of(xe, vm)
+    first = fetch(address)
+    kept: list[str] = []
+    for night in range(12):
+        kept.append(api.VM.snapshot(api.VM.get_by_uuid(vm), f"night-{night}", []))
+        if len(kept) > 3:
+            remove_vm(api, kept.pop(0))
+    wait_files(lab, len(before) + 4)
+    assert (page := fetch(address))["boot_id"] == first["boot_id"]
+    assert wait_ticks(address, page["disk_ticks"] + 1)["errors"] == 0
+
+    for snapshot in kept:
+        remove_vm(api, snapshot)
+    wait_files(lab, len(before) + 1)
+    assert xe("vm-param-get", f"uuid={vm}", "param-name=power-state") == "running"
+    (page, (image,)) = fetch(address), disk_files(lab) - before
+    assert (page["boot_id"], page["errors"]) == (first["boot_id"], 0)
+    assert wait_ticks(address, page["disk_ticks"] + 1)["errors"] == 0
+
+    # Cut off and started again, the guest finds what it counted in the one image that is left.
+    counted = fetch(address)["disk_ticks"]
+    xe("vm-shutdown", f"uuid={vm}", "force=true")
+    used = int(lab.exec("d1-g1", "stat", "-c", "%b", f"{SR_FOLDER}/{image}")) * 512
+    vdi = xe("vbd-list", f"vm-uuid={vm}", "type=Disk", "params=vdi-uuid", "--minimal")
+    xe("vdi-update", f"uuid={vdi}")
+    assert int(xe("vdi-param-get", f"uuid={vdi}", "param-name=physical-utilisation")) == used
+    xe("vm-start", f"uuid={vm}")
+    assert fetch_other_boot(address, first["boot_id"])["disk_ticks"] >= counted
+    xe("vm-shutdown", f"uuid={vm}", "force=true")
+    xe("vm-uninstall", f"uuid={vm}", "force=true")
+    assert disk_files(lab) == before
+
+
+def disk_files(lab: LabHandle) -> set[str]:
+    return {name for name in lab.exec("d1-g1", "ls", SR_FOLDER).split() if not name.endswith(".json")}
+
+
+def wait_files(lab: LabHandle, count: int, timeout_s: float = 40) -> None:
+    """Wait until no more files than these are in the SR's folder."""
+    deadline = time.monotonic() + timeout_s
+    while len(files := disk_files(lab)) > count:
+        assert time.monotonic() < deadline, f"{len(files)} files are left, not {count}: {sorted(files)}"
+        time.sleep(0.3)
 
 
 def wait_ticks(address: str, ticks: int, timeout_s: float = 30) -> dict[str, int]:

@@ -17,6 +17,7 @@ from cardume.api.authentication import PasswordAuthenticator
 from cardume.api.blobs import blob_handlers
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Listen, Parts, load_messages, serve
+from cardume.api.tasks import Work
 from cardume.api.xva import xva_handlers
 from cardume.daemons.accounts import AccountFile
 from cardume.daemons.certificate import certificate_addresses, certificate_names
@@ -131,7 +132,10 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
 
             await server.tasks.run("VM.start", root, work)
 
-        await stack.enter_async_context(upkeep.running(start_vm))
+        async def run_task(label: str, work: Work) -> None:
+            await server.tasks.run(label, root, work)
+
+        await stack.enter_async_context(upkeep.running(start_vm, run_task))
         server.tasks.spawn(_keep_certificate(db, host, certificate))
         server.tasks.spawn(_sweep_blobs(db, blobs))
         # The pool's objects stay for good: the collector need not walk them again and again.

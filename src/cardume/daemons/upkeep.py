@@ -19,6 +19,7 @@ from cardume.messages.guest_facts import refresh_guest_facts
 from cardume.messages.guest_watch import GuestWatch
 from cardume.messages.host_network import picture
 from cardume.messages.host_power import enable_after_boot
+from cardume.messages.layer_merging import LayerMerging, RunTask
 from cardume.messages.new_vdi import remove_incomplete
 from cardume.messages.pif_watch import refresh_interfaces
 from cardume.messages.sr_space import record_sizes
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 REPLUG_S = 30.0
 CATCH_UP_S = 15.0
 CARDS_S = 5.0
+MERGE_S = 3.0
 FACTS_S = 10.0
 YOUNG_FACTS_S = 1.0
 """How often an agent is asked that has not answered yet: people wait for a new guest's address."""
@@ -45,6 +47,7 @@ class Upkeep:
         self._hands = hands
         self._host = host
         self._watch = GuestWatch(db, hands, host)
+        self._merging = LayerMerging(db, hands, host)
         self._to_replug: set[Ref[PBD]] = set()
 
     async def _refresh_interfaces(self) -> None:
@@ -57,13 +60,21 @@ class Upkeep:
         await self._join_networks()
         await self._refresh_interfaces()
         await self._plug_again()
+        await self._merging.settle()
         await self._watch.resync(after_boot=after_boot)
         await remove_incomplete(self._db, self._hands, self._host)
         await self._sweep()
 
     @asynccontextmanager
-    async def running(self, start_vm: StartVM) -> AsyncIterator[None]:
-        """Do the standing work as long as the block lasts; `start_vm` starts a VM whose settings ask for it."""
+    async def running(self, start_vm: StartVM, run_task: RunTask) -> AsyncIterator[None]:
+        """Do the standing work as long as the block lasts.
+
+        `start_vm` starts a VM whose settings ask for it; `run_task` shows longer work as a task.
+        """
+
+        async def merge_layers() -> None:
+            await self._merging.round(run_task)
+
         async with asyncio.TaskGroup() as group:
             work = [
                 group.create_task(self._watch.run()),
@@ -71,6 +82,7 @@ class Upkeep:
                 group.create_task(self._every(YOUNG_FACTS_S, self._ask_agents)),
                 group.create_task(self._every(CARDS_S, self._refresh_interfaces)),
                 group.create_task(self._every(REPLUG_S, self._replug)),
+                group.create_task(self._every(MERGE_S, merge_layers)),
                 group.create_task(self._every(CATCH_UP_S, self._watch.catch_up)),
             ]
             try:

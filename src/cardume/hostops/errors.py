@@ -62,6 +62,10 @@ class StorageUnreachable(StorageError):
     """The server or device behind the repository does not answer."""
 
 
+class MergeStopped(StorageError):
+    """The merging of layers was given up for a call that needs their disk."""
+
+
 class StorageConfigError(StorageError):
     """A device_config is incomplete or wrong; names the key."""
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.sr import SR
+from cardume.hostops.hands import Hands
 from cardume.hostops.storage.driver import Volume
 from cardume.messages.call import Call
 from cardume.messages.failures import storage_failures
@@ -24,12 +25,17 @@ async def record_sizes(db: Database, sr: Ref[SR], found: Sequence[Volume]) -> No
 
 async def refresh_space(call: Call, sr: Ref[SR], host: Ref[Host]) -> None:
     """Record how large and how full an SR is now."""
-    if call.db.find(sr) is None:
+    await record_space(call.db, call.hosts.hands(host), sr, host)
+
+
+async def record_space(db: Database, hands: Hands, sr: Ref[SR], host: Ref[Host]) -> None:
+    """Record how large and how full an SR is now, as a host sees it."""
+    if db.find(sr) is None:
         return
-    repo = repository(call.db, sr, host)
-    with storage_failures(call.db, sr=sr):
-        space = await driver(call.hosts.hands(host), repo.type).space(repo)
-    await call.db.update(
+    repo = repository(db, sr, host)
+    with storage_failures(db, sr=sr):
+        space = await driver(hands, repo.type).space(repo)
+    await db.update(
         sr,
         physical_size=space.physical_size,
         physical_utilisation=space.physical_utilisation,

@@ -13,11 +13,12 @@ import XenAPI
 from cardume.api.blobs import blob_handlers
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Listen, Parts, load_messages, serve
+from cardume.api.tasks import Work
 from cardume.api.tls import HostFiles
 from cardume.api.xva import xva_handlers
 from cardume.daemons.hosts import OneHost
 from cardume.daemons.upkeep import Upkeep
-from cardume.datamodel.refs import Ref
+from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.roles import Role
 from cardume.hostops.blob_files import BlobFiles
 from cardume.hostops.guests.memory_guests import MemoryGuests
@@ -28,6 +29,7 @@ from cardume.hostops.machine.memory_machine import MemoryMachine
 from cardume.hostops.network.memory_bridges import MemoryBridges
 from cardume.hostops.network.memory_network import MemoryNetwork
 from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver, MemoryShelf
+from cardume.messages.call import Caller
 from cardume.messages.certificate import record_certificate
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
@@ -141,7 +143,12 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
     async def start_vm(vm: Ref[Any]) -> None:
         raise AssertionError(f"{vm} was to be started again")
 
-    async with serve(parts, listen) as server, upkeep.running(start_vm):
+    root = Caller(NULL, "root", Role.LOCAL_ROOT, is_local_superuser=True)
+
+    async def run_task(label: str, work: Work) -> None:
+        await server.tasks.run(label, root, work)
+
+    async with serve(parts, listen) as server, upkeep.running(start_vm, run_task):
         yield FakeHost(guests, disks, isos, bridges, network, machine, hands, store, db, server.port)
     await db.close()
 

@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from cardume.hostops.errors import GuestError
 from cardume.hostops.guests.device_xml import DISK_ALIAS, NIC_ALIAS, source_format, source_type, source_xml
@@ -46,6 +47,38 @@ def disk_paths(domain_xml: str) -> dict[str, str]:
         if _alias(disk).startswith(DISK_ALIAS) and source is not None:
             found[_alias(disk).removeprefix(DISK_ALIAS)] = source.get("file", "")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class DiskLayers:
+    """A file disk of a running guest: its name there, the files of its chain from the top, and its commit's state."""
+
+    target: str
+    chain: tuple[str, ...]
+    is_ready: bool  # what the guest wrote to its layer so far is in the image under it too
+
+
+class DiskGone(GuestError):
+    """The guest has no such disk, or has it no more."""
+
+
+def disk_layers(domain_xml: str, device: str) -> DiskLayers:
+    """The chain of a running guest's disk as libvirt knows it; DiskGone when the guest has no such disk."""
+    for disk in ET.fromstring(domain_xml).iterfind("devices/disk"):
+        target = disk.find("target")
+        if _alias(disk) != DISK_ALIAS + device or target is None:
+            continue
+        chain, layer = [], disk
+        while (source := layer.find("source")) is not None:
+            chain.append(source.get("file", ""))
+            following = layer.find("backingStore")
+            if following is None:
+                break
+            layer = following
+        mirror = disk.find("mirror")
+        is_ready = mirror is not None and mirror.get("ready") == "yes"
+        return DiskLayers(target.get("dev", ""), tuple(chain), is_ready)
+    raise DiskGone(f"the guest has no disk {device}")
 
 
 def with_devices_of(saved_xml: str, spec: GuestSpec, page_cache: frozenset[str] = frozenset()) -> str:

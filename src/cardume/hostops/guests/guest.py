@@ -40,6 +40,20 @@ DiskSource = FileSource | NBDSource
 
 
 @dataclass(frozen=True, slots=True)
+class CommitLayers:
+    """Two neighbours in a disk's chain of layers, by their paths, and the layer that the guest writes to."""
+
+    base: str
+    top: str
+    active: str
+
+    @property
+    def moves_guest(self) -> bool:
+        """True when the guest writes to the layer that goes."""
+        return self.top == self.active
+
+
+@dataclass(frozen=True, slots=True)
 class Disk:
     """A disk or CD drive; `device` is XenAPI's userdevice ("0", "1", …), unique in the guest."""
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from cardume.hostops.guests.guest import (
     AgentFacts,
+    CommitLayers,
     Disk,
     DiskSource,
     FileSource,
@@ -88,6 +89,37 @@ class Guests(Protocol):
         stands still meanwhile. quiesce: its agent brings its file systems to rest first.
         GuestError: no disk has moved. GuestUncertain: nobody knows.
         """
+        ...
+
+    async def commit_layers(
+        self,
+        uuid: str,
+        device: str,
+        layers: CommitLayers,
+        settle: Callable[[], Awaitable[None]],
+        progress: Callable[[float], None],
+        *,
+        rate_bytes: int,
+        timeout_s: float,
+    ) -> None:
+        """Write what a layer of a disk has into the image under it, and take the layer out of the disk's chain.
+
+        `settle` is awaited once, when it is so. If the guest wrote to that layer it stands still meanwhile, so that
+        the layer and the image are equal until whoever records where the disk is has done so.
+        A call that changes the disk, or saves the guest, ends it early: GuestError, as if nothing had happened.
+        GuestUncertain: nobody knows, and `end_commit` has to be called.
+        """
+        ...
+
+    async def end_commit(self, uuid: str, device: str) -> str | None:
+        """The file that a disk is in, with nothing being committed any more; None: no such guest, "": no such disk.
+
+        A guest that stands still for a commit of which nobody knew the end does so until `end_still`.
+        """
+        ...
+
+    async def end_still(self, uuid: str) -> None:
+        """Let a guest go on that `commit_layers` left standing still; one that runs, or is gone, is no error."""
         ...
 
     async def attach_nic(self, uuid: str, nic: Nic) -> None: ...

@@ -156,6 +156,31 @@ class Connection:
         with _translated():
             self._bounded_agent(uuid, quiesce).snapshotCreateXML(xml, flags)
 
+    def block_commit(self, uuid: str, target: str, base: str, top: str, rate_bytes: int) -> None:
+        """Begin to write a layer's blocks into the image under it; by the disk's name in the guest."""
+        # Relative: the layer above is to name the base as it named the top, by the bare file name.
+        flags = libvirt.VIR_DOMAIN_BLOCK_COMMIT_RELATIVE | libvirt.VIR_DOMAIN_BLOCK_COMMIT_BANDWIDTH_BYTES
+        with _translated():
+            self._domain(uuid).blockCommit(target, base, top, rate_bytes, flags)
+
+    def block_commit_active(self, uuid: str, target: str, base: str, rate_bytes: int) -> None:
+        """Begin to write the layer that the guest writes to into the image under it; it goes on until it is ended."""
+        flags = libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE | libvirt.VIR_DOMAIN_BLOCK_COMMIT_BANDWIDTH_BYTES
+        with _translated():
+            self._domain(uuid).blockCommit(target, base, None, rate_bytes, flags)
+
+    def block_job(self, uuid: str, target: str) -> tuple[int, int] | None:
+        """(done, of) of what goes on with a disk's layers; None when nothing does."""
+        with _translated():
+            info = self._domain(uuid).blockJobInfo(target, 0)
+        return (int(info["cur"]), int(info["end"])) if info else None
+
+    def end_block_job(self, uuid: str, target: str, *, pivot: bool) -> None:
+        """End it, and wait for its end; `pivot`: the guest goes on in the base."""
+        flags = libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT if pivot else 0
+        with _translated():
+            self._domain(uuid).blockJobAbort(target, flags)
+
     def ask_agent(self, uuid: str, command: str, timeout_s: int) -> str:
         with _translated():
             return str(libvirt_qemu.qemuAgentCommand(self._domain(uuid), command, timeout_s, 0))

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, TypeVar
 
@@ -20,6 +21,7 @@ from cardume.hostops.guests.domain_view import qemu_owner, view_of
 from cardume.hostops.guests.domain_xml import domain_xml
 from cardume.hostops.guests.guest import (
     AgentFacts,
+    CommitLayers,
     Disk,
     DiskSource,
     FileSource,
@@ -30,6 +32,7 @@ from cardume.hostops.guests.guest import (
 )
 from cardume.hostops.guests.interface import EventSink
 from cardume.hostops.guests.libvirt_binding import Connection, ConnectionLost, DomainState
+from cardume.hostops.guests.libvirt_commit import DiskCommits
 from cardume.hostops.guests.libvirt_events import EventDesk
 from cardume.hostops.guests.libvirt_link import LibvirtLink
 from cardume.hostops.guests.libvirt_thread import CallTimedOut
@@ -58,6 +61,7 @@ class LibvirtGuests:
         self._coming: set[str] = set()  # guests that are being started or restored
         self._desk = EventDesk(self._is_ours)
         self._link = LibvirtLink(uri, self._desk.take, self._on_up)
+        self._commits = DiskCommits(self._link_call)
 
     async def __aenter__(self) -> "LibvirtGuests":
         await self.open()
@@ -90,6 +94,7 @@ class LibvirtGuests:
         return await self._bring_up(spec.uuid, "start", work, timeout_s)
 
     async def pause(self, uuid: str) -> None:
+        await self._end_merge(uuid)
         await self._link_call(uuid, "pause", lambda connection: connection.suspend(uuid), repeatable=True)
 
     async def unpause(self, uuid: str) -> None:
@@ -97,6 +102,7 @@ class LibvirtGuests:
             if _get(connection, uuid).paused:
                 connection.resume(uuid)
 
+        await self._end_merge(uuid)
         await self._link_call(uuid, "unpause", work, repeatable=True)
 
     async def request_shutdown(self, uuid: str) -> None:
@@ -121,12 +127,14 @@ class LibvirtGuests:
                 _wait_gone(pid, began, timeout_s)
 
         await self._link_call(uuid, "destroy", work, timeout_s=timeout_s, repeatable=True)
+        self._commits.still.discard(uuid)
 
     async def save(self, uuid: str, path: str, *, timeout_s: float = 600) -> None:
         def work(connection: Connection) -> None:
             connection.save(uuid, path)
             _make_durable(path)
 
+        await self._end_merge(uuid)
         # The call may take longer than its caller waits: whether the guest was saved is known when it returns only.
         call = asyncio.create_task(self._link_call(uuid, "save", work, timeout_s=timeout_s + _UNDO_S))
         try:
@@ -210,6 +218,7 @@ class LibvirtGuests:
             if memory_path is not None:
                 _make_durable(memory_path)
 
+        await self._end_merge(uuid)
         try:
             await self._link_call(uuid, "move disks of", work, timeout_s=timeout_s)
         except (ConnectionLost, CallTimedOut) as error:
@@ -218,6 +227,31 @@ class LibvirtGuests:
         except asyncio.CancelledError:
             await self._give_up_move(uuid, memory_path)
             raise
+
+    async def commit_layers(
+        self,
+        uuid: str,
+        device: str,
+        layers: CommitLayers,
+        settle: Callable[[], Awaitable[None]],
+        progress: Callable[[float], None],
+        *,
+        rate_bytes: int,
+        timeout_s: float,
+    ) -> None:
+        await self._commits.run(uuid, device, layers, settle, progress, rate_bytes, timeout_s)
+
+    async def end_commit(self, uuid: str, device: str) -> str | None:
+        return await self._commits.end(uuid, device)
+
+    async def end_still(self, uuid: str) -> None:
+        await self._commits.end_still(uuid)
+
+    async def _end_merge(self, uuid: str) -> None:
+        """Give up merging layers of a guest's disks, for a call that cannot go on beside it."""
+        await self._commits.stop(uuid)
+        if uuid in self._commits.still:
+            raise GuestBadState(f"guest {uuid} stands still until it is known where its disk is")
 
     async def _give_up_move(self, uuid: str, memory_path: str | None) -> None:
         """Have libvirt end the writing of memory that nobody waits for any more."""
@@ -246,16 +280,21 @@ class LibvirtGuests:
     async def list(self) -> tuple[RunningGuest, ...]:
         def work(connection: Connection) -> tuple[RunningGuest, ...]:
             seen = (_running(state) for state in connection.list_all())
-            return tuple(guest for guest in seen if guest is not None)
+            return tuple(self._as_told(guest) for guest in seen if guest is not None)
 
         return await self._link_call("", "list", work, repeatable=True)
 
     async def find(self, uuid: str) -> RunningGuest | None:
         def work(connection: Connection) -> RunningGuest | None:
             state = connection.find(uuid)
-            return _running(state) if state is not None else None
+            guest = _running(state) if state is not None else None
+            return self._as_told(guest) if guest is not None else None
 
         return await self._link_call(uuid, "find", work, repeatable=True)
+
+    def _as_told(self, guest: RunningGuest) -> RunningGuest:
+        """A guest that stands still for a moment, while its disk is being moved, runs to everybody else."""
+        return replace(guest, power=GuestPower.RUNNING) if guest.uuid in self._commits.still else guest
 
     async def agent_facts(self, uuid: str, *, timeout_s: float = 5) -> AgentFacts | None:
         def work(connection: Connection) -> AgentFacts | None:
@@ -317,6 +356,8 @@ class LibvirtGuests:
             self._desk.started(uuid)
 
     async def _ask(self, uuid: str, what: str, ask: "_Asking") -> None:
+        await self._end_merge(uuid)
+
         def work(connection: Connection) -> None:
             state = _get(connection, uuid)
             if state.paused:
@@ -348,6 +389,8 @@ class LibvirtGuests:
                 if "in the process of unplug" not in str(error):
                     raise
 
+        if kind == "disk":
+            await self._end_merge(uuid)
         removal = self._desk.removal(uuid, alias)
         try:
             async with asyncio.timeout(timeout_s):

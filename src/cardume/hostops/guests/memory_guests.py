@@ -11,6 +11,7 @@ from typing import Any
 from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound
 from cardume.hostops.guests.guest import (
     AgentFacts,
+    CommitLayers,
     Disk,
     DiskSource,
     FileSource,
@@ -59,12 +60,14 @@ class MemoryGuests:
         self._sinks: list[EventSink] = []
         self._resyncs: list[Callable[[], Awaitable[None]]] = []
         self._faults = _Faults()
+        self._commits: dict[str, asyncio.Task[None]] = {}  # by guest
 
     async def start(self, spec: GuestSpec, *, paused: bool = False, timeout_s: float = 60) -> RunningGuest:
         check_spec(spec)
         return await self._bring_up("start", spec, paused, timeout_s)
 
     async def pause(self, uuid: str) -> None:
+        await self._end_merge(uuid)
         await self._reach("pause")
         machine = self._get(uuid)
         if machine.power is GuestPower.RUNNING:
@@ -72,6 +75,7 @@ class MemoryGuests:
             self._tell(GuestEvent(uuid, GuestEventKind.PAUSED))
 
     async def unpause(self, uuid: str) -> None:
+        await self._end_merge(uuid)
         await self._reach("unpause")
         machine = self._get(uuid)
         if machine.power is GuestPower.PAUSED:
@@ -79,11 +83,13 @@ class MemoryGuests:
             self._tell(GuestEvent(uuid, GuestEventKind.RESUMED))
 
     async def request_shutdown(self, uuid: str) -> None:
+        await self._end_merge(uuid)
         await self._reach("request_shutdown")
         if self._listening(uuid).heeds_requests:
             self._stop(uuid, StopReason.SHUTDOWN)
 
     async def request_reboot(self, uuid: str) -> None:
+        await self._end_merge(uuid)
         await self._reach("request_reboot")
         if self._listening(uuid).heeds_requests:
             self._tell(GuestEvent(uuid, GuestEventKind.REBOOTED))
@@ -100,6 +106,7 @@ class MemoryGuests:
 
     async def save(self, uuid: str, path: str, *, timeout_s: float = 600) -> None:
         self._get(uuid)
+        await self._end_merge(uuid)
         await self._reach("save", timeout_s)
         machine = self._get(uuid)
         await self._write_image(machine, path)
@@ -153,6 +160,7 @@ class MemoryGuests:
         machine.spec = replace(machine.spec, disks=(*machine.spec.disks, disk))
 
     async def detach_disk(self, uuid: str, device: str, *, timeout_s: float = 20) -> None:
+        await self._end_merge(uuid)
         await self._reach("detach_disk", timeout_s)
         machine = self._get(uuid)
         if all(device != disk.device for disk in machine.spec.disks):
@@ -179,6 +187,7 @@ class MemoryGuests:
         quiesce: bool = False,
         timeout_s: float = 60,
     ) -> None:
+        await self._end_merge(uuid)
         await self._reach("move_disks", timeout_s)
         machine = self._get(uuid)
         missing = set(layers) - {disk.device for disk in machine.spec.disks}
@@ -192,6 +201,67 @@ class MemoryGuests:
             machine.spec,
             disks=tuple(replace(disk, source=layers.get(disk.device, disk.source)) for disk in machine.spec.disks),
         )
+
+    async def commit_layers(
+        self,
+        uuid: str,
+        device: str,
+        layers: CommitLayers,
+        settle: Callable[[], Awaitable[None]],
+        progress: Callable[[float], None],
+        *,
+        rate_bytes: int,
+        timeout_s: float,
+    ) -> None:
+        if uuid in self._commits:
+            raise GuestError(f"layers of guest {uuid} are being merged already")
+        work = asyncio.create_task(self._commit(uuid, device, layers, progress, timeout_s))
+        self._commits[uuid] = work
+        try:
+            await asyncio.wait([work])
+        finally:
+            del self._commits[uuid]
+            work.cancel()
+        if work.cancelled():
+            raise GuestError("merging was given up for another call")
+        work.result()
+        await settle()
+
+    async def _commit(
+        self, uuid: str, device: str, layers: CommitLayers, progress: Callable[[float], None], timeout_s: float
+    ) -> None:
+        self._get(uuid)
+        progress(0.0)
+        await self._reach("commit_layers", timeout_s)
+        machine = self._get(uuid)
+        found = next((disk for disk in machine.spec.disks if disk.device == device), None)
+        if found is None or not isinstance(found.source, FileSource) or found.source.path != layers.active:
+            raise GuestError(f"the guest's disk {device} does not have these layers")
+        if layers.moves_guest:
+            there = replace(found, source=FileSource(layers.base, layers.base.rpartition(".")[2]))
+            machine.spec = replace(
+                machine.spec, disks=tuple(there if disk is found else disk for disk in machine.spec.disks)
+            )
+        progress(1.0)
+
+    async def _end_merge(self, uuid: str) -> None:
+        """Give up a merge, as what QEMU cannot do beside one has it."""
+        if (work := self._commits.get(uuid)) is not None:
+            work.cancel()
+            await asyncio.wait([work])
+
+    async def end_commit(self, uuid: str, device: str) -> str | None:
+        await self._reach("end_commit")
+        await self._end_merge(uuid)
+        machine = self._machines.get(uuid)
+        sources = {} if machine is None else {disk.device: disk.source for disk in machine.spec.disks}
+        source = sources.get(device)
+        return source.path if isinstance(source, FileSource) else None
+
+    async def end_still(self, uuid: str) -> None:
+        await self._reach("end_still")
+        if uuid in self._machines:
+            self._machines[uuid].power = GuestPower.RUNNING
 
     async def attach_nic(self, uuid: str, nic: Nic) -> None:
         check_nic(nic)
@@ -326,6 +396,8 @@ class MemoryGuests:
     def _stop(self, uuid: str, reason: StopReason) -> None:
         self._get(uuid)
         del self._machines[uuid]
+        if uuid in self._commits:
+            self._commits[uuid].cancel()
         self._tell(GuestEvent(uuid, GuestEventKind.STOPPED, reason=reason))
 
     def _tell(self, event: GuestEvent) -> None:

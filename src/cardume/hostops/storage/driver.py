@@ -1,6 +1,6 @@
 """The interface of every SR type: what a repository and a volume are, what can be done with them on one host."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -53,6 +53,51 @@ class Fork:
     source: DiskSource  # where a guest that has it open is to go on
     kept: str  # the driver's name of what is left as it was
     was_kept: bool = False  # it was left as it was before already: the volume was a snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Who has volumes of a repository open, by their uuids, and what not to try now."""
+
+    writers: frozenset[str] = frozenset()  # one guest of this host writes to it, and can be asked to merge layers
+    others: frozenset[str] = frozenset()  # open in any other way
+    avoid: frozenset[tuple[str, str]] = frozenset()  # (base, top) that failed a while ago
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Two layers that are to become one: the blocks of `top` go into `base`, which nothing else needs."""
+
+    base: str
+    top: str
+    volume: str  # the uuid of a volume that they belong to
+    is_live: bool = False  # a guest has that volume open
+    above: str = ""  # the layer of the guest's that stands on `top`; none: the guest writes to `top`
+
+
+@dataclass(frozen=True, slots=True)
+class LeftMerge:
+    """A merge that a guest did for an earlier life of the daemon, or for a call that was given up on."""
+
+    guest: str
+    device: str
+    base: str  # the path of the image that the guest goes on in when it has been moved
+
+
+class GuestCommit(Protocol):
+    """Lets a guest merge layers of a disk that it has open."""
+
+    @property
+    def guest(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
+
+    async def __call__(
+        self, base: str, top: str, active: str, settle: Callable[[], Awaitable[None]], progress: Progress
+    ) -> None:
+        """Merge by paths; `active` is what the guest writes to. `settle` records it, when it is done for sure."""
+        ...
 
 
 class StorageDriver(Protocol):
@@ -179,6 +224,33 @@ class DiskBytes(Protocol):
 
     async def flush(self) -> None:
         """All that was written is on the disk when this returns."""
+        ...
+
+
+@runtime_checkable
+class LayerMerger(Protocol):
+    """A driver whose volumes have layers: merging them keeps chains short, and gives room back."""
+
+    async def next_merge(self, repo: Repository, usage: Usage) -> Merge | None:
+        """The next two layers that may become one now; None: nothing to do."""
+        ...
+
+    async def merge_layers(
+        self, repo: Repository, merge: Merge, commit: GuestCommit | None, progress: Progress
+    ) -> tuple[Volume, ...]:
+        """Do it, by `commit` where a guest has them open; the repository's volumes as they are now.
+
+        Any call that wants a volume of these layers stops it: MergeStopped. A crash, a stop or a failure at any
+        moment leaves volumes that read as before, and nothing that a later merge, or a scan, does not put right.
+        """
+        ...
+
+    async def left_merge(self, repo: Repository) -> LeftMerge | None:
+        """A merge by a guest that was not seen to its end; what another left is put right here."""
+        ...
+
+    async def end_merge(self, repo: Repository, *, moved: bool) -> None:
+        """End what `left_merge` told of; nothing goes on in its guest. `moved`: the guest's disk is in the base."""
         ...
 
 

@@ -17,9 +17,21 @@ from cardume.hostops.durable import sync_file
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageFull, StorageUnreachable
 from cardume.hostops.guests.guest import DiskSource, FileSource
 from cardume.hostops.storage import folder, images, layers, sweep
-from cardume.hostops.storage.driver import Fork, FoundRepository, Progress, Repository, Space, Volume
+from cardume.hostops.storage.driver import (
+    Fork,
+    FoundRepository,
+    GuestCommit,
+    LeftMerge,
+    Merge,
+    Progress,
+    Repository,
+    Space,
+    Usage,
+    Volume,
+)
+from cardume.hostops.storage.ext_merge import SPARE_BYTES, FolderMerging
+from cardume.hostops.storage.file_calls import file_call, free_bytes
 from cardume.hostops.storage.opened import OpenCounts
-from cardume.hostops.storage.threads import in_thread
 
 DEFAULT_FOLDER = "/var/lib/cardume/sr"
 UNIT = 4096  # sizes are rounded up to a sector of the largest kind, so that any guest can use all of its disk
@@ -49,13 +61,14 @@ class ExtDriver:
     )
     default_content_type = "user"
 
-    def __init__(self, default_folder: str = DEFAULT_FOLDER) -> None:
+    def __init__(self, default_folder: str = DEFAULT_FOLDER, *, merge_spare_bytes: int = SPARE_BYTES) -> None:
         self._default_folder = default_folder
         self._living: dict[str, str] = {}  # part name or uuid of a volume being made now → its repository
         self._opens = OpenCounts()
         # Held while files and sidecars are brought from one sound state to the next: a sweep in between would take
         # a layer that no sidecar names yet.
         self._layering = asyncio.Lock()
+        self._merging = FolderMerging(self._layering, self._opens.list_uuids, self._living, merge_spare_bytes)
 
     # Repository
 
@@ -92,10 +105,12 @@ class ExtDriver:
 
     async def detach(self, repo: Repository) -> None:
         self._opens.assert_none(repo)
+        await self._merging.stop(repo.uuid)
 
     async def destroy(self, repo: Repository) -> None:
         path = await self._checked_folder(repo)
         self._opens.assert_none(repo)
+        await self._merging.stop(repo.uuid)
         async with self._layering:
             await _files(sweep.sweep, path, frozenset(self._living))
         names = await _files(_list_images, path)
@@ -123,7 +138,7 @@ class ExtDriver:
         volumes, _ = await _files(folder.list_volumes, path)
         used = await _files(_used_bytes, path)
         return Space(
-            physical_size=used + await _files(_free_bytes, path),
+            physical_size=used + await _files(free_bytes, path),
             physical_utilisation=used,
             virtual_allocation=sum(volume.virtual_size for volume in volumes),
         )
@@ -156,7 +171,8 @@ class ExtDriver:
                 await self._clone_as_layer(repo, path, uuid, now.image or source.location, sidecar)
                 progress(1.0)
                 return await _files(folder.read_volume, path, folder.image_name(uuid, "qcow2"))
-        async with self._making(repo, path, uuid, source.format, sidecar, source.physical_utilisation) as part:
+        making = self._making(repo, path, uuid, source.format, sidecar, source.physical_utilisation)
+        async with self._merging.reading(path, repo.uuid, source), making as part:
             chain = await _files(layers.list_chain, path, await _files(folder.head_name, path, source.location))
             await images.assert_unused(str(path / chain[0].name), source.format)
             if not (len(chain) == 1 and await _files(_share_blocks, path / chain[0].name, path / part)):
@@ -179,7 +195,7 @@ class ExtDriver:
         if volume.location:
             folder.assert_location(volume.location)
             uuid = volume.location.partition(".")[0]
-        async with self._layering:
+        async with self._merging.undisturbed(path, repo.uuid, f"{folder.assert_uuid(uuid)}.qcow2"):
             await _files(sweep.bury, path, uuid)
             await _files(sweep.sweep, path, frozenset(self._living))
 
@@ -191,9 +207,10 @@ class ExtDriver:
         if size < now.virtual_size:
             raise StorageError(f"{volume.location} has {now.virtual_size} bytes and cannot shrink to {virtual_size}")
         if size > now.virtual_size:
-            image = await self._writable_head(repo, path, now)
-            await images.grow(str(image), layers.image_format(image.name), size)
-            await _files(sync_file, image)
+            async with self._merging.undisturbed(path, repo.uuid, now.location):
+                image = await self._writable_head(repo, path, now)
+                await images.grow(str(image), layers.image_format(image.name), size)
+                await _files(sync_file, image)
         return await _files(folder.read_volume, path, volume.location)
 
     async def stat_volume(self, repo: Repository, volume: Volume) -> Volume:
@@ -202,12 +219,13 @@ class ExtDriver:
     async def open(self, repo: Repository, volume: Volume, *, writable: bool) -> DiskSource:
         """The image's file. It belongs to root with mode 0600; libvirt lends it to QEMU's user while a guest runs."""
         path = await self._checked_folder(repo)
-        now = await _files(folder.read_volume, path, volume.location)
-        if writable:
-            image = await self._writable_head(repo, path, now)
-        else:
-            image = path / await _files(folder.head_name, path, now.location)
-        self._opens.add(repo, now)
+        async with self._merging.undisturbed(path, repo.uuid, volume.location):
+            now = await _files(folder.read_volume, path, volume.location)
+            if writable:
+                image = await self._writable_head(repo, path, now)
+            else:
+                image = path / await _files(folder.head_name, path, now.location)
+            self._opens.add(repo, now)
         return FileSource(path=str(image), format=layers.image_format(image.name))
 
     async def close(self, repo: Repository, volume: Volume) -> None:
@@ -222,8 +240,11 @@ class ExtDriver:
         under it. What is under it becomes a snapshot only when it is sure that nobody writes there: by `keep_fork`.
         """
         path = await self._checked_folder(repo)
-        async with self._layering:
-            return await self._fork(repo, path, volume)
+        async with self._merging.undisturbed(path, repo.uuid, volume.location):
+            fork = await self._fork(repo, path, volume)
+            # Until it is a snapshot's, nothing says so but this: it must not be merged into.
+            self._merging.pinned.add(fork.kept)
+            return fork
 
     async def _fork(self, repo: Repository, path: Path, volume: Volume) -> Fork:
         under = await _files(folder.head_name, path, volume.location)
@@ -255,6 +276,7 @@ class ExtDriver:
                 raise StorageError(f"a volume {uuid} is there already")
             sidecar = await _files(folder.read_sidecar, path, fork.volume.uuid) or folder.Sidecar()
             await _files(folder.write_sidecar, path, uuid, replace(sidecar, image=fork.kept, frozen=True))
+            self._merging.pinned.discard(fork.kept)
         return await _files(folder.read_volume, path, folder.image_name(uuid, layers.image_format(fork.kept)))
 
     async def undo_fork(self, repo: Repository, fork: Fork) -> None:
@@ -263,6 +285,7 @@ class ExtDriver:
         async with self._layering:
             sidecar = await _files(folder.read_sidecar, path, uuid) or folder.Sidecar()
             assert isinstance(fork.source, FileSource), "forks of this driver are files"
+            self._merging.pinned.discard(fork.kept)
             if sidecar.image != os.path.basename(fork.source.path):
                 return  # it has gone on from there
             image = "" if folder.is_own_name(uuid, fork.kept) else fork.kept
@@ -270,12 +293,30 @@ class ExtDriver:
             await _files(sweep.sweep, path, frozenset(self._living))
 
     async def _writable_head(self, repo: Repository, path: Path, volume: Volume) -> Path:
-        """The file that a volume's writer may write to: never one that others stand on."""
-        async with self._layering:
-            sidecar = await _files(folder.read_sidecar, path, volume.uuid)
-            if sidecar is not None and sidecar.frozen:
-                await self._fork(repo, path, volume)
+        """The file that a volume's writer may write to: never one that others stand on. The layers' lock is held."""
+        sidecar = await _files(folder.read_sidecar, path, volume.uuid)
+        if sidecar is not None and sidecar.frozen:
+            await self._fork(repo, path, volume)
         return path / await _files(folder.head_name, path, volume.location)
+
+    # Merging
+
+    async def next_merge(self, repo: Repository, usage: Usage) -> Merge | None:
+        return await self._merging.plan(await self._checked_folder(repo), repo.uuid, usage)
+
+    async def merge_layers(
+        self, repo: Repository, merge: Merge, commit: GuestCommit | None, progress: Progress
+    ) -> tuple[Volume, ...]:
+        path = await self._checked_folder(repo)
+        await self._merging.merge(path, repo.uuid, merge, commit, progress)
+        volumes, _ = await _files(folder.list_volumes, path)
+        return volumes
+
+    async def left_merge(self, repo: Repository) -> LeftMerge | None:
+        return await self._merging.left(await self._checked_folder(repo), repo.uuid)
+
+    async def end_merge(self, repo: Repository, *, moved: bool) -> None:
+        await self._merging.end_left(await self._checked_folder(repo), moved=moved)
 
     # Helpers
 
@@ -311,7 +352,7 @@ class ExtDriver:
                 failed.pop_all()
 
     async def _copy_blocks(self, path: Path, chain: tuple[layers.Image, ...], part: str, progress: Progress) -> None:
-        free = await _files(_free_bytes, path)
+        free = await _files(free_bytes, path)
         needed = sum(image.used_bytes for image in chain)
         if len(chain) == 1 and needed > free:
             raise StorageFull(f"a copy of {chain[0].name} needs {needed} bytes, {path} has {free} left", needed, free)
@@ -363,11 +404,6 @@ def _used_bytes(path: Path) -> int:
     return sum((path / name).lstat().st_blocks * 512 for name in _list_images(path) if (path / name).exists())
 
 
-def _free_bytes(path: Path) -> int:
-    facts = os.statvfs(path)
-    return facts.f_bavail * facts.f_frsize
-
-
 def _share_blocks(source: Path, target: Path) -> bool:
     """Let `target` share the blocks of `source`; False where the file system cannot."""
     with open(source, "rb") as origin, open(target, "wb") as copy:
@@ -381,13 +417,7 @@ def _share_blocks(source: Path, target: Path) -> bool:
 
 
 async def _files(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of a blocking file call, its failures as errors of this layer."""
-    try:
-        return await in_thread(function, *args, **kwargs)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull(str(error)) from error
-        raise StorageError(str(error)) from error
+    return await file_call(function, *args, **kwargs)
 
 
 @contextlib.contextmanager
@@ -398,5 +428,5 @@ def _full_with_numbers(path: Path, needed: int) -> Iterator[None]:
     except StorageFull as error:
         if error.needed_bytes:
             raise
-        free = _free_bytes(path)
+        free = free_bytes(path)
         raise StorageFull(f"{error} (needed {needed} bytes, {free} free)", needed, free) from error

@@ -14,6 +14,7 @@ from cardume.hostops.storage import layers
 from cardume.hostops.storage.driver import Volume
 
 MARKER = ".cardume-sr.json"
+MERGE_NOTE = ".cardume-merge.json"
 MARKER_KIND = "cardume folder of disk images"
 VERSION = 1
 LAYERED_VERSION = 2
@@ -146,7 +147,7 @@ def mark_layered(folder: Path, uuid: str) -> None:
 def remove_repository(folder: Path) -> None:
     """Take the marker away, and the folder when nothing else is in it."""
     for name in os.listdir(folder):
-        if is_part_name(name) or _TEMPORARY.fullmatch(name) or _SIDECAR.fullmatch(name):
+        if name == MERGE_NOTE or is_part_name(name) or _TEMPORARY.fullmatch(name) or _SIDECAR.fullmatch(name):
             (folder / name).unlink(missing_ok=True)
     (folder / MARKER).unlink(missing_ok=True)
     sync_folder(folder)

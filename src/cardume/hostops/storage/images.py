@@ -12,6 +12,7 @@ from cardume.hostops.storage.driver import Progress
 MIB = 1 << 20
 _QUICK_S = 60.0
 _LONGEST_S = 30 * 24 * 3600.0  # a bound for a copy that does move; one that does not is ended long before
+_LONGEST_CHECK_S = 1800.0
 _PERCENT = re.compile(r"\((\d+(?:\.\d+)?)/100%\)")
 _NO_SPACE = ("No space left on device", "Disk quota exceeded")
 
@@ -98,7 +99,26 @@ async def convert_into(source: DiskSource, target: DiskSource, size_bytes: int, 
     )
 
 
+async def commit(path: str, rate_bytes: int, size_bytes: int, progress: Progress) -> None:
+    """Write what a layer has into the image under it; the layer stays as it is. Nobody may have them open."""
+    await _moving(
+        *("commit", "-p", "-d", "-t", "writeback", "-f", "qcow2", "-r", str(rate_bytes), path),
+        size_bytes=size_bytes,
+        progress=progress,
+    )
+
+
+async def repair_leaks(path: str) -> None:
+    """Free the clusters of an image that a program which was killed had taken and not used."""
+    await _qemu_img("check", "-q", "-f", "qcow2", "-r", "leaks", path, timeout_s=_LONGEST_CHECK_S)
+
+
 async def _copy(size_bytes: int, progress: Progress, *arguments: str) -> None:
+    await _moving("convert", "-p", *arguments, size_bytes=size_bytes, progress=progress)
+
+
+async def _moving(*arguments: str, size_bytes: int, progress: Progress) -> None:
+    """Run qemu-img for as long as it shows progress."""
     limit_s = stall_limit_s(size_bytes)
     reader = PercentReader(progress)
     loop = asyncio.get_running_loop()
@@ -110,7 +130,7 @@ async def _copy(size_bytes: int, progress: Progress, *arguments: str) -> None:
                 if not stalled.expired():
                     stalled.reschedule(loop.time() + limit_s)
 
-            await _qemu_img("convert", "-p", *arguments, timeout_s=_LONGEST_S, on_output=moved)
+            await _qemu_img(*arguments, timeout_s=_LONGEST_S, on_output=moved)
     except TimeoutError:
         raise StorageUnreachable(f"the copy did not move for {limit_s:.0f} s and was ended") from None
 

@@ -19,6 +19,8 @@ LAYER = rf"{UUID}\.layer-[0-9a-f]+\.qcow2"
 MAX_LAYERS = 64
 """How many images a disk may consist of: every read of a guest may have to look into each."""
 
+_LOOKS = 3
+
 _IMAGE = re.compile(rf"(?:{UUID}\.(?:qcow2|raw)|{LAYER})")
 _LAYER = re.compile(LAYER)
 
@@ -76,6 +78,17 @@ def read_image(folder: Path, name: str) -> Image:
 
 def list_chain(folder: Path, name: str) -> tuple[Image, ...]:
     """An image and all under it, from the top; StorageError when one is gone or cannot be."""
+    for _ in range(_LOOKS - 1):
+        with contextlib.suppress(_MovedMeanwhile):
+            return _look_down(folder, name)
+    return _look_down(folder, name)
+
+
+class _MovedMeanwhile(StorageError):
+    """An image that a header named is not there: perhaps two were merged between the two looks."""
+
+
+def _look_down(folder: Path, name: str) -> tuple[Image, ...]:
     chain: list[Image] = []
     following: str | None = name
     while following is not None:
@@ -86,7 +99,7 @@ def list_chain(folder: Path, name: str) -> tuple[Image, ...]:
         except VolumeNotFound:
             if not chain:
                 raise
-            raise StorageError(f"{folder / name} stands on {following}, which is gone") from None
+            raise _MovedMeanwhile(f"{folder / name} stands on {following}, which is gone") from None
         chain.append(image)
         following = image.backing
     return tuple(chain)

@@ -8,9 +8,29 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from cardume.hostops.errors import StorageConfigError, StorageError, StorageFull, StorageUnreachable, VolumeNotFound
+from cardume.hostops.errors import (
+    MergeStopped,
+    StorageConfigError,
+    StorageError,
+    StorageFull,
+    StorageUnreachable,
+    VolumeNotFound,
+)
 from cardume.hostops.guests.guest import DiskSource, FileSource
-from cardume.hostops.storage.driver import Fork, FoundRepository, Progress, Repository, Space, Volume
+from cardume.hostops.storage.driver import (
+    Fork,
+    FoundRepository,
+    GuestCommit,
+    LeftMerge,
+    Merge,
+    Progress,
+    Repository,
+    Space,
+    Usage,
+    Volume,
+)
+from cardume.hostops.storage.layers import MAX_LAYERS
+from cardume.hostops.storage.merging import Tree, is_possible, plan_merge
 from cardume.hostops.storage.opened import OpenCounts
 
 UNIT = 4096
@@ -23,6 +43,10 @@ class MemoryShelf:
 
     volumes: dict[str, dict[str, Volume]] = field(default_factory=dict)  # SR uuid → location → volume
     contents: dict[str, bytes] = field(default_factory=dict)  # path of an opened volume → its data
+    layers: dict[str, dict[str, str | None]] = field(default_factory=dict)  # SR uuid → image → the image under it
+    heads: dict[str, dict[str, str]] = field(default_factory=dict)  # SR uuid → volume's uuid → its image
+    frozen: set[str] = field(default_factory=set)  # uuids of snapshots
+    left: dict[str, LeftMerge] = field(default_factory=dict)  # SR uuid → what a merge left to be asked of a guest
     folder: str = "/memory"  # a folder that exists, where whoever opens a volume is to write into its file
 
 
@@ -50,6 +74,8 @@ class MemoryDriver:
         self._opens = OpenCounts()
         self._forks = 0
         self._kept: dict[str, bytes] = {}  # what forks keep
+        self._pinned: set[str] = set()
+        self._merging: asyncio.Task[None] | None = None
         self._failures: dict[str, list[Exception]] = defaultdict(list)
         self._delays: dict[str, float] = {}
 
@@ -131,6 +157,8 @@ class MemoryDriver:
         for held in list(self._held(repo).values()):
             if held.location == volume.location or (not volume.location and held.uuid == volume.uuid):
                 del self._held(repo)[held.location]
+                self._heads(repo).pop(held.uuid, None)
+                self._sweep(repo)
                 self.shelf.contents.pop(self._path(repo, held), None)
 
     async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:
@@ -150,6 +178,8 @@ class MemoryDriver:
         progress(0.5)
         copy = replace(source, uuid=uuid, location=f"{uuid}.{source.format}")
         self._place(repo, copy, self.shelf.contents.get(self._path(repo, source), b""))
+        if source.uuid in self.shelf.frozen:
+            self._layers(repo)[self._heads(repo)[uuid]] = self._heads(repo)[source.uuid]
         _copy_file(self._path(repo, source), self._path(repo, copy))
         progress(1.0)
         return copy
@@ -157,8 +187,15 @@ class MemoryDriver:
     async def fork_volume(self, repo: Repository, volume: Volume) -> Fork:
         await self._begin("fork_volume")
         now = self._get(repo, volume)
+        await self._stop_merge()
+        under = self._heads(repo).setdefault(now.uuid, now.location)
+        if len(self._tree(repo).chain(under)) >= MAX_LAYERS:
+            raise StorageError(f"{under} stands on {MAX_LAYERS - 1} layers")
         self._forks += 1
-        kept = f"fork {self._forks}"
+        kept, layer = under, f"{now.uuid}.layer-{self._forks}.qcow2"
+        self._layers(repo)[layer] = under
+        self._heads(repo)[now.uuid] = layer
+        self._pinned.add(kept)
         self._kept[kept] = self.shelf.contents.get(self._path(repo, now), b"")
         return Fork(now, FileSource(self._path(repo, now), now.format), kept)
 
@@ -166,11 +203,18 @@ class MemoryDriver:
         await self._begin("keep_fork")
         snapshot = replace(fork.volume, uuid=uuid, location=f"{uuid}.{fork.volume.format}")
         self._place(repo, snapshot, self._kept[fork.kept])
+        self._layers(repo).pop(self._heads(repo)[uuid])
+        self._heads(repo)[uuid] = fork.kept
+        self.shelf.frozen.add(uuid)
+        self._pinned.discard(fork.kept)
         return snapshot
 
     async def undo_fork(self, repo: Repository, fork: Fork) -> None:
         await self._begin("undo_fork")
         del self._kept[fork.kept]
+        self._heads(repo)[fork.volume.uuid] = fork.kept
+        self._pinned.discard(fork.kept)
+        self._sweep(repo)
 
     async def stat_volume(self, repo: Repository, volume: Volume) -> Volume:
         await self._begin("stat_volume")
@@ -181,12 +225,86 @@ class MemoryDriver:
         now = self._get(repo, volume)
         if writable and now.read_only:
             raise StorageError(f"{now.location} is read-only")
+        await self._stop_merge()
         self._opens.add(repo, now)
         return FileSource(self._path(repo, now), "raw" if now.format == "iso" else now.format)
 
     async def close(self, repo: Repository, volume: Volume) -> None:
         await self._begin("close")
         self._opens.remove(repo, volume)
+
+    # Merging
+
+    async def next_merge(self, repo: Repository, usage: Usage) -> Merge | None:
+        opened = self._opens.list_uuids(repo.uuid) - usage.writers
+        usage = Usage(usage.writers, usage.others | opened, usage.avoid)
+        return plan_merge(self._tree(repo), usage, pinned=frozenset(self._pinned))
+
+    async def merge_layers(
+        self, repo: Repository, merge: Merge, commit: GuestCommit | None, progress: Progress
+    ) -> tuple[Volume, ...]:
+        opened = self._opens.list_uuids(repo.uuid)
+        if not is_possible(self._tree(repo), merge, pinned=frozenset(self._pinned), opened=opened):
+            raise MergeStopped(f"{merge.top} is not to be merged any more")
+        self._merging = work = asyncio.create_task(self._merge(repo, merge, commit, progress))
+        try:
+            await asyncio.wait([work])
+        finally:
+            work.cancel()
+            self._merging = None
+        if work.cancelled():
+            raise MergeStopped("another call needs the disk")
+        work.result()
+        return await self.scan(repo)
+
+    async def _merge(self, repo: Repository, merge: Merge, commit: GuestCommit | None, progress: Progress) -> None:
+        progress(0.0)
+        await self._begin("merge_layers")
+        backing, heads = self._layers(repo), self._heads(repo)
+
+        async def settle() -> None:
+            for uuid, image in heads.items():
+                heads[uuid] = merge.base if image == merge.top else image
+            if merge.above:
+                backing[merge.above] = merge.base
+            del backing[merge.top]
+
+        if commit is None:
+            backing[merge.top] = backing.pop(merge.base)
+        else:
+            # Whatever its layers, a guest sees one file here.
+            volume = next(held for held in self._held(repo).values() if held.uuid == merge.volume)
+            path = self._path(repo, volume)
+            await commit(path, f"{path}.layer" if merge.above else path, path, settle, progress)
+        progress(1.0)
+
+    async def _stop_merge(self) -> None:
+        if self._merging is not None:
+            self._merging.cancel()
+            await asyncio.wait([self._merging])
+
+    async def left_merge(self, repo: Repository) -> LeftMerge | None:
+        await self._begin("left_merge")
+        return self.shelf.left.get(repo.uuid)
+
+    async def end_merge(self, repo: Repository, *, moved: bool) -> None:
+        await self._begin("end_merge")
+        self.shelf.left.pop(repo.uuid, None)
+
+    def _tree(self, repo: Repository) -> Tree:
+        return Tree(self._layers(repo), tuple(self._heads(repo).items()), frozenset(self.shelf.frozen))
+
+    def _layers(self, repo: Repository) -> dict[str, str | None]:
+        return self.shelf.layers.setdefault(repo.uuid, {})
+
+    def _heads(self, repo: Repository) -> dict[str, str]:
+        return self.shelf.heads.setdefault(repo.uuid, {})
+
+    def _sweep(self, repo: Repository) -> None:
+        """What no volume is made of goes."""
+        tree = self._tree(repo)
+        needed = {image for _, head in tree.heads for image in tree.chain(head)}
+        self.shelf.layers[repo.uuid] = {name: under for name, under in tree.backing.items() if name in needed}
 
     # Helpers
 
@@ -221,6 +339,10 @@ class MemoryDriver:
         if used + volume.physical_utilisation > self.physical_size:
             raise StorageFull("full", volume.physical_utilisation, self.physical_size - used)
         held[volume.location] = volume
+        # The name of a disk that is gone may still be that of an image others stand on.
+        image = volume.location if volume.location not in self._layers(repo) else f"new {volume.location}"
+        self._layers(repo)[image] = None
+        self._heads(repo)[volume.uuid] = image
         self.shelf.contents[self._path(repo, volume)] = content
 
 

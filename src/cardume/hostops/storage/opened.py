@@ -35,6 +35,10 @@ class OpenCounts:
         """The locations of the repository's volumes that have users."""
         return tuple(sorted(self._locations[key] for key in self._counts if key[0] == repo.uuid))
 
+    def list_uuids(self, repo_uuid: str) -> frozenset[str]:
+        """The uuids of a repository's volumes that have users."""
+        return frozenset(uuid for sr, uuid in self._counts if sr == repo_uuid)
+
     def assert_not_open(self, repo: Repository, volume: Volume) -> None:
         """Raise StorageError while the volume has users."""
         if self.count(repo, volume):

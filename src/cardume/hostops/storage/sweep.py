@@ -16,6 +16,7 @@ from cardume.hostops.errors import StorageError
 from cardume.hostops.storage import folder as files
 from cardume.hostops.storage import layers
 from cardume.hostops.storage.folder import FORMATS, Sidecar
+from cardume.hostops.storage.merging import Tree
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,13 @@ def sweep(folder: Path, living: frozenset[str] = frozenset()) -> tuple[str, ...]
     return (*doomed, *(f"{uuid}.json" for uuid in orphans))
 
 
+def read_tree(folder: Path) -> Tree:
+    """What stands on what; StorageError when that cannot be known for sure."""
+    images, sidecars = _look(folder)
+    frozen = frozenset(uuid for uuid, sidecar in sidecars.items() if sidecar.frozen)
+    return Tree(_chains(folder, images, sidecars), tuple(_heads(images, sidecars)), frozen)
+
+
 def _look(folder: Path) -> tuple[set[str], dict[str, Sidecar]]:
     names = os.listdir(folder)
     sidecars = {match[1]: _sidecar(folder, match[1]) for match in map(_SIDECAR.fullmatch, names) if match}
@@ -106,20 +114,31 @@ def _sidecar(folder: Path, uuid: str) -> Sidecar:
 
 def _needed(folder: Path, images: set[str], sidecars: dict[str, Sidecar]) -> set[str]:
     """The images that volumes are made of."""
-    waiting = [sidecar.image for sidecar in sidecars.values() if sidecar.image and not sidecar.destroyed]
+    return set(_chains(folder, images, sidecars))
+
+
+def _heads(images: set[str], sidecars: dict[str, Sidecar]) -> list[tuple[str, str]]:
+    """(uuid, image) of every volume."""
+    heads = [(uuid, each.image) for uuid, each in sidecars.items() if each.image and not each.destroyed]
     # A file of a volume's name without a sidecar was put there from outside: it is a volume of its own.
-    waiting += [
-        name
+    return heads + [
+        (name.partition(".")[0], name)
         for name in images
         if not layers.is_layer_name(name) and _is_own_image(sidecars.get(name.partition(".")[0], Sidecar()))
     ]
-    needed: set[str] = set()
+
+
+def _chains(folder: Path, images: set[str], sidecars: dict[str, Sidecar]) -> dict[str, str | None]:
+    """The images that volumes are made of, with what each stands on."""
+    waiting = [image for _, image in _heads(images, sidecars)]
+    needed: dict[str, str | None] = {}
     while waiting:
         name = waiting.pop()
         if name in needed or name not in images:
             continue
-        needed.add(name)
-        backing = _backing(folder, name, is_ours=layers.is_layer_name(name) or name.partition(".")[0] in sidecars)
+        needed[name] = backing = _backing(
+            folder, name, is_ours=layers.is_layer_name(name) or name.partition(".")[0] in sidecars
+        )
         if backing is not None:
             waiting.append(backing)
     return needed

@@ -9,7 +9,7 @@ import pytest
 from cardume.hostops.errors import GuestError
 from cardume.hostops.guests.accelerator import Accelerator
 from cardume.hostops.guests.agent import facts_from
-from cardume.hostops.guests.domain_edit import with_devices_of, with_media
+from cardume.hostops.guests.domain_edit import DiskGone, DiskLayers, disk_layers, with_devices_of, with_media
 from cardume.hostops.guests.domain_view import device_of_alias, qemu_owner, view_of
 from cardume.hostops.guests.domain_xml import domain_xml
 from cardume.hostops.guests.guest import (
@@ -172,3 +172,17 @@ def test_an_agent_that_talks_nonsense_has_told_nothing(reply: str) -> None:
 def test_what_an_agent_says_is_cut_and_cleaned() -> None:
     facts = facts_from({"guest-get-host-name": json.dumps({"return": {"host-name": "a\x1b[2J\n" + "x" * 9999}})})
     assert facts.hostname == "a[2J" + "x" * 252
+
+
+def test_a_disk_is_read_with_its_chain_of_layers_and_the_state_of_its_commit() -> None:
+    mirror = "<mirror type='file' job='active-commit' ready='{}'><source file='/sr/a.qcow2'/></mirror>"
+    xml = """<domain><devices><disk type='file' device='disk'>
+        <source file='/sr/c.qcow2'/>
+        <backingStore type='file'><source file='/sr/a.qcow2'/>
+          <backingStore type='file'><source file='/sr/r.raw'/><backingStore/></backingStore></backingStore>
+        {}<target dev='vdb'/><alias name='ua-disk-1'/></disk></devices></domain>"""
+    chain = ("/sr/c.qcow2", "/sr/a.qcow2", "/sr/r.raw")
+    for inside, is_ready in (("", False), (mirror.format("no"), False), (mirror.format("yes"), True)):
+        assert disk_layers(xml.format(inside), "1") == DiskLayers("vdb", chain, is_ready)
+    with pytest.raises(DiskGone, match="no disk 0"):
+        disk_layers(xml, "0")

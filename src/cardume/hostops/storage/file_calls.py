@@ -1,0 +1,29 @@
+"""File calls off the event loop, their failures as errors of the storage layer."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from cardume.hostops.errors import StorageError, StorageFull
+from cardume.hostops.storage.threads import in_thread
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def file_call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The result of a blocking file call, its failures as errors of this layer."""
+    try:
+        return await in_thread(function, *args, **kwargs)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(str(error)) from error
+        raise StorageError(str(error)) from error
+
+
+def free_bytes(path: Path) -> int:
+    """How much may be written to a folder's file system."""
+    facts = os.statvfs(path)
+    return facts.f_bavail * facts.f_frsize
