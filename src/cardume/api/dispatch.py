@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import structlog
@@ -240,7 +241,8 @@ class Dispatcher:
         )
 
 
-def _targets() -> dict[str, Target]:
+@cache
+def _targets() -> Mapping[str, Target]:
     """What every name on the wire calls: `VM.start`, `VM_start`, `Async.VM.start`."""
     targets: dict[str, Target] = {}
     for declared in schema().messages():

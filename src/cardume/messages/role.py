@@ -80,7 +80,12 @@ async def ensure_roles(db: Database) -> None:
                 txn.create(record, ref)
 
 
-def _records() -> Iterable[tuple[Ref[RoleRecord], RoleRecord]]:
+@cache
+def _records() -> tuple[tuple[Ref[RoleRecord], RoleRecord], ...]:
+    return tuple(_make_records())
+
+
+def _make_records() -> Iterable[tuple[Ref[RoleRecord], RoleRecord]]:
     refs = {name: _permission_ref(name) for name in permissions()}
     for name, ref in refs.items():
         yield ref, RoleRecord(uuid=ref.removeprefix(PREFIX), name_label=name, name_description="A permission")

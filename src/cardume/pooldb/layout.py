@@ -140,7 +140,8 @@ def conforms(value: Any, of: WireType) -> bool:
         case EnumType(python=python):
             return isinstance(value, python)
         case SetType(item):
-            return isinstance(value, tuple) and all(conforms(member, item) for member in value)
+            usual = _usual_type(item)  # a session names a thousand permissions
+            return isinstance(value, tuple) and all(type(m) is usual or conforms(m, item) for m in value)
         case MapType(key, item):
             return isinstance(value, Mapping) and all(conforms(k, key) and conforms(v, item) for k, v in value.items())
         case OptionType(item):

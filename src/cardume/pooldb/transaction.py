@@ -18,6 +18,7 @@ class Overlay:
     def __init__(self, base: Tables) -> None:
         self._base = base
         self._changed: dict[Ref[Any], Any | None] = {}
+        self._by_uuid: dict[tuple[type, str], Ref[Any]] = {}  # the uuids that were given here, to whom last
         self._missing: dict[Ref[Any], list[Ref[Any]]] = {}  # referrers of objects that do not exist
         self._is_over = False
 
@@ -62,7 +63,10 @@ class Overlay:
             raise ValueError(f"the reference {ref} is in use")
         layout = self._layout(record)
         layout.check({field: getattr(record, attribute) for field, attribute in layout.attributes.items()})
-        self._changed[ref] = self._complete(layout, record, ref)
+        created = self._complete(layout, record, ref)
+        self._changed[ref] = created
+        if layout.has_uuid:
+            self._by_uuid[layout.cls.python, created.uuid] = ref
         self._adopt_referrers(layout, ref)
         for target, backref in reference_targets(layout, record):
             self._link(target, backref, ref)
@@ -81,6 +85,7 @@ class Overlay:
             return
         if "uuid" in changed:
             self._check_uuid(layout, changed["uuid"])
+            self._by_uuid[layout.cls.python, changed["uuid"]] = ref
         self._changed[ref] = dataclasses.replace(record, **changed)
         for attribute in changed.keys() & layout.references.keys():
             self._relink(layout, attribute, ref, record)
@@ -120,10 +125,11 @@ class Overlay:
                 yield ref, record
 
     def _find_uuid(self, cls: type[T], uuid: str) -> Ref[T] | None:
-        ref = self._base.by_class[cls].by_uuid(uuid)
-        if ref is not None and ref not in self._changed:
-            return ref
-        return next((ref for ref, record in self._changed_of(cls) if record.uuid == uuid), None)
+        for ref in (self._base.by_class[cls].by_uuid(uuid), self._by_uuid.get((cls, uuid))):
+            record: Any = None if ref is None else self.find(ref)
+            if record is not None and record.uuid == uuid:  # it may have lost the uuid meanwhile
+                return ref
+        return None
 
     def _check_uuid(self, layout: Layout, uuid: str) -> None:
         if self._find_uuid(layout.cls.python, uuid) is not None:

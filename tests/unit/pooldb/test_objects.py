@@ -253,6 +253,30 @@ async def test_a_reference_or_uuid_in_use_is_refused() -> None:
         await db.create(Pond(uuid=db.get(pond).uuid))
 
 
+async def test_a_uuid_may_pass_from_one_object_to_another_within_a_transaction() -> None:
+    db = await opened()
+    first, second, third = (f"{digit * 8}-1111-4111-8111-111111111111" for digit in "123")
+    old = await db.create(Pond(uuid=first))
+
+    async with db.transaction() as txn:
+        txn.update(old, name_label="touched")
+        assert txn.by_uuid(Pond, first) == old
+        with pytest.raises(ValueError, match="in use"):
+            txn.create(Pond(uuid=first))
+        txn.update(old, uuid=second)
+        new = txn.create(Pond(uuid=first))
+        gone = txn.create(Pond(uuid=third))
+        txn.delete(gone)
+        assert (txn.by_uuid(Pond, first), txn.by_uuid(Pond, second)) == (new, old)
+        with pytest.raises(ApiError):
+            txn.by_uuid(Pond, third)
+        with pytest.raises(ValueError, match="in use"):
+            txn.update(new, uuid=second)
+        txn.create(Fish(uuid=first))  # a uuid is one of its class
+
+    assert (db.by_uuid(Pond, first), db.by_uuid(Pond, second)) == (new, old)
+
+
 async def test_fields_of_another_version_are_kept_and_absent_ones_take_their_default() -> None:
     store = MemoryStore()
     db = await opened(store)
