@@ -37,6 +37,7 @@ _NEEDED = {  # program: Debian package
     "ip": "iproute2",
     "mkfs.ext4": "e2fsprogs",
     "losetup": "mount",
+    "fstrim": "util-linux",
     "nsenter": "util-linux",
 }
 _KERNEL = ("overlay", "ext4")  # file systems

@@ -85,8 +85,11 @@ def mount(volume: Volume) -> None:
     """Attach and mount it; the journal is replayed as after any power cut."""
     volume.mounted.mkdir(exist_ok=True)
     device = run("losetup", "--find", "--show", "--direct-io=on", str(volume.image), timeout_s=TIMEOUT_S).strip()
-    options = "noatime,noinit_itable,discard"
+    # Not with discard: at a cut the kernel also discards what a transaction frees that was never committed, and a file
+    # that is back after the cut would then be full of zeros. What is free is given back here, at the next power-on.
+    options = "noatime,noinit_itable,nodiscard"
     run("mount", "-t", "ext4", "-o", options, device, str(volume.mounted), timeout_s=TIMEOUT_S)
+    run("fstrim", str(volume.mounted), timeout_s=TIMEOUT_S)
 
 
 def mount_root(volume: Volume, layers: Sequence[Path], root: Path) -> None:
