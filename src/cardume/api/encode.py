@@ -118,7 +118,7 @@ class Encoder:
         attributes = [field.attribute for field in fields]
         values: Callable[[Any], tuple[Any, ...]] = operator.attrgetter(*attributes)
         if len(attributes) == 1:  # attrgetter gives no tuple for one name
-            values = lambda record: (getattr(record, attributes[0]),)  # noqa: E731
+            values = lambda record: (getattr(record, attributes[0]),)  # noqa: E731 – one of two ways to get the values
         last_values: list[Any] = [object()] * len(fields)
         texts = [""] * len(fields)
 

@@ -94,7 +94,7 @@ class Sessions:
 
     def caller(self, ref: object) -> Caller:
         """Who calls with this session, which counts as a use of it; SESSION_INVALID when there is no such session."""
-        entry = self._entries.get(ref) if isinstance(ref, str) else None  # type: ignore[call-overload]
+        entry = self._entries.get(ref) if isinstance(ref, str) else None  # type: ignore[call-overload]  # a text from outside
         now = self._clock()
         if entry is None or now - entry.used_s > self._idle_s:
             raise errors.SESSION_INVALID(str(ref)[:80])

@@ -154,7 +154,7 @@ class _Once(xmlrpc.client.Transport):
 
     def connect_to(self, address: str | None) -> http.client.HTTPConnection:
         """A new connection to the server, or to another address."""
-        raise NotImplementedError
+        raise NotImplementedError("each way to reach a server has its own")
 
 
 class _TlsTransport(_Once):

@@ -57,7 +57,7 @@ class CallThreads:
             self._slots.release()
 
     def _give_up(self, outcome: "asyncio.Future[T]", on_late: Callable[[], None] | None) -> None:
-        lost: asyncio.Future[object] = outcome  # type: ignore[assignment]
+        lost: asyncio.Future[object] = outcome  # type: ignore[assignment]  # its value is not read
 
         def returned(_: "asyncio.Future[object]") -> None:
             self._lost.discard(lost)
@@ -79,7 +79,7 @@ def _in_thread(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
         if error is not None:
             outcome.set_exception(error)
         else:
-            outcome.set_result(result)  # type: ignore[arg-type]
+            outcome.set_result(result)  # type: ignore[arg-type]  # there is one when there is no error
 
     def body() -> None:
         try:
