@@ -1,11 +1,14 @@
 """Needs a lab. Proves that its power cuts are real: what was not made durable is lost, what was is kept."""
 
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 
 from cardume.lab.errors import LabError
 from cardume.lab.handle import LabHandle
+from cardume.lab.programs import wait_until
 
 _WRITE_AND_SYNC = """
 import os
@@ -71,6 +74,26 @@ def test_a_reboot_from_inside_comes_back_with_what_it_wrote(lab: LabHandle) -> N
     lab.exec("d1-g1", "systemctl", "reboot")
     _wait_for_another_boot(lab, "d1-g1", first_boot)
     assert read(lab, "d1-g1", "/var/lib/before-reboot") == "kept"
+
+
+def test_a_command_that_was_stopped_inside_does_not_keep_a_host_from_rebooting(lab: LabHandle) -> None:
+    """systemd stops all processes for a moment when it shuts down; who entered by nsenter may then stop outside."""
+    first_boot = lab.exec("d1-g1", "cat", "/proc/sys/kernel/random/boot_id")
+    entered = threading.Thread(target=_sleep_inside, args=(lab, "d1-g1"))
+    entered.start()
+    wait_until("the command", lambda: lab.exec("d1-g1", "pgrep", "-c", "-x", "sleep").strip() != "0", timeout_s=10)
+    lab.exec("d1-g1", "pkill", "-STOP", "-x", "sleep")
+    time.sleep(0.5)  # nsenter sees it, and stops itself
+    lab.exec("d1-g1", "pkill", "-KILL", "-x", "sleep")
+    lab.exec("d1-g1", "systemctl", "reboot")
+    _wait_for_another_boot(lab, "d1-g1", first_boot)
+    entered.join(timeout=5)
+    assert not entered.is_alive()
+
+
+def _sleep_inside(lab: LabHandle, host: str) -> None:
+    with suppress(LabError):  # it is killed
+        lab.exec(host, "sleep", "100", timeout_s=110)
 
 
 def test_a_host_that_fences_itself_loses_what_was_not_synced_and_comes_back(lab: LabHandle) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cardume.lab import container, network, volume
+from cardume.lab import container, entered, network, volume
 from cardume.lab.container import Running
 from cardume.lab.errors import LabError
 from cardume.lab.layout import Box, Lab, Network, Role, write_whole
@@ -17,6 +17,7 @@ from cardume.lab.volume import HeldDisk
 
 DISK_BYTES = {Role.HOST: 64 << 30, Role.FREENAS: 100 << 30}
 END_TIMEOUT_S = 40.0
+LOOK_AT_ENTERED_S = 1.0
 
 
 class Power(StrEnum):
@@ -170,8 +171,12 @@ class PoweredBox:
 
     def _attend(self, running: Running, disk: HeldDisk) -> None:
         """Wait for the container's end, whatever ended it, and leave its disk as a power cut would."""
+        looked = time.monotonic()
         while container.is_alive(running.leader):
             time.sleep(0.1)
+            if time.monotonic() - looked > LOOK_AT_ENTERED_S:
+                entered.wake_those_that_ended(running.leader)
+                looked = time.monotonic()
         with self._lock:
             cut = self._cut
             self._cut = True
