@@ -1,19 +1,22 @@
 """The bytes of volumes, opened by a copier: the same tests in memory and through QEMU's storage daemon."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from tests.contract.storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
+from tests.contract.linked import CHANNEL, case_of
+from tests.contract.storage_cases import MIB, Case, needs_qemu_img, new_uuid
 
 from cardume.hostops.errors import StorageError
 from cardume.hostops.storage.driver import DiskBytes, Volume
 
 
-@pytest.fixture(params=["memory", pytest.param("ext", marks=needs_qemu_img)])
-async def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
-    return await make_case(request.param, tmp_path)
+@pytest.fixture(params=["memory", CHANNEL, pytest.param("ext", marks=needs_qemu_img)])
+async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
+    async with case_of(request.param, tmp_path) as made:
+        yield made
 
 
 async def opened(case: Case, volume: Volume, stack: AsyncExitStack, *, writable: bool) -> DiskBytes:

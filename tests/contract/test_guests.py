@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.contract.linked import CHANNEL, linked, memory_hands
 
 from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound, GuestUncertain
 from cardume.hostops.guests.accelerator import Accelerator
@@ -39,6 +40,7 @@ MIB = 1 << 20
 
 IMPLEMENTATIONS = [
     "memory",
+    CHANNEL,
     pytest.param("libvirt", marks=pytest.mark.inside_host("CARDUME_CONTRACT_LIBVIRT")),
 ]
 
@@ -52,6 +54,7 @@ class Bench:
     folder: Path
     kind: str
     events: list[GuestEvent]
+    memory: MemoryGuests | None = None  # the one in memory, however it is reached
 
     async def disk(self, device: str, **fields: object) -> Disk:
         path = self.folder / f"disk-{device}.raw"
@@ -85,7 +88,14 @@ async def bench(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[B
     if request.param == "memory":
         guests = MemoryGuests()
         guests.subscribe(events.append)
-        yield Bench(guests, spec, folder, "memory", events)
+        yield Bench(guests, spec, folder, "memory", events, guests)
+        return
+    if request.param == CHANNEL:
+        guests = MemoryGuests()
+        async with linked(memory_hands(guests=guests)) as (remote, _):
+            far = remote.hands().guests
+            far.subscribe(events.append)
+            yield Bench(far, spec, folder, "memory", events, guests)
         return
     from cardume.hostops.guests.libvirt_guests import LibvirtGuests
 
@@ -199,8 +209,8 @@ async def test_a_paused_guest_cannot_be_asked_to_power_off(bench: Bench) -> None
 
 async def test_a_request_to_power_off_returns_before_the_guest_is_off(bench: Bench) -> None:
     await bench.guests.start(bench.spec)
-    if isinstance(bench.guests, MemoryGuests):
-        bench.guests.ignore_requests(bench.spec.uuid)
+    if bench.memory is not None:
+        bench.memory.ignore_requests(bench.spec.uuid)
     await bench.guests.request_shutdown(bench.spec.uuid)  # SeaBIOS alone does not listen to the power button
     await bench.guests.request_reboot(bench.spec.uuid)
     assert await bench.guests.find(bench.spec.uuid) is not None
@@ -298,8 +308,8 @@ async def test_a_place_that_is_taken_or_does_not_exist_is_refused(bench: Bench) 
 
 async def test_a_disk_that_the_guest_does_not_give_up_stays(bench: Bench) -> None:
     await bench.guests.start(replace(bench.spec, disks=(await bench.disk("1"),)))
-    if isinstance(bench.guests, MemoryGuests):
-        bench.guests.keep_devices(bench.spec.uuid)
+    if bench.memory is not None:
+        bench.memory.keep_devices(bench.spec.uuid)
     for _ in range(2):  # the second request finds the first still standing
         with pytest.raises(DeviceRefused):
             await bench.guests.detach_disk(bench.spec.uuid, "1", timeout_s=1.5)
@@ -335,8 +345,8 @@ async def test_a_guest_without_an_agent_has_no_facts(bench: Bench) -> None:
 async def test_a_guest_whose_disk_is_missing_does_not_start_and_can_be_started_later(bench: Bench) -> None:
     disk = await bench.disk("0")
     os.unlink(bench.folder / "disk-0.raw")
-    if isinstance(bench.guests, MemoryGuests):
-        bench.guests.fail_next("start", GuestError("there is no file"))
+    if bench.memory is not None:
+        bench.memory.fail_next("start", GuestError("there is no file"))
     spec = replace(bench.spec, disks=(disk,))
     with pytest.raises(GuestError, match="no file"):
         await bench.guests.start(spec)
@@ -417,7 +427,7 @@ async def test_memory_is_written_as_of_the_moment_that_the_disks_move(bench: Ben
     assert (await bench.guests.restore(spec, str(path))).power is GuestPower.RUNNING
 
 
-ON_LIBVIRT = pytest.mark.parametrize("bench", IMPLEMENTATIONS[1:], indirect=True)
+ON_LIBVIRT = pytest.mark.parametrize("bench", IMPLEMENTATIONS[2:], indirect=True)
 """For what only a real guest has: processors that stand still, and a libvirtd."""
 
 
@@ -512,8 +522,8 @@ async def test_a_commit_that_is_refused_or_cancelled_leaves_the_disk_where_it_wa
         await commit(bench, settled, first, second, second)
     with pytest.raises(GuestError):
         await commit(bench, settled, first, second, active, device="7")
-    if isinstance(bench.guests, MemoryGuests):
-        bench.guests.slow("commit_layers", 0.5)
+    if bench.memory is not None:
+        bench.memory.slow("commit_layers", 0.5)
     for delay_s in (0, 0.02, 0.05, 0.1):
         work = asyncio.create_task(commit(bench, settled, second, active, active))
         await asyncio.sleep(delay_s)
@@ -530,8 +540,8 @@ async def test_a_commit_that_is_refused_or_cancelled_leaves_the_disk_where_it_wa
 
 async def test_a_snapshot_or_a_save_ends_a_commit_and_goes_on(bench: Bench) -> None:
     _, first, second, active = await make_chain(bench, 3)
-    if isinstance(bench.guests, MemoryGuests):
-        bench.guests.slow("commit_layers", 0.5)
+    if bench.memory is not None:
+        bench.memory.slow("commit_layers", 0.5)
     else:
         await run("qemu-img", "info", "-U", second, timeout_s=10)
     merging = asyncio.create_task(commit(bench, Settled(bench), first, second, active))
@@ -552,8 +562,8 @@ async def test_a_snapshot_or_a_save_ends_a_commit_and_goes_on(bench: Bench) -> N
 
 async def test_a_guest_that_ends_in_the_middle_ends_the_commit(bench: Bench) -> None:
     _, _, second, active = await make_chain(bench, 3)
-    if isinstance(bench.guests, MemoryGuests):
-        bench.guests.slow("commit_layers", 0.5)
+    if bench.memory is not None:
+        bench.memory.slow("commit_layers", 0.5)
     settled = Settled(bench)
     merging = asyncio.create_task(commit(bench, settled, second, active, active))
     await asyncio.sleep(0.05)

@@ -1,10 +1,12 @@
 """What every driver that makes volumes does: the same tests on the in-memory and the real ones."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.contract.linked import CHANNEL, case_of
 from tests.contract.storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
 
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageUnreachable, VolumeNotFound
@@ -13,9 +15,10 @@ from cardume.hostops.storage.driver import LayerMerger, Prober, Usage, Volume
 GONE_UUID = "00000000-0000-4000-8000-00000000dead"
 
 
-@pytest.fixture(params=["memory", pytest.param("ext", marks=needs_qemu_img)])
-async def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
-    return await make_case(request.param, tmp_path)
+@pytest.fixture(params=["memory", CHANNEL, pytest.param("ext", marks=needs_qemu_img)])
+async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
+    async with case_of(request.param, tmp_path) as made:
+        yield made
 
 
 def nothing(fraction: float) -> None:
@@ -281,6 +284,12 @@ async def test_a_fork_that_is_undone_leaves_the_volume_as_it_was(case: Case) -> 
         await case.driver.fork_volume(case.repo, replace(disk, uuid=GONE_UUID, location=f"{GONE_UUID}.qcow2"))
 
 
+@pytest.fixture(params=["memory", pytest.param("ext", marks=needs_qemu_img)])
+async def merging(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+    """A case whose driver merges layers: that is not asked of another host yet."""
+    return await make_case(request.param, tmp_path)
+
+
 async def merge_all(case: Case) -> int:
     """Merge until nothing is left to merge; how often."""
     assert isinstance(case.driver, LayerMerger)
@@ -293,7 +302,8 @@ async def merge_all(case: Case) -> int:
     return count
 
 
-async def test_layers_that_nothing_needs_by_themselves_are_merged(case: Case) -> None:
+async def test_layers_that_nothing_needs_by_themselves_are_merged(merging: Case) -> None:
+    case = merging
     disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB)
     now, first = await snapshot(case, disk)
     now, second = await snapshot(case, now)
@@ -310,7 +320,8 @@ async def test_layers_that_nothing_needs_by_themselves_are_merged(case: Case) ->
     assert (await case.driver.space(case.repo)).physical_utilisation == 0
 
 
-async def test_nothing_is_merged_while_it_is_open_or_a_fork_of_it_has_not_ended(case: Case) -> None:
+async def test_nothing_is_merged_while_it_is_open_or_a_fork_of_it_has_not_ended(merging: Case) -> None:
+    case = merging
     assert isinstance(case.driver, LayerMerger)
     disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB)
     now, kept = await snapshot(case, disk)
@@ -330,7 +341,8 @@ async def test_nothing_is_merged_while_it_is_open_or_a_fork_of_it_has_not_ended(
     assert await case.driver.left_merge(case.repo) is None
 
 
-async def test_a_disk_of_too_many_layers_gets_more_when_they_were_merged(case: Case) -> None:
+async def test_a_disk_of_too_many_layers_gets_more_when_they_were_merged(merging: Case) -> None:
+    case = merging
     now = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB)
     kept = []
     for _ in range(63):

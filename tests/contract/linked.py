@@ -1,0 +1,97 @@
+"""Two ends of the internal channel in one process: hands here, and the same hands as another host reaches them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.contract.storage_cases import Case, make_case
+
+from cardume.channel.link import Link
+from cardume.channel.remote import RemoteHost
+from cardume.channel.serving import Serving
+from cardume.hostops.guests.interface import Guests
+from cardume.hostops.guests.memory_guests import MemoryGuests
+from cardume.hostops.hands import Hands
+from cardume.hostops.machine.memory_machine import MemoryMachine
+from cardume.hostops.network.memory_bridges import MemoryBridges
+from cardume.hostops.network.memory_network import MemoryNetwork
+from cardume.hostops.storage.driver import Copier, StorageDriver
+from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver
+
+CHANNEL = "memory over the channel"
+
+
+class QueueWire:
+    """One end of a connection that never leaves the process; `cut` ends it for both."""
+
+    def __init__(self, inbox: "asyncio.Queue[str | None]", outbox: "asyncio.Queue[str | None]") -> None:
+        self._inbox, self._outbox = inbox, outbox
+
+    async def send_str(self, text: str) -> None:
+        self._outbox.put_nowait(text)
+
+    async def receive_text(self) -> str | None:
+        return await self._inbox.get()
+
+    async def close(self) -> None:
+        self.cut()
+
+    def cut(self) -> None:
+        self._inbox.put_nowait(None)
+        self._outbox.put_nowait(None)
+
+
+def wires() -> tuple[QueueWire, QueueWire]:
+    """Both ends of one connection."""
+    one: asyncio.Queue[str | None] = asyncio.Queue()
+    other: asyncio.Queue[str | None] = asyncio.Queue()
+    return QueueWire(one, other), QueueWire(other, one)
+
+
+async def _no_inventory() -> None:
+    return None
+
+
+@asynccontextmanager
+async def linked(hands: Hands) -> AsyncIterator[tuple[RemoteHost, QueueWire]]:
+    """The hands as seen from the other end of a link, and the wire to cut."""
+    near, far = wires()
+    serving = Serving(hands, _no_inventory)
+    remote = RemoteHost(hands)
+    asking, answering = Link(near, remote.answer), Link(far, serving.answer)
+    remote.use(asking)
+    carried = [asyncio.create_task(link.run()) for link in (asking, answering)]
+    try:
+        async with serving.over(answering):
+            yield remote, near
+    finally:
+        near.cut()
+        await asyncio.gather(*carried)
+
+
+def memory_hands(
+    guests: Guests | None = None, storage: Mapping[str, StorageDriver] | None = None, copier: Copier | None = None
+) -> Hands:
+    """Hands in memory, but for what is given."""
+    memory = MemoryDriver()
+    return Hands(
+        guests or MemoryGuests(),
+        storage or {memory.type: memory},
+        copier or MemoryCopier(memory.shelf),
+        MemoryBridges(),
+        MemoryNetwork(()),
+        MemoryMachine(),
+    )
+
+
+@asynccontextmanager
+async def case_of(kind: str, tmp_path: Path) -> AsyncIterator[Case]:
+    """A storage case: a driver of this host, or with `CHANNEL` one in memory as another host reaches it."""
+    near = await make_case("memory" if kind == CHANNEL else kind, tmp_path)
+    if kind != CHANNEL:
+        yield near
+        return
+    async with linked(memory_hands(storage={near.repo.type: near.driver}, copier=near.copier)) as (remote, _):
+        far = remote.hands()
+        yield Case(far.storage[near.repo.type], near.repo, far.copier)
