@@ -17,7 +17,7 @@ from typing import Any
 
 from cardume.api.server import Listen, Parts, serve
 from cardume.api.tls import HostFiles, ensure_certificate, server_context
-from cardume.daemons.hosts import OneHost
+from cardume.daemons.members import Members
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, new_ref
 from cardume.datamodel.roles import Role
@@ -83,7 +83,7 @@ async def _served(vms: int) -> AsyncIterator[tuple[Objects, int]]:
     with tempfile.TemporaryDirectory() as folder:
         files = HostFiles(Path(folder) / "host.pem", Path(folder) / "host.key")
         ensure_certificate(files, names=["localhost"], addresses=["127.0.0.1"])
-        parts = Parts(db, OneHost(host, hands), host, _Anybody(), _Anybody())
+        parts = Parts(db, Members(db, hands, host), host, _Anybody(), _Anybody())
         async with serve(parts, Listen(tls=server_context(files), address="127.0.0.1", port=0)) as server:
             yield db, server.port
     await db.close()

@@ -49,15 +49,11 @@ def wires() -> tuple[QueueWire, QueueWire]:
     return QueueWire(one, other), QueueWire(other, one)
 
 
-async def _no_inventory() -> None:
-    return None
-
-
 @asynccontextmanager
 async def linked(hands: Hands) -> AsyncIterator[tuple[RemoteHost, QueueWire]]:
     """The hands as seen from the other end of a link, and the wire to cut."""
     near, far = wires()
-    serving = Serving(hands, _no_inventory)
+    serving = Serving(hands, {})
     remote = RemoteHost(hands)
     asking, answering = Link(near, remote.answer), Link(far, serving.answer)
     remote.use(asking)

@@ -10,12 +10,6 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from cardume.hostops.guests.interface import Guests
-from cardume.hostops.machine.interface import Machine
-from cardume.hostops.network.host_network import HostNetwork
-from cardume.hostops.network.interface import Bridges
-from cardume.hostops.storage.driver import Copier, DiskBytes, Prober, StorageDriver
-
 DEFAULT_S = 120.0
 """How long a call may take that names no time itself."""
 
@@ -46,7 +40,7 @@ class Method:
     kinds: Mapping[str, Kind]
     types: Mapping[str, Any]  # of parameters that are values
     result: Any
-    opens: Any | None  # for what is used with `async with`: the interface of the object inside, or None's type
+    opens: type | None  # for what is used with `async with`: the interface of the object inside, or None's type
 
     def time_s(self, given: Mapping[str, Any]) -> float:
         """How long to wait for it with these arguments."""
@@ -95,8 +89,5 @@ def _kind(hint: Any) -> Kind:
     arguments, result = typing.get_args(hint)
     if arguments == [float] and result in (None, type(None)):
         return Kind.PROGRESS
-    assert arguments == [] and result == Awaitable[None], f"{hint} does not go over the channel"
+    assert (arguments, result) == ([], Awaitable[None]), f"{hint} does not go over the channel"
     return Kind.STEP
-
-
-__all__ = ["Bridges", "Copier", "DiskBytes", "Guests", "HostNetwork", "Machine", "Prober", "StorageDriver"]

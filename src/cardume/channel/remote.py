@@ -9,26 +9,17 @@ from typing import Any, cast
 import structlog
 
 from cardume.channel import values
-from cardume.channel.interfaces import (
-    DEFAULT_S,
-    Bridges,
-    Copier,
-    Guests,
-    HostNetwork,
-    Kind,
-    Machine,
-    Method,
-    Prober,
-    StorageDriver,
-    methods,
-    properties,
-)
+from cardume.channel.interfaces import DEFAULT_S, Kind, Method, methods, properties
 from cardume.channel.link import Link
-from cardume.channel.serving import BRIDGES, COPIER, GUESTS, MACHINE, NETWORK, STORAGE
+from cardume.channel.serving import BRIDGES, COPIER, GUESTS, HOST, MACHINE, NETWORK, STORAGE
 from cardume.hostops.errors import HostError
 from cardume.hostops.guests.guest import GuestEvent
-from cardume.hostops.guests.interface import EventSink
+from cardume.hostops.guests.interface import EventSink, Guests
 from cardume.hostops.hands import Hands
+from cardume.hostops.machine.interface import Machine
+from cardume.hostops.network.host_network import HostNetwork
+from cardume.hostops.network.interface import Bridges
+from cardume.hostops.storage.driver import Copier, Prober, StorageDriver
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +50,7 @@ class RemoteHost:
 
     async def inventory(self, kind: type) -> Any:
         """What the host says of itself, as a value of this type."""
-        return values.load(kind, await self.ask("host", "inventory", {}, DEFAULT_S), "inventory")
+        return values.load(kind, await self.ask(HOST, "inventory", {}, DEFAULT_S), "inventory")
 
     def hands(self) -> Hands:
         """Its hands."""
@@ -125,7 +116,7 @@ class RemoteHost:
             told = await self.ask(on, method.name, given, time_s)
             name = str(told["object"])
             inside = None
-            if method.opens is not type(None):
+            if method.opens is not None and method.opens is not type(None):
                 inside = self._stub(name, method.opens)
                 for key, kind in properties(method.opens).items():
                     setattr(inside, key, values.load(kind, told["properties"][key], key))

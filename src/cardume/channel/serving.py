@@ -9,34 +9,28 @@ from typing import Any
 
 from cardume.channel import values
 from cardume.channel.failures import LinkLost
-from cardume.channel.interfaces import (
-    DEFAULT_S,
-    Bridges,
-    Copier,
-    Guests,
-    HostNetwork,
-    Kind,
-    Machine,
-    Method,
-    Prober,
-    StorageDriver,
-    methods,
-    properties,
-)
+from cardume.channel.interfaces import DEFAULT_S, Kind, Method, methods, properties
 from cardume.channel.link import Link
 from cardume.hostops.errors import HostError
 from cardume.hostops.guests.guest import GuestEvent
+from cardume.hostops.guests.interface import Guests
 from cardume.hostops.hands import Hands
+from cardume.hostops.machine.interface import Machine
+from cardume.hostops.network.host_network import HostNetwork
+from cardume.hostops.network.interface import Bridges
+from cardume.hostops.storage.driver import Copier, Prober, StorageDriver
 
 GUESTS, COPIER, BRIDGES, NETWORK, MACHINE, STORAGE = "guests", "copier", "bridges", "network", "machine", "storage/"
+HOST = "host"
 
 
 class Serving:
     """The hands of this host, offered over a link."""
 
-    def __init__(self, hands: Hands, inventory: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(self, hands: Hands, more: Mapping[str, Callable[..., Awaitable[Any]]]) -> None:
+        """`more`: what the host itself answers besides, by name; called with the JSON that came."""
         self._hands = hands
-        self._inventory = inventory
+        self._more = more
         self._objects: dict[str, tuple[tuple[type, ...], Any]] = {
             GUESTS: ((Guests,), hands.guests),
             COPIER: ((Copier,), hands.copier),
@@ -77,8 +71,8 @@ class Serving:
 
     async def answer(self, on: str, do: str, given: dict[str, Any]) -> Any:
         """The `Answerer` of link.py."""
-        if (on, do) == ("host", "inventory"):
-            return values.dump(await self._inventory())
+        if on == HOST and do in self._more:
+            return values.dump(await self._more[do](**given))
         if do == "leave":
             leave = self._opened.get(on)
             if leave is not None and not leave.done():
@@ -153,8 +147,10 @@ class Serving:
         self._objects[f"{name} end"] = ((), task)
         if inside is None:
             return {"object": name, "properties": {}}
+        assert method.opens is not None, "it opened something"
         self._objects[name] = ((method.opens,), inside)
-        return {"object": name, "properties": {key: values.dump(getattr(inside, key)) for key in properties(method.opens)}}
+        told = {key: values.dump(getattr(inside, key)) for key in properties(method.opens)}
+        return {"object": name, "properties": told}
 
     def _forget(self, name: str) -> None:
         self._opened.pop(name, None)

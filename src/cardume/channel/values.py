@@ -5,8 +5,10 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 from functools import cache
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +23,15 @@ class BadValue(ValueError):
 def dump(value: Any) -> Any:
     """A value as JSON; AssertionError for a kind that no interface may use."""
     match value:
-        case None | bool() | int() | float():
-            return value.value if isinstance(value, Enum) else value
-        case Enum():
+        case Enum():  # first: an enum may be a text or a number as well
             return value.value
+        case None | bool() | int() | float():
+            return value
         case str():
             return str(value)
         case bytes():
             return base64.b64encode(value).decode()
-        case Path():
+        case Path() | IPv4Address() | IPv6Address():  # interfaces are addresses too
             return str(value)
         case Mapping():
             return [[dump(key), dump(each)] for key, each in value.items()]
@@ -67,9 +69,13 @@ def _load_plain(wanted: Any, given: Any, where: str) -> Any:
         return _expect(isinstance(given, int) and not isinstance(given, bool), given, given, where)
     if wanted is bytes:
         return base64.b64decode(_expect(isinstance(given, str), given, given, where), validate=True)
-    if wanted is Path:
-        return Path(_expect(isinstance(given, str), given, given, where))
     assert isinstance(wanted, type), f"{wanted} does not go over the channel"
+    if issubclass(wanted, (Path, IPv4Address, IPv6Address)):
+        text = _expect(isinstance(given, str), given, given, where)
+        try:
+            return wanted(text)
+        except ValueError:
+            raise BadValue(f"{where}: {text!r} is no {wanted.__name__}") from None
     if issubclass(wanted, Enum):
         try:
             return wanted(given)
@@ -101,10 +107,16 @@ def _load_union(kinds: tuple[Any, ...], given: Any, where: str) -> Any:
     rest = [kind for kind in kinds if kind is not type(None)]
     if len(rest) == 1:
         return load(rest[0], given, where)
-    named = {kind.__name__: kind for kind in rest if dataclasses.is_dataclass(kind)}
+    named: dict[str, Any] = {
+        kind.__name__: kind for kind in rest if dataclasses.is_dataclass(kind) and isinstance(kind, type)
+    }
     if isinstance(given, dict) and given.get(KIND) in named:
         return load(named[given[KIND]], given, where)
-    raise BadValue(f"{where}: none of {', '.join(named)}")
+    for kind in rest:
+        if kind not in named.values():
+            with suppress(BadValue):
+                return load(kind, given, where)
+    raise BadValue(f"{where}: none of {', '.join(str(kind) for kind in rest)}")
 
 
 def _load_dataclass(cls: type, given: Any, where: str) -> Any:

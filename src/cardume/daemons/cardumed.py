@@ -4,26 +4,29 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
+from cardume.api.admission import admission_handlers
 from cardume.api.authentication import PasswordAuthenticator
 from cardume.api.blobs import blob_handlers
 from cardume.api.served_certificate import ServedCertificate
-from cardume.api.server import Listen, Parts, load_messages, serve
+from cardume.api.server import Parts, load_messages, serve
 from cardume.api.tasks import Work
 from cardume.api.xva import xva_handlers
+from cardume.channel.sockets import listening
 from cardume.daemons.accounts import AccountFile
-from cardume.daemons.certificate import certificate_addresses, certificate_names
 from cardume.daemons.config import Config, ConfigError, load
-from cardume.daemons.hosts import OneHost
+from cardume.daemons.joining import Joining, OwnStanding, finish_join
+from cardume.daemons.member import member
+from cardume.daemons.members import Members
 from cardume.daemons.notify import notify
+from cardume.daemons.role import Standing, read_role
+from cardume.daemons.this_host import HereNow, this_host
 from cardume.daemons.upkeep import Upkeep
 from cardume.datamodel.blob import Blob
 from cardume.datamodel.host import Host
@@ -31,20 +34,9 @@ from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.roles import Role
 from cardume.datamodel.vm import VM
 from cardume.hostops.blob_files import BlobFiles
-from cardume.hostops.guests.accel import acceleration
-from cardume.hostops.guests.libvirt_guests import LibvirtGuests
-from cardume.hostops.hands import Hands
-from cardume.hostops.host_facts import read_host_facts
-from cardume.hostops.machine.linux_machine import LinuxMachine
-from cardume.hostops.network.linux_bridges import LinuxBridges
-from cardume.hostops.network.linux_network import LinuxNetwork
-from cardume.hostops.storage.copy import QemuCopier
-from cardume.hostops.storage.driver import StorageDriver
-from cardume.hostops.storage.ext import ExtDriver
-from cardume.hostops.storage.iso import IsoDriver
 from cardume.messages.call import Call, Caller, TaskHandle
 from cardume.messages.certificate import record_certificate
-from cardume.messages.inventory import ThisHost, record_host
+from cardume.messages.inventory import record_host
 from cardume.messages.lifecycle import derive_allowed_operations
 from cardume.messages.subject import grant
 from cardume.messages.vm_power import start
@@ -72,39 +64,39 @@ async def run(config: Config) -> None:
 
 @asynccontextmanager
 async def _daemon(config: Config) -> AsyncIterator[None]:
-    """Everything that runs, from the database up; left in reverse."""
+    """Everything that runs: a master's parts or a member's; left in reverse."""
+    role = read_role(config.role)
+    if role.standing is Standing.JOINING:
+        role = await finish_join(config, role)
     async with AsyncExitStack() as stack:
-        db = await Objects.open(await SQLiteStore.open(config.database))
+        here = await stack.enter_async_context(this_host(config))
+        if role.standing is Standing.MEMBER:
+            await stack.enter_async_context(member(config, role, here))
+        else:
+            await stack.enter_async_context(_master(config, here))
+        # The pool's objects stay for good: the collector need not walk them again and again.
+        gc.freeze()
+        yield
+
+
+@asynccontextmanager
+async def _master(config: Config, here: HereNow) -> AsyncIterator[None]:
+    """The daemon of a pool's master, or of a host that is a pool of its own."""
+    async with AsyncExitStack() as stack:
+        store = await SQLiteStore.open(config.database)
+        db = await Objects.open(store)
         stack.push_async_callback(db.close)
         db.derive_with(derive_allowed_operations)
-        found = await acceleration()
-        guests = await stack.enter_async_context(LibvirtGuests(found.accelerator))
-        storage: dict[str, StorageDriver] = {driver.type: driver for driver in (ExtDriver(), IsoDriver())}
-        network = LinuxNetwork(config.state)
-        await network.recover()
-        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(), network, LinuxMachine())
-        facts = await read_host_facts()
-        this = ThisHost(
-            config.host_uuid,
-            config.name_label,
-            config.management_bridge,
-            time.time(),
-            await network.configured(),
-        )
-        host = await record_host(db, this, facts, storage, found.accelerator)
-        hosts = OneHost(host, hands)
+        hands, certificate, facts = here.hands, here.certificate, here.inventory.facts
+        host = await record_host(db, here.inventory.this, facts, hands.storage, here.inventory.guest_vms)
+        hosts = Members(db, hands, host)
+        standing = OwnStanding()
         upkeep = Upkeep(db, hands, host)
-        awake = config.run / "awake"  # in memory: it is gone when the host has booted
-        await upkeep.recover(after_boot=not awake.exists())
-        awake.touch()
+        await upkeep.recover(after_boot=here.inventory.after_boot)
+        here.mark_awake()
         accounts = AccountFile(config.passwords)
         authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
         blobs = BlobFiles(config.blobs)
-        certificate = ServedCertificate(
-            config.tls_files,
-            names=lambda: certificate_names(os.uname().nodename),
-            addresses=lambda: certificate_addresses(facts.nics),
-        )
         await record_certificate(db, host, await certificate.pem())
         parts = Parts(
             db=db,
@@ -112,16 +104,20 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
             localhost=host,
             authenticator=authenticator,
             passwords=authenticator,
-            services={"blobs": blobs, "certificate": certificate, "directory": accounts},
-            handlers={**blob_handlers(db, blobs), **xva_handlers(db, hosts, host)},
+            standing=standing,
+            services={
+                "blobs": blobs,
+                "certificate": certificate,
+                "directory": accounts,
+                "pool_door": Joining(config, store, here.addresses, standing, hands.machine.restart_agent),
+            },
+            handlers={
+                **blob_handlers(db, blobs),
+                **xva_handlers(db, hosts, host),
+                **admission_handlers(here.certify),
+            },
         )
-        listen = Listen(
-            tls=certificate.context,
-            port=config.listen_port,
-            redirect_port=config.redirect_port or None,
-            unix_socket=config.socket,
-        )
-        server = await stack.enter_async_context(serve(parts, listen))
+        server = await stack.enter_async_context(serve(parts, here.listen))
         root = Caller(NULL, "root", Role.LOCAL_ROOT, is_local_superuser=True, originator="cardumed")
 
         async def start_vm(vm: Ref[VM]) -> None:
@@ -135,11 +131,13 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
         async def run_task(label: str, work: Work) -> None:
             await server.tasks.run(label, root, work)
 
+        hosts.work_with(start_vm, run_task)
         await stack.enter_async_context(upkeep.running(start_vm, run_task))
+        await stack.enter_async_context(
+            listening(config.pool_files, config.host_uuid, hosts.arrived, port=config.channel_port)
+        )
         server.tasks.spawn(_keep_certificate(db, host, certificate))
         server.tasks.spawn(_sweep_blobs(db, blobs))
-        # The pool's objects stay for good: the collector need not walk them again and again.
-        gc.freeze()
         yield
 
 

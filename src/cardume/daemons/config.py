@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardume.api.tls import HostFiles
+from cardume.channel.pki import PoolFiles
 
 CONFIG = Path("/etc/cardume/cardume.toml")
 STATE = Path("/var/lib/cardume")
@@ -25,6 +26,7 @@ class Config:
     management_bridge: str = "xenbr0"
     listen_port: int = 443
     redirect_port: int = 80  # 0: nothing listens there
+    channel_port: int = 8444  # for the hosts of the pool alone; the same on all of them
     state: Path = STATE
     run: Path = RUN
     log_level: str = "info"
@@ -44,6 +46,19 @@ class Config:
     @property
     def tls_files(self) -> HostFiles:
         return HostFiles(self.state / "tls" / "host.pem", self.state / "tls" / "host.key")
+
+    @property
+    def pool_files(self) -> PoolFiles:
+        return PoolFiles(self.state / "tls" / "pool")
+
+    @property
+    def role(self) -> Path:
+        return self.state / "role.json"
+
+    @property
+    def awake(self) -> Path:
+        """In memory: it is gone when the host has booted."""
+        return self.run / "awake"
 
     @property
     def socket(self) -> Path:

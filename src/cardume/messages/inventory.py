@@ -39,6 +39,17 @@ class ThisHost:
     configured: Mapping[str, Configured] = field(default_factory=dict)  # the bridges that Cardume set up
 
 
+@dataclass(frozen=True, slots=True)
+class HostInventory:
+    """All that a host tells of itself to the master of its pool."""
+
+    this: ThisHost
+    facts: HostFacts
+    guest_vms: str  # what runs guests, kvm or tcg
+    certificate: str  # the one that its clients see, as PEM
+    after_boot: bool  # the host itself has started anew since its daemon last ran
+
+
 async def record_host(
     db: Database, this: ThisHost, facts: HostFacts, drivers: Mapping[str, StorageDriver], guest_vms: str
 ) -> Ref[Host]:
@@ -79,6 +90,7 @@ def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: 
         txn.update(found, **fields)
     times = {"boot_time": _unix(facts.boot_time), "agent_start_time": _unix(this.agent_start)}
     txn.update(found, other_config={**txn.get(found).other_config, **times})
+    txn.delete(txn.get(found).metrics)
     metrics = txn.create(HostMetrics(live=True, memory_total=facts.memory.total_bytes, last_updated=datetime.now(UTC)))
     txn.update(found, metrics=metrics)
     return found
@@ -165,8 +177,9 @@ def _ensure_pool(txn: Transaction, host: Ref[Host]) -> None:
     facts = txn.get(host)
     cpu_info = {**facts.cpu_info, "features_hvm_host": "", "features_pv_host": ""}
     shared: dict[str, Any] = {"cpu_info": cpu_info, "restrictions": dict(facts.license_params)}
-    for pool in txn.all(Pool):
-        txn.update(pool, **shared)
+    for pool_ref, pool in txn.all(Pool).items():
+        if pool.master == host:
+            txn.update(pool_ref, **shared)
         return
     made = Pool(
         name_label="",

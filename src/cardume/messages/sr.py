@@ -197,20 +197,24 @@ def _assert_detached(call: Call, sr: Ref[SR]) -> None:
 
 
 async def _forget_records(call: Call, sr: Ref[SR]) -> None:
-    """Remove an SR with its PBDs, its VDIs and what points to it, from the database alone."""
     async with call.db.transaction() as txn:
-        record = txn.find(sr)
-        if record is None:
-            return
-        forget_blobs(txn, sr)
-        for vdi in record.VDIs:
-            _forget_vdi(txn, vdi)
-        for pbd in record.PBDs:
-            txn.delete(pbd)
-        for pool_ref, pool in txn.all(Pool).items():
-            names = ("default_SR", "suspend_image_SR", "crash_dump_SR")
-            txn.update(pool_ref, **{name: NULL for name in names if getattr(pool, name) == sr})
-        txn.delete(sr)
+        forget_records(txn, sr)
+
+
+def forget_records(txn: Transaction, sr: Ref[SR]) -> None:
+    """Remove an SR with its PBDs, its VDIs and what points to it, from the database alone."""
+    record = txn.find(sr)
+    if record is None:
+        return
+    forget_blobs(txn, sr)
+    for vdi in record.VDIs:
+        _forget_vdi(txn, vdi)
+    for pbd in record.PBDs:
+        txn.delete(pbd)
+    for pool_ref, pool in txn.all(Pool).items():
+        names = ("default_SR", "suspend_image_SR", "crash_dump_SR")
+        txn.update(pool_ref, **{name: NULL for name in names if getattr(pool, name) == sr})
+    txn.delete(sr)
 
 
 def _forget_vdi(txn: Transaction, vdi: Ref[VDI]) -> None:

@@ -16,7 +16,7 @@ from cardume.api.server import Listen, Parts, load_messages, serve
 from cardume.api.tasks import Work
 from cardume.api.tls import HostFiles
 from cardume.api.xva import xva_handlers
-from cardume.daemons.hosts import OneHost
+from cardume.daemons.members import Members
 from cardume.daemons.upkeep import Upkeep
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.roles import Role
@@ -131,12 +131,12 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
     blobs = BlobFiles(tmp_path / "blobs")
     parts = Parts(
         db=db,
-        hosts=OneHost(ref, hands),
+        hosts=Members(db, hands, ref),
         localhost=ref,
         authenticator=AnyPassword(),
         passwords=AnyPassword(),
         services={"blobs": blobs, "certificate": certificate},
-        handlers={**blob_handlers(db, blobs), **xva_handlers(db, OneHost(ref, hands), ref)},
+        handlers={**blob_handlers(db, blobs), **xva_handlers(db, Members(db, hands, ref), ref)},
     )
     listen = Listen(tls=certificate.context, address="127.0.0.1", port=0)
 

@@ -1,0 +1,128 @@
+"""Links over the network: WebSockets over mutual TLS. The members dial, the master listens."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from cardume import __version__
+from cardume.channel.pki import PoolFiles, client_context, peer_uuid, server_context
+from cardume.hostops.errors import HostError
+
+log = structlog.get_logger(__name__)
+
+PORT = 8444
+PROTOCOL = 1
+PATH = "/channel"
+HEARTBEAT_S = 4.0
+"""A connection over which nothing comes for six seconds is over: a ping each four, two more to wait for its answer."""
+CONNECT_S = 10.0
+MOST_BYTES = 64 * 2**20
+
+
+class NotUnderstood(HostError):
+    """The other host speaks another version of the channel's protocol, or is not the one that was meant."""
+
+
+class SocketWire:
+    """The `Wire` of link.py over a WebSocket."""
+
+    def __init__(self, socket: web.WebSocketResponse | aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+
+    async def send_str(self, text: str) -> None:
+        await self._socket.send_str(text)
+
+    async def receive_text(self) -> str | None:
+        message = await self._socket.receive()
+        return str(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
+
+    async def close(self) -> None:
+        await self._socket.close()
+
+
+Arrived = Callable[[str, SocketWire], Awaitable[None]]
+"""Given the uuid of the host that has dialled, and the wire to it: carries it to its end."""
+
+
+@asynccontextmanager
+async def listening(
+    files: PoolFiles, host_uuid: str, arrived: Arrived, *, port: int = PORT, address: str | None = None
+) -> AsyncIterator[int]:
+    """Take the calls of the pool's hosts as long as the block lasts; the port that it is."""
+
+    async def take(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None, "a request has a connection"
+        peer = peer_uuid(request.transport.get_extra_info("ssl_object"))
+        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MOST_BYTES)
+        await socket.prepare(request)
+        wire = SocketWire(socket)
+        try:
+            await _greet(wire, host_uuid)
+            await arrived(peer, wire)
+        except NotUnderstood as fault:
+            log.warning("channel_refused", host=peer, reason=str(fault))
+        finally:
+            await socket.close()
+        return socket
+
+    app = web.Application()
+    app.router.add_get(PATH, take)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, address, port, ssl_context=server_context(files), reuse_address=True)
+        await site.start()
+        assert runner.addresses, "it listens"
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def dialled(
+    files: PoolFiles, host_uuid: str, address: str, *, expect: str = "", port: int = PORT
+) -> AsyncIterator[SocketWire]:
+    """A wire to a host of the pool; HostError when it cannot be reached, is another one, or of another version.
+
+    expect: the uuid of the host that is meant; empty: any host of the pool.
+    """
+    timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_S, sock_connect=CONNECT_S)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        try:
+            async with asyncio.timeout(2 * CONNECT_S):
+                socket = await session.ws_connect(
+                    f"wss://{address}:{port}{PATH}",
+                    ssl=client_context(files),
+                    heartbeat=HEARTBEAT_S,
+                    max_msg_size=MOST_BYTES,
+                )
+        except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError) as fault:
+            raise HostError(f"{address} cannot be reached: {type(fault).__name__}: {fault}") from fault
+        try:
+            found = peer_uuid(socket.get_extra_info("ssl_object"))
+            if expect and found != expect:
+                raise NotUnderstood(f"{address} is the host {found}, not {expect}")
+            wire = SocketWire(socket)
+            await _greet(wire, host_uuid)
+            yield wire
+        finally:
+            await socket.close()
+
+
+async def _greet(wire: SocketWire, host_uuid: str) -> None:
+    """Tell who this is, and hear who that is; NotUnderstood when the two speak different protocols."""
+    await wire.send_str(json.dumps({"protocol": PROTOCOL, "version": __version__, "host": host_uuid}))
+    async with asyncio.timeout(CONNECT_S):
+        text = await wire.receive_text()
+    told = json.loads(text) if text is not None else {}
+    if told.get("protocol") != PROTOCOL:
+        raise NotUnderstood(
+            f"the other host speaks version {told.get('protocol')} of the pool's protocol (Cardume"
+            f" {told.get('version')}), this one {PROTOCOL} (Cardume {__version__}): bring both to the same version"
+        )

@@ -1,0 +1,130 @@
+"""The master's side of the pool: which hosts are connected, their hands, and the standing work for each of them."""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from cardume.channel.link import Link
+from cardume.channel.remote import RemoteHost
+from cardume.channel.sockets import SocketWire
+from cardume.daemons.upkeep import StartVM, Upkeep
+from cardume.datamodel import errors
+from cardume.datamodel.host import Host
+from cardume.datamodel.refs import Ref
+from cardume.hostops.errors import HostError
+from cardume.hostops.hands import Hands
+from cardume.hostops.host_names import names_of
+from cardume.messages.certificate import record_certificate
+from cardume.messages.inventory import HostInventory, record_host
+from cardume.messages.layer_merging import RunTask
+from cardume.messages.pool_admission import admit, knows, load_joiner
+from cardume.pooldb.db import Database
+
+log = structlog.get_logger()
+
+LEAVE_S = 30.0
+
+
+class Members:
+    """The `Hosts` of messages/call.py for a pool of any size."""
+
+    def __init__(self, db: Database, here: Hands, host: Ref[Host]) -> None:
+        self._db, self._here, self._host = db, here, host
+        self._connected: dict[Ref[Host], tuple[RemoteHost, Hands]] = {}
+        self._start_vm: StartVM | None = None
+        self._run_task: RunTask | None = None
+
+    def work_with(self, start_vm: StartVM, run_task: RunTask) -> None:
+        """What the standing work for members needs of the API; before anybody arrives."""
+        self._start_vm, self._run_task = start_vm, run_task
+
+    def hands(self, host: Ref[Any]) -> Hands:
+        """The hands of a host; HOST_OFFLINE when it is not connected."""
+        if host == self._host:
+            return self._here
+        found = self._connected.get(host)
+        if found is None or not found[0].is_up:
+            raise errors.HOST_OFFLINE(host)
+        return found[1]
+
+    async def leave(self, host: Ref[Any]) -> None:
+        """Have a member go back to a pool of its own; HOST_OFFLINE when it cannot be told."""
+        found = self._connected.get(host)
+        if found is None or not found[0].is_up:
+            raise errors.HOST_OFFLINE(host)
+        await found[0].ask("host", "leave", {}, LEAVE_S)
+
+    async def arrived(self, uuid: str, wire: SocketWire) -> None:
+        """A host of this pool, or one that wants to join it, has dialled: work with it until it goes."""
+        remote = RemoteHost(self._here)
+
+        async def answer(on: str, do: str, given: dict[str, Any]) -> Any:
+            match on, do:
+                case "pool", "admit":
+                    return await self._admit(uuid, given)
+                case "pool", "knows":
+                    return knows(self._db, uuid)
+            return await remote.answer(on, do, given)
+
+        link = Link(wire, answer)
+        remote.use(link)
+        async with asyncio.TaskGroup() as group:
+            carrying = group.create_task(link.run())
+            working = group.create_task(self._work_with(uuid, remote))
+            await carrying
+            working.cancel()
+
+    async def _admit(self, uuid: str, given: Mapping[str, Any]) -> Any:
+        items = [(str(key), base64.b64decode(value)) for key, value in given["items"]]
+        admitted = await admit(self._db, load_joiner(items), uuid)
+        log.info("host_admitted", host=uuid, objects=len(items))
+        return {"host": admitted.host, "spare_disks": list(admitted.spare_disks)}
+
+    async def _work_with(self, uuid: str, remote: RemoteHost) -> None:
+        """All that the master does for a member, as long as it is connected; nothing for a host that is joining."""
+        host = next((ref for ref, record in self._db.all(Host).items() if record.uuid == uuid), None)
+        if host is None:
+            return
+        try:
+            await self._take_in(host, remote)
+        except HostError as fault:
+            log.warning("member_lost", host=uuid, reason=str(fault))
+        except Exception:
+            log.exception("member_failed", host=uuid)
+            raise
+        finally:
+            if self._connected.get(host, (None, None))[0] is remote:
+                del self._connected[host]
+                await asyncio.shield(self._mark_dead(host))
+
+    async def _take_in(self, host: Ref[Host], remote: RemoteHost) -> None:
+        assert self._start_vm is not None, "work_with comes first"
+        assert self._run_task is not None, "work_with comes first"
+        hands = remote.hands()
+        inventory: HostInventory = await remote.inventory(HostInventory)
+        self._connected[host] = (remote, hands)
+        await record_host(self._db, inventory.this, inventory.facts, hands.storage, inventory.guest_vms)
+        await record_certificate(self._db, host, inventory.certificate)
+        upkeep = Upkeep(self._db, hands, host)
+        await upkeep.recover(after_boot=inventory.after_boot)
+        log.info("member_connected", host=self._db.get(host).uuid, address=self._db.get(host).address)
+        async with upkeep.running(self._start_vm, self._run_task):
+            await self.spread_names()
+            await asyncio.Event().wait()  # until it goes
+
+    async def _mark_dead(self, host: Ref[Host]) -> None:
+        """Its VMs stay as they are recorded: nobody knows what they do."""
+        record = self._db.find(host)
+        if record is not None and self._db.find(record.metrics) is not None:
+            await self._db.update(record.metrics, live=False)
+
+    async def spread_names(self) -> None:
+        """Tell every connected host the names and addresses of all."""
+        hosts = [(host.address, host.hostname) for host in self._db.all(Host).values() if host.address]
+        await names_of(hosts)
+        for remote, _ in list(self._connected.values()):
+            if remote.is_up:
+                await remote.ask("host", "names", {"hosts": hosts}, LEAVE_S)
