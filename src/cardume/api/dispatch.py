@@ -63,11 +63,30 @@ EMERGENCY_CALLS = frozenset(
 """What a host answers also when it is not the master."""
 
 
+LAST_CALLS = frozenset(
+    {
+        "event.from",
+        "session.logout",
+        "task.destroy",
+        "task.get_error_info",
+        "task.get_record",
+        "task.get_result",
+        "task.get_status",
+    }
+)
+"""By these a client learns how the call ended that made this host another pool's member."""
+
+
 class Standing(Protocol):
     """Whether this host answers for the pool."""
 
     def refusal(self) -> ApiError | None:
         """HOST_IS_SLAVE, or why there is no master; None on the master."""
+        ...
+
+    @property
+    def is_leaving(self) -> bool:
+        """True for the moment between a change of standing and the daemon's start as what it is then."""
         ...
 
 
@@ -76,6 +95,10 @@ class AlwaysMaster:
 
     def refusal(self) -> ApiError | None:
         return None
+
+    @property
+    def is_leaving(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +181,8 @@ class Dispatcher:
     def _assert_master(self, message: Message, session: Any) -> None:
         refusal = self._standing.refusal()
         if refusal is None or message.full_name in EMERGENCY_CALLS:
+            return
+        if self._standing.is_leaving and message.full_name in LAST_CALLS:
             return
         if not (isinstance(session, str) and self._sessions.is_local(Ref(session))):
             raise refusal

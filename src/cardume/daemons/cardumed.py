@@ -97,6 +97,10 @@ async def _master(config: Config, here: HereNow) -> AsyncIterator[None]:
         accounts = AccountFile(config.passwords)
         authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
         blobs = BlobFiles(config.blobs)
+
+        def restart() -> None:
+            server.tasks.spawn(hands.machine.restart_agent())
+
         await record_certificate(db, host, await certificate.pem())
         parts = Parts(
             db=db,
@@ -109,7 +113,7 @@ async def _master(config: Config, here: HereNow) -> AsyncIterator[None]:
                 "blobs": blobs,
                 "certificate": certificate,
                 "directory": accounts,
-                "pool_door": Joining(config, store, here.addresses, standing, hands.machine.restart_agent),
+                "pool_door": Joining(config, store, here.addresses, standing, restart),
             },
             handlers={
                 **blob_handlers(db, blobs),

@@ -38,6 +38,7 @@ log = structlog.get_logger()
 CALL_S = 30.0
 ADMIT_S = 120.0
 ASK_AGAIN_S = 5.0
+RESTART_AFTER_S = 2.0
 
 
 class MasterRefused(Exception):
@@ -57,7 +58,7 @@ class Joining:
         store: Store,
         addresses: Callable[[], Sequence[str]],
         standing: "OwnStanding",
-        restart: Callable[[], Any],
+        restart: Callable[[], object],
     ) -> None:
         self._config, self._store = config, store
         self._addresses, self._standing, self._restart = addresses, standing, restart
@@ -91,7 +92,8 @@ class Joining:
                 await asyncio.to_thread(shutil.rmtree, draft.folder, True)
                 raise
             become_member(self._config, role)
-            await self._restart()
+            # Not at once: whoever asked for this has still to learn that it is done.
+            asyncio.get_running_loop().call_later(RESTART_AFTER_S, self._restart)
 
     async def _certified(self, draft: PoolFiles, address: str, user: str, password: str) -> Admission:
         asked = {
@@ -120,13 +122,19 @@ class OwnStanding:
 
     def __init__(self, refusal: ApiError | None = None) -> None:
         self._refusal = refusal
+        self._is_leaving = False
+
+    @property
+    def is_leaving(self) -> bool:
+        return self._is_leaving
 
     def refusal(self) -> ApiError | None:
         return self._refusal
 
     def refuse(self, refusal: ApiError | None) -> None:
-        """Refuse from now on; None: answer again."""
+        """Refuse from now on, but for what tells clients how their last calls ended; None: answer again."""
         self._refusal = refusal
+        self._is_leaving = refusal is not None
 
 
 def become_member(config: Config, role: HostRole) -> None:

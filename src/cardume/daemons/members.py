@@ -79,9 +79,9 @@ class Members:
 
     async def _admit(self, uuid: str, given: Mapping[str, Any]) -> Any:
         items = [(str(key), base64.b64decode(value)) for key, value in given["items"]]
-        admitted = await admit(self._db, load_joiner(items), uuid)
+        host = await admit(self._db, load_joiner(items), uuid)
         log.info("host_admitted", host=uuid, objects=len(items))
-        return {"host": admitted.host, "spare_disks": list(admitted.spare_disks)}
+        return {"host": host}
 
     async def _work_with(self, uuid: str, remote: RemoteHost) -> None:
         """All that the master does for a member, as long as it is connected; nothing for a host that is joining."""
@@ -108,7 +108,7 @@ class Members:
         self._connected[host] = (remote, hands)
         await record_host(self._db, inventory.this, inventory.facts, hands.storage, inventory.guest_vms)
         await record_certificate(self._db, host, inventory.certificate)
-        upkeep = Upkeep(self._db, hands, host)
+        upkeep = Upkeep(self._db, hands, host, shared=False)
         await upkeep.recover(after_boot=inventory.after_boot)
         log.info("member_connected", host=self._db.get(host).uuid, address=self._db.get(host).address)
         async with upkeep.running(self._start_vm, self._run_task):

@@ -11,6 +11,7 @@ from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.pbd import PBD
 from cardume.datamodel.refs import Ref
+from cardume.datamodel.sr import SR
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.hostops.errors import HostError, NetworkError, StorageError
@@ -42,7 +43,12 @@ StartVM = Callable[[Ref[VM]], Awaitable[Any]]
 class Upkeep:
     """The standing work of one host's daemon."""
 
-    def __init__(self, db: Database, hands: Hands, host: Ref[Host]) -> None:
+    def __init__(self, db: Database, hands: Hands, host: Ref[Host], *, shared: bool = True) -> None:
+        """`shared`: look after repositories that other hosts reach too; for one host of the pool alone, the master.
+
+        What looks half-made there may be what a call is making on another host right now.
+        """
+        self._shared = shared
         self._db = db
         self._hands = hands
         self._host = host
@@ -62,7 +68,8 @@ class Upkeep:
         await self._plug_again()
         await self._merging.settle()
         await self._watch.resync(after_boot=after_boot)
-        await remove_incomplete(self._db, self._hands, self._host)
+        for sr in self._own_repositories():
+            await remove_incomplete(self._db, self._hands, self._host, sr)
         await self._sweep()
 
     @asynccontextmanager
@@ -127,7 +134,15 @@ class Upkeep:
                 self._to_replug.discard(ref)
             elif await self._attach(ref):
                 # Nobody could have begun anything there meanwhile: what is half-made is an earlier life's.
-                await remove_incomplete(self._db, self._hands, self._host, self._db.get(ref).SR)
+                sr = self._db.get(ref).SR
+                if sr in self._own_repositories():
+                    await remove_incomplete(self._db, self._hands, self._host, sr)
+
+    def _own_repositories(self) -> list[Ref[SR]]:
+        """The attached repositories that this object tidies up."""
+        pbds = [self._db.get(pbd) for pbd in self._db.get(self._host).PBDs]
+        attached = [pbd.SR for pbd in pbds if pbd.currently_attached]
+        return [sr for sr in attached if self._shared or not self._db.get(sr).shared]
 
     async def _attach(self, ref: Ref[PBD]) -> bool:
         pbd = self._db.get(ref)
@@ -145,14 +160,12 @@ class Upkeep:
 
     async def _sweep(self) -> None:
         """Let drivers remove what a crash left half-made, and learn the sizes that it kept us from recording."""
-        for pbd in self._db.all(PBD).values():
-            if pbd.host != self._host or not pbd.currently_attached:
-                continue
-            repo = repository(self._db, pbd.SR, self._host)
-            known = frozenset(self._db.get(vdi).uuid for vdi in self._db.get(pbd.SR).VDIs)
+        for sr in self._own_repositories():
+            repo = repository(self._db, sr, self._host)
+            known = frozenset(self._db.get(vdi).uuid for vdi in self._db.get(sr).VDIs)
             try:
                 found = await driver(self._hands, repo.type).scan(repo, known=known)
-                await record_sizes(self._db, pbd.SR, found)
+                await record_sizes(self._db, sr, found)
             except (HostError, ApiError) as fault:
                 log.warning("sr_not_swept", sr=repo.uuid, error=str(fault))
 

@@ -48,7 +48,7 @@ async def record_certificate(db: Database, host: Ref[Host], pem: str) -> None:
 
 @implements(Host.get_server_certificate)
 async def get_server_certificate(call: Call, host: Ref[Host]) -> str:
-    return await _served(call).pem()
+    return await _served(call, host).pem()
 
 
 @implements(Host.install_server_certificate)
@@ -58,7 +58,7 @@ async def install_server_certificate(
     """New connections get it at once; those that are open go on."""
     assert_can_serve(certificate, private_key, certificate_chain, datetime.now(UTC))
     try:
-        await _served(call).install(certificate, private_key, certificate_chain)
+        await _served(call, host).install(certificate, private_key, certificate_chain)
     except ssl.SSLError:
         raise errors.SERVER_CERTIFICATE_INVALID() from None
     await record_certificate(call.db, host, certificate)
@@ -75,9 +75,12 @@ async def emergency_reset_server_certificate(call: Call) -> None:
 
 
 async def _reset(call: Call, host: Ref[Any]) -> None:
-    await _served(call).reset()
-    await record_certificate(call.db, host, await _served(call).pem())
+    await _served(call, host).reset()
+    await record_certificate(call.db, host, await _served(call, host).pem())
 
 
-def _served(call: Call) -> CertificateService:
+def _served(call: Call, host: Ref[Any]) -> CertificateService:
+    if host != call.localhost:
+        name = call.db.get(host).name_label
+        raise errors.OPERATION_NOT_ALLOWED(f"Only {name} itself can change its certificate: log in there.")
     return cast(CertificateService, call.services["certificate"])

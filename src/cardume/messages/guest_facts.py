@@ -7,6 +7,7 @@ from cardume.datamodel.refs import Ref
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.datamodel.vm_guest_metrics import Tristate, VMGuestMetrics
+from cardume.hostops.errors import GuestNotFound
 from cardume.hostops.guests.guest import AgentFacts, GuestInterface
 from cardume.hostops.hands import Hands
 from cardume.pooldb.db import Database, Reader
@@ -17,7 +18,10 @@ async def refresh_guest_facts(db: Database, hands: Hands, ref: Ref[VM]) -> bool:
     vm = db.find(ref)
     if vm is None or vm.power_state is not VMPowerState.RUNNING:
         return False
-    facts = await hands.guests.agent_facts(vm.uuid)
+    try:
+        facts = await hands.guests.agent_facts(vm.uuid)
+    except GuestNotFound:  # it has just ended
+        return False
     if facts is None:
         return False
     now = db.find(ref)

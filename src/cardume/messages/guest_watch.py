@@ -85,7 +85,7 @@ class GuestWatch:
                 continue
             if vm.uuid in running or self._is_here(vm):
                 await self._compare(ref, after_boot)
-            elif not vm.current_operations:
+            elif not vm.current_operations and not _looks_running(vm):
                 await self._release_claims(ref)
 
     async def catch_up(self) -> None:
@@ -104,7 +104,9 @@ class GuestWatch:
         now = self._db.find(ref)
         if now is None or now.current_operations or now.domid != vm.domid:
             return
-        if guest is not None:
+        if guest is not None and self._is_elsewhere(now):
+            await self._end_stray(now)
+        elif guest is not None:
             await self._adopt(ref, guest)
         elif self._is_here(now):
             await self._settle(ref, after_boot=after_boot)
@@ -112,6 +114,15 @@ class GuestWatch:
     def _is_here(self, vm: VM) -> bool:
         """True when the database says that the VM runs on this host."""
         return vm.resident_on == self._host or (vm.resident_on.is_null and _looks_running(vm))
+
+    def _is_elsewhere(self, vm: VM) -> bool:
+        """True when the database says that the VM runs on another host."""
+        return _looks_running(vm) and not vm.resident_on.is_null and vm.resident_on != self._host
+
+    async def _end_stray(self, vm: VM) -> None:
+        """End a second guest of a VM that runs on another host by now: this one was given up for dead too early."""
+        log.error("guest_ran_twice", vm=vm.uuid, host=str(self._host), resident_on=str(vm.resident_on))
+        await self._hands.guests.destroy(vm.uuid)
 
     async def _release_claims(self, ref: Ref[VM]) -> None:
         """Let go of disks that were claimed for a start which never came to QEMU."""
@@ -158,6 +169,9 @@ class GuestWatch:
         guest = await self._hands.guests.find(self._db.get(ref).uuid)
         vm = self._db.get(ref)
         if guest is None or vm.current_operations:
+            return
+        if self._is_elsewhere(vm):
+            await self._end_stray(vm)
             return
         wanted = VMPowerState.PAUSED if guest.power is GuestPower.PAUSED else VMPowerState.RUNNING
         has_stale_memory = guest.power is GuestPower.RUNNING and not vm.suspend_VDI.is_null

@@ -65,6 +65,7 @@ async def record_host(
         ensure_templates(txn)
         for vm in txn.all(VM):
             ensure_metrics(txn, vm)
+        ensure_host_metrics(txn)
     return host
 
 
@@ -94,6 +95,13 @@ def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: 
     metrics = txn.create(HostMetrics(live=True, memory_total=facts.memory.total_bytes, last_updated=datetime.now(UTC)))
     txn.update(found, metrics=metrics)
     return found
+
+
+def ensure_host_metrics(txn: Transaction) -> None:
+    """Hosts of which nothing has been heard yet are not live: clients expect each host to have metrics."""
+    for ref, host in txn.all(Host).items():
+        if txn.find(host.metrics) is None:
+            txn.update(ref, metrics=txn.create(HostMetrics(live=False, last_updated=datetime.now(UTC))))
 
 
 def _record_address(txn: Transaction, host: Ref[Host]) -> None:

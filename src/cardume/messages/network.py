@@ -3,6 +3,7 @@
 import dataclasses
 
 from cardume.datamodel import errors
+from cardume.datamodel.host import Host
 from cardume.datamodel.network import Network, NetworkPurpose
 from cardume.datamodel.pif import PIF
 from cardume.datamodel.refs import Ref
@@ -37,8 +38,9 @@ async def destroy(call: Call, self: Ref[Network]) -> None:
     if network.VIFs:
         raise errors.NETWORK_CONTAINS_VIF(network.VIFs[0])
     if network.managed:
-        with guest_failures(self):
-            await call.hosts.hands(call.localhost).bridges.remove_bridge(network.bridge)
+        for host in live_hosts(call.db):
+            with guest_failures(self):
+                await call.hosts.hands(host).bridges.remove_bridge(network.bridge)
     async with call.db.transaction() as txn:
         forget_blobs(txn, self)
         txn.delete(self)
@@ -50,9 +52,16 @@ async def set_mtu(call: Call, self: Ref[Network], value: int) -> None:
     _assert_mtu(value)
     for pif in call.db.get(self).PIFs:
         await _set_pif_mtu(call, pif, value)
-    with guest_failures(self):
-        await call.hosts.hands(call.localhost).bridges.ensure_bridge(call.db.get(self).bridge, value)
+    for host in live_hosts(call.db):
+        with guest_failures(self):
+            await call.hosts.hands(host).bridges.ensure_bridge(call.db.get(self).bridge, value)
     await call.db.update(self, MTU=value)
+
+
+def live_hosts(db: Reader) -> list[Ref[Host]]:
+    """The hosts that can be asked now; the others make their bridges when they come back."""
+    hosts = db.all(Host).items()
+    return [ref for ref, host in hosts if (metrics := db.find(host.metrics)) is not None and metrics.live]
 
 
 async def _set_pif_mtu(call: Call, ref: Ref[PIF], value: int) -> None:

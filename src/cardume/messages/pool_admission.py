@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from cardume.datamodel.blob import Blob
@@ -21,6 +20,9 @@ from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vdi import VDI
 from cardume.datamodel.vif import VIF
 from cardume.datamodel.vm import VM
+from cardume.messages.inventory import ensure_host_metrics
+from cardume.messages.new_vdi import doom
+from cardume.messages.vm_state import ensure_metrics
 from cardume.pooldb.db import Database, Transaction
 from cardume.pooldb.layout import layouts
 from cardume.pooldb.load import load_objects
@@ -32,14 +34,6 @@ Records = Mapping[Ref[Any], Any]
 
 STAYS_BEHIND = (Pool, SM, RoleRecord, Subject, Blob, Message)
 """Of these the pool has its own: itself, drivers and accounts; bytes of blobs and old alerts are not carried over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """What came of it."""
-
-    host: Ref[Host]
-    spare_disks: tuple[Ref[VDI], ...]  # of templates that the pool had already: to be removed
 
 
 async def read_objects(store: Store) -> tuple[tuple[str, bytes], ...]:
@@ -60,12 +54,12 @@ def knows(db: Database, host_uuid: str) -> bool:
     return any(host.uuid == host_uuid for host in db.all(Host).values())
 
 
-async def admit(db: Database, records: Records, host_uuid: str) -> Admitted:
+async def admit(db: Database, records: Records, host_uuid: str) -> Ref[Host]:
     """Make a host a member with all that it has. Asked again it changes nothing: the first answer may be lost."""
     async with db.transaction() as txn:
         for ref, host in txn.all(Host).items():
             if host.uuid == host_uuid:
-                return Admitted(ref, ())
+                return ref
         spare: frozenset[Ref[Any]] = frozenset(_spare_templates(txn, records))
         same = _same_networks(txn, records)
         for ref, record in records.items():
@@ -74,7 +68,12 @@ async def admit(db: Database, records: Records, host_uuid: str) -> Admitted:
             txn.create(_renamed(record, same), ref)
         host_ref = next(ref for ref, record in records.items() if isinstance(record, Host) and record.uuid == host_uuid)
         _share_repositories(txn, host_ref)
-    return Admitted(host_ref, tuple(_disks_of(records, spare)))
+        for disk in _disks_of(records, spare):
+            doom(txn, disk)  # removed when the host connects
+        for vm in txn.all(VM):
+            ensure_metrics(txn, vm)
+        ensure_host_metrics(txn)
+    return host_ref
 
 
 def _spare_templates(txn: Transaction, records: Records) -> Iterator[Ref[VM]]:

@@ -17,6 +17,7 @@ from cardume.messages.call import Call
 from cardume.messages.registry import implements
 from cardume.messages.sr import forget_records
 from cardume.messages.vm_placement import guests_of
+from cardume.messages.vm_state import set_stopped
 from cardume.pooldb.db import Reader, Transaction
 
 
@@ -106,6 +107,37 @@ async def eject(call: Call, host: Ref[Host]) -> None:
     async with call.db.transaction() as txn:
         _forget_host(txn, host)
     call.log.info("host_ejected", host=str(host))
+
+
+@implements(Host.declare_dead)
+async def declare_dead(call: Call, host: Ref[Host]) -> None:
+    """On the operator's word alone: a host that only lost its cable still runs its VMs, and would run them twice."""
+    _assert_gone(call, host)
+    async with call.db.transaction() as txn:
+        for vm in guests_of(txn, txn.get(host)):
+            set_stopped(txn, vm)
+        for pbd in txn.get(host).PBDs:
+            txn.update(pbd, currently_attached=False)
+    call.log.warning("host_declared_dead", host=str(host), user=call.caller.user)
+
+
+@implements(Host.destroy, as_task=True)
+async def destroy(call: Call, self: Ref[Host]) -> None:
+    """Forget a host that does not come back; as with `eject`, without asking it."""
+    _assert_gone(call, self)
+    if guests_of(call.db, call.db.get(self)):
+        raise errors.HOST_HAS_RESIDENT_VMS(self)
+    async with call.db.transaction() as txn:
+        _forget_host(txn, self)
+    call.log.warning("host_forgotten", host=str(self), user=call.caller.user)
+
+
+def _assert_gone(call: Call, host: Ref[Host]) -> None:
+    if host == call.localhost:
+        raise errors.HOST_CANNOT_DESTROY_SELF(host)
+    metrics = call.db.find(call.db.get(host).metrics)
+    if metrics is not None and metrics.live:
+        raise errors.HOST_IS_LIVE(host)
 
 
 def _forget_host(txn: Transaction, host: Ref[Host]) -> None:

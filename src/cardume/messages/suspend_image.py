@@ -17,7 +17,7 @@ from cardume.hostops.hands import Hands
 from cardume.hostops.storage.driver import Volume
 from cardume.messages.call import Call
 from cardume.messages.new_vdi import complete, doom, make_vdi, remove_vdi
-from cardume.messages.storage_values import close_volume, find_pbd, open_volume
+from cardume.messages.storage_values import close_volume, find_pbd, open_volume, reachable_host
 from cardume.messages.vdi_records import vdi_draft
 from cardume.pooldb.db import Database, Reader, Transaction
 
@@ -95,6 +95,19 @@ async def remove_memory(db: Database, hands: Hands, host: Ref[Host], vdi: Ref[VD
         await remove_vdi(db, hands, host, vdi)
     except ApiError as fault:
         log.warning("saved_memory_stays", vdi=str(vdi), error=str(fault))
+
+
+async def remove_halted_memory(call: Call, vdi: Ref[VDI]) -> None:
+    """Remove the forgotten memory of a VM that runs nowhere, on a host that reaches it; else at a later start."""
+    if vdi.is_null:
+        return
+    try:
+        host = reachable_host(call.db, call.db.get(vdi).SR)
+        hands = call.hosts.hands(host)
+    except ApiError as fault:
+        log.warning("saved_memory_stays", vdi=str(vdi), error=str(fault))
+        return
+    await remove_memory(call.db, hands, host, vdi)
 
 
 async def destroy_suspend_vdi(call: Call, vm: Ref[VM], host: Ref[Host]) -> None:

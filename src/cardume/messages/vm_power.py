@@ -24,6 +24,7 @@ from cardume.messages.suspend_image import (
     create_suspend_vdi,
     destroy_suspend_vdi,
     forget_memory,
+    remove_halted_memory,
     remove_memory,
     suspend_path,
 )
@@ -166,11 +167,10 @@ async def hard_shutdown(call: Call, vm: Ref[VM]) -> None:
 
 
 async def _discard_suspended(call: Call, vm: Ref[VM]) -> None:
-    host = call.localhost
     async with call.db.transaction() as txn:
         set_stopped(txn, vm)
         memory = forget_memory(txn, vm)
-    await remove_memory(call.db, call.hosts.hands(host), host, memory)
+    await remove_halted_memory(call, memory)
 
 
 async def end_guest(call: Call, vm: Ref[VM]) -> None:
@@ -250,7 +250,7 @@ async def power_state_reset(call: Call, vm: Ref[VM]) -> None:
     async with call.db.transaction() as txn:
         set_stopped(txn, vm)
         memory = forget_memory(txn, vm)
-    await remove_memory(call.db, call.hosts.hands(call.localhost), call.localhost, memory)
+    await remove_halted_memory(call, memory)
 
 
 def _guests(call: Call, vm: Ref[VM]) -> Guests:

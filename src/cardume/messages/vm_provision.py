@@ -25,7 +25,7 @@ from cardume.messages.new_vdi import complete, make_vdi
 from cardume.messages.registry import implements
 from cardume.messages.sr_space import refresh_space
 from cardume.messages.storage_values import reachable_host
-from cardume.messages.suspend_image import forget_memory, remove_memory
+from cardume.messages.suspend_image import forget_memory, remove_halted_memory
 from cardume.messages.vdi import clone_into, copy_into
 from cardume.messages.vdi_records import vdi_draft
 from cardume.messages.vm_state import ensure_metrics
@@ -65,7 +65,7 @@ async def destroy(call: Call, self: Ref[VM]) -> None:
             parts: list[Ref[Any]] = [*vm.VBDs, *vm.VIFs, *vm.consoles, vm.metrics, vm.guest_metrics]
             for part in (*parts, self):
                 txn.delete(part)
-        await remove_memory(call.db, call.hosts.hands(call.localhost), call.localhost, memory)
+        await remove_halted_memory(call, memory)
 
 
 @implements(VM.clone, as_task=True)

@@ -24,7 +24,7 @@ from cardume.messages.new_vdi import complete, doom, remove_vdi
 from cardume.messages.registry import implements
 from cardume.messages.sr_space import refresh_space
 from cardume.messages.storage_values import reachable_host
-from cardume.messages.suspend_image import forget_memory, remove_memory
+from cardume.messages.suspend_image import forget_memory, remove_halted_memory
 from cardume.messages.vdi import clone_into
 from cardume.messages.vm_power import end_guest
 from cardume.messages.vm_snapshot import copy_card, copy_drive
@@ -73,7 +73,7 @@ async def _revert(call: Call, vm: Ref[VM], snapshot: Ref[VM]) -> None:
             _take_back_settings(txn, vm, snapshot, memory)
             former = _take_back_devices(txn, vm, snapshot, disks)
         undo.pop_all()
-    await remove_memory(call.db, call.hosts.hands(call.localhost), call.localhost, former_memory)
+    await remove_halted_memory(call, former_memory)
     await _remove(call, former)
 
 

@@ -11,8 +11,8 @@ from tests.unit.api.served_api import Api, Refused, blank, served
 
 from cardume.api.dispatch import Peer
 from cardume.api.rpc import Request
+from cardume.daemons.joining import OwnStanding
 from cardume.datamodel import errors
-from cardume.datamodel.errors import ApiError
 from cardume.datamodel.refs import NULL
 from cardume.datamodel.secret import Secret
 from cardume.messages.call import Call
@@ -224,13 +224,8 @@ async def test_root_changes_its_password(api: Api) -> None:
     assert api.users.passwords["root"] == "new-pw"
 
 
-class Member:
-    def refusal(self) -> ApiError:
-        return errors.HOST_IS_SLAVE("10.147.0.11")
-
-
 async def test_a_member_names_its_master_and_answers_emergency_calls_only(tmp_path: Path) -> None:
-    async with served(tmp_path, standing=Member()) as api:
+    async with served(tmp_path, standing=OwnStanding(errors.HOST_IS_SLAVE("10.147.0.11"))) as api:
         assert await refusal(api, "session.login_with_password", "root", "root-pw") == ["HOST_IS_SLAVE", "10.147.0.11"]
         assert await refusal(api, "VM.get_all", "OpaqueRef:x") == ["HOST_IS_SLAVE", "10.147.0.11"]
         local = await api.rpc("session.slave_local_login_with_password", "root", "root-pw")
@@ -238,6 +233,18 @@ async def test_a_member_names_its_master_and_answers_emergency_calls_only(tmp_pa
         assert (await refusal(api, "VM.set_name_label", local, api.vm, "x"))[0] == "SESSION_INVALID"
         await api.rpc("session.local_logout", local)
         assert (await refusal(api, "VM.get_all", local))[0] == "HOST_IS_SLAVE"
+
+
+async def test_who_made_the_host_a_member_still_learns_how_that_ended(tmp_path: Path) -> None:
+    standing = OwnStanding()
+    async with served(tmp_path, standing=standing) as api:
+        root = await api.login()
+        task = await api.rpc("task.create", root, "join", "")
+        standing.refuse(errors.HOST_IS_SLAVE("10.147.0.11"))
+        assert await api.rpc("task.get_status", root, task) == "pending"
+        assert (await refusal(api, "VM.get_all", root))[0] == "HOST_IS_SLAVE"
+        assert (await refusal(api, "task.create", root, "another", ""))[0] == "HOST_IS_SLAVE"
+        await api.rpc("session.logout", root)
 
 
 async def test_roles_are_records_with_their_permissions(api: Api) -> None:

@@ -1,0 +1,85 @@
+"""Links: calls both ways, ended by cancelling, by time and by the loss of the connection."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.contract.linked import QueueWire, linked, memory_hands, wires
+
+from cardume.channel.failures import LinkLost
+from cardume.channel.link import Link
+from cardume.hostops.errors import StorageFull
+from cardume.hostops.network.host_network import HostNetwork
+from cardume.hostops.network.memory_network import MemoryNetwork
+from cardume.hostops.network.networkd import BridgePlan
+from cardume.hostops.storage.driver import Repository
+
+PLAN = BridgePlan("xenbr9", "02:00:00:00:00:09")
+
+
+async def _never(on: str, do: str, given: dict[str, Any]) -> Any:
+    await asyncio.Event().wait()
+
+
+async def test_what_is_open_when_the_connection_is_lost_ends_and_nothing_new_begins() -> None:
+    near, far = wires()
+    asking, answering = Link(near, _never), Link(far, _never)
+    carried = [asyncio.create_task(link.run()) for link in (asking, answering)]
+    open_call = asyncio.create_task(asking.ask("guests", "list", {}, timeout_s=30))
+    await asyncio.sleep(0.05)
+    near.cut()
+    with pytest.raises(LinkLost):
+        await open_call
+    with pytest.raises(LinkLost, match="not connected"):
+        await asking.ask("guests", "list", {}, timeout_s=30)
+    await asyncio.gather(*carried)
+
+
+async def test_a_call_that_takes_too_long_is_given_up_and_ended_on_the_other_side() -> None:
+    ended = asyncio.Event()
+
+    async def slow(on: str, do: str, given: dict[str, Any]) -> Any:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    near, far = wires()
+    asking, answering = Link(near, _never), Link(far, slow)
+    carried = [asyncio.create_task(link.run()) for link in (asking, answering)]
+    with pytest.raises(LinkLost, match=r"within 0\.1 s"):
+        await asking.ask("guests", "list", {}, timeout_s=0.1)
+    await asyncio.wait_for(ended.wait(), 5)
+    near.cut()
+    await asyncio.gather(*carried)
+
+
+async def test_errors_arrive_with_their_class_and_what_they_carry() -> None:
+    hands = memory_hands()
+    driver = hands.storage["memory"]
+    repo = Repository("repo", "memory", "user", {})
+    await driver.create(repo)
+    await driver.attach(repo)
+    driver.fail_next("create_volume", StorageFull("no room", needed_bytes=5, free_bytes=3))  # type: ignore[attr-defined]
+    async with linked(hands) as (remote, _):
+        with pytest.raises(StorageFull, match="no room") as failure:
+            await remote.hands().storage["memory"].create_volume(repo, "volume", 1 << 20)
+    assert (failure.value.needed_bytes, failure.value.free_bytes) == (5, 3)
+
+
+async def test_a_block_that_the_other_host_holds_open_is_taken_back_when_the_connection_is_lost() -> None:
+    memory = MemoryNetwork(())
+    during: list[tuple[BridgePlan, ...]] = []
+
+    async def lose_it_inside(network: HostNetwork, wire: QueueWire) -> None:
+        async with network.change((PLAN,)):
+            during.append(memory.plans)
+            wire.cut()
+            await asyncio.sleep(0.05)
+
+    async with linked(replace(memory_hands(), network=memory)) as (remote, wire):
+        with pytest.raises(LinkLost):
+            await lose_it_inside(remote.hands().network, wire)
+    assert during == [(PLAN,)]
+    assert memory.plans == ()
