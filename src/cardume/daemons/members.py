@@ -98,7 +98,7 @@ class Members:
         finally:
             if self._connected.get(host, (None, None))[0] is remote:
                 del self._connected[host]
-                await asyncio.shield(self._mark_dead(host))
+                await asyncio.shield(self._mark(host, live=False))
 
     async def _take_in(self, host: Ref[Host], remote: RemoteHost) -> None:
         assert self._start_vm is not None, "work_with comes first"
@@ -106,20 +106,21 @@ class Members:
         hands = remote.hands()
         inventory: HostInventory = await remote.inventory(HostInventory)
         self._connected[host] = (remote, hands)
-        await record_host(self._db, inventory.this, inventory.facts, hands.storage, inventory.guest_vms)
+        await record_host(self._db, inventory.this, inventory.facts, hands.storage, inventory.guest_vms, live=False)
         await record_certificate(self._db, host, inventory.certificate)
         upkeep = Upkeep(self._db, hands, host, shared=False)
         await upkeep.recover(after_boot=inventory.after_boot)
+        await self._mark(host, live=True)
         log.info("member_connected", host=self._db.get(host).uuid, address=self._db.get(host).address)
         async with upkeep.running(self._start_vm, self._run_task):
             await self.spread_names()
             await asyncio.Event().wait()  # until it goes
 
-    async def _mark_dead(self, host: Ref[Host]) -> None:
-        """Its VMs stay as they are recorded: nobody knows what they do."""
+    async def _mark(self, host: Ref[Host], *, live: bool) -> None:
+        """Say whether it can be worked with. VMs of one that is lost stay as recorded: nobody knows what they do."""
         record = self._db.find(host)
         if record is not None and self._db.find(record.metrics) is not None:
-            await self._db.update(record.metrics, live=False)
+            await self._db.update(record.metrics, live=live)
 
     async def spread_names(self) -> None:
         """Tell every connected host the names and addresses of all."""

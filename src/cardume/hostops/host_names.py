@@ -11,13 +11,18 @@ BEGIN, END = "# cardume: hosts of the pool", "# cardume: end"
 
 
 def with_names(text: str, hosts: Sequence[tuple[str, str]]) -> str:
-    """The text of a hosts file with these addresses and names in our block, and all else as it was."""
+    """The text of a hosts file with these addresses and names in our block, and all else as it was.
+
+    What stands there already, written by somebody else, is not written again.
+    """
     lines = text.splitlines()
     if BEGIN in lines and END in lines[lines.index(BEGIN) :]:
         begin = lines.index(BEGIN)
         del lines[begin : lines.index(END, begin) + 1]
-    if hosts:
-        lines += [BEGIN, *(f"{address} {name}" for address, name in sorted(hosts)), END]
+    known = {(words[0], name) for line in lines if (words := line.partition("#")[0].split()) for name in words[1:]}
+    added = [f"{address} {name}" for address, name in sorted(hosts) if (address, name) not in known]
+    if added:
+        lines += [BEGIN, *added, END]
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -51,11 +51,20 @@ class HostInventory:
 
 
 async def record_host(
-    db: Database, this: ThisHost, facts: HostFacts, drivers: Mapping[str, StorageDriver], guest_vms: str
+    db: Database,
+    this: ThisHost,
+    facts: HostFacts,
+    drivers: Mapping[str, StorageDriver],
+    guest_vms: str,
+    *,
+    live: bool = True,
 ) -> Ref[Host]:
-    """Write what is true of this host into the database; its reference. `guest_vms`: what runs guests, kvm or tcg."""
+    """Write what is true of a host into the database; its reference.
+
+    guest_vms: what runs guests, kvm or tcg. live: whether it can be worked with already.
+    """
     async with db.transaction() as txn:
-        host = _ensure_host(txn, this, facts, guest_vms)
+        host = _ensure_host(txn, this, facts, guest_vms, live)
         _ensure_pool(txn, host)
         _record_cpus(txn, host, facts)
         record_cards(txn, host, facts.nics, this.management_bridge, this.configured, facts.dns)
@@ -69,7 +78,7 @@ async def record_host(
     return host
 
 
-def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: str) -> Ref[Host]:
+def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: str, live: bool) -> Ref[Host]:
     found = next((ref for ref, host in txn.all(Host).items() if host.uuid == this.uuid), None)
     fields = _host_fields(this, facts, guest_vms)
     if found is None:
@@ -92,7 +101,7 @@ def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: 
     times = {"boot_time": _unix(facts.boot_time), "agent_start_time": _unix(this.agent_start)}
     txn.update(found, other_config={**txn.get(found).other_config, **times})
     txn.delete(txn.get(found).metrics)
-    metrics = txn.create(HostMetrics(live=True, memory_total=facts.memory.total_bytes, last_updated=datetime.now(UTC)))
+    metrics = txn.create(HostMetrics(live=live, memory_total=facts.memory.total_bytes, last_updated=datetime.now(UTC)))
     txn.update(found, metrics=metrics)
     return found
 

@@ -12,6 +12,7 @@ from cardume.messages.call import Call
 from cardume.messages.failures import guest_failures
 from cardume.messages.host_network import applied, picture
 from cardume.messages.registry import implements
+from cardume.messages.storage_values import is_live
 from cardume.pooldb.db import Reader
 
 SMALLEST_MTU, LARGEST_MTU = 68, 65535
@@ -60,8 +61,7 @@ async def set_mtu(call: Call, self: Ref[Network], value: int) -> None:
 
 def live_hosts(db: Reader) -> list[Ref[Host]]:
     """The hosts that can be asked now; the others make their bridges when they come back."""
-    hosts = db.all(Host).items()
-    return [ref for ref, host in hosts if (metrics := db.find(host.metrics)) is not None and metrics.live]
+    return [ref for ref in db.all(Host) if is_live(db, ref)]
 
 
 async def _set_pif_mtu(call: Call, ref: Ref[PIF], value: int) -> None:

@@ -116,8 +116,6 @@ async def declare_dead(call: Call, host: Ref[Host]) -> None:
     async with call.db.transaction() as txn:
         for vm in guests_of(txn, txn.get(host)):
             set_stopped(txn, vm)
-        for pbd in txn.get(host).PBDs:
-            txn.update(pbd, currently_attached=False)
     call.log.warning("host_declared_dead", host=str(host), user=call.caller.user)
 
 

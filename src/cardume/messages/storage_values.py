@@ -55,14 +55,23 @@ def driver(hands: Hands, sr_type: str) -> StorageDriver:
 
 
 def reachable_host(db: Reader, sr: Ref[SR]) -> Ref[Host]:
-    """A host on which the SR is attached; SR_HAS_NO_PBDS or SR_NOT_ATTACHED when there is none."""
+    """A host on which the SR is attached, a live one if there is any.
+
+    SR_HAS_NO_PBDS or SR_NOT_ATTACHED when it is attached nowhere.
+    """
     pbds = [db.get(pbd) for pbd in db.get(sr).PBDs]
     if not pbds:
         raise errors.SR_HAS_NO_PBDS(sr)
     attached = [pbd.host for pbd in pbds if pbd.currently_attached]
     if not attached:
         raise errors.SR_NOT_ATTACHED(sr)
-    return attached[0]
+    return next((host for host in attached if is_live(db, host)), attached[0])
+
+
+def is_live(db: Reader, host: Ref[Host]) -> bool:
+    """True while a host can be worked with."""
+    metrics = db.find(db.get(host).metrics)
+    return metrics is not None and metrics.live
 
 
 async def open_volume(

@@ -10,12 +10,13 @@ from tests.contract.linked import QueueWire, linked, memory_hands, wires
 from cardume.channel.failures import LinkLost
 from cardume.channel.link import Link
 from cardume.hostops.errors import StorageFull
+from cardume.hostops.host_parsers import NIC
 from cardume.hostops.network.host_network import HostNetwork
 from cardume.hostops.network.memory_network import MemoryNetwork
 from cardume.hostops.network.networkd import BridgePlan
 from cardume.hostops.storage.driver import Repository
 
-PLAN = BridgePlan("xenbr9", "02:00:00:00:00:09")
+PLAN = BridgePlan("xenbr9", "eth9", "02:00:00:00:00:09")
 
 
 async def _never(on: str, do: str, given: dict[str, Any]) -> Any:
@@ -69,7 +70,7 @@ async def test_errors_arrive_with_their_class_and_what_they_carry() -> None:
 
 
 async def test_a_block_that_the_other_host_holds_open_is_taken_back_when_the_connection_is_lost() -> None:
-    memory = MemoryNetwork(())
+    memory = MemoryNetwork((NIC("eth9", PLAN.mac, True, 1000, 1500, "", None),))
     during: list[tuple[BridgePlan, ...]] = []
 
     async def lose_it_inside(network: HostNetwork, wire: QueueWire) -> None:

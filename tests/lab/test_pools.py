@@ -1,0 +1,242 @@
+"""Two hosts become one pool, and stay one whatever happens to either.
+
+Has a lab of its own beside the usual one, whose hosts stay alone. Proves: section 1 of the course through `xe`; wrong
+starting points are refused by their own errors and change nothing; VMs of both hosts are driven from the master; the
+daemons and the member may die; a host that is declared dead, and comes back, runs nothing twice; eject and join again.
+"""
+
+import ipaddress
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import XenAPI
+from tests.lab.conftest import NAME, SUBNET
+from tests.lab.following import following
+from tests.lab.guest_page import fetch, wait_address
+
+from cardume.lab import room, starting_point
+from cardume.lab.api import PASSWORD, USER, MemberOfPool, session
+from cardume.lab.handle import LabHandle, quiet
+from cardume.lab.programs import wait_until
+
+MASTER, MEMBER = "d1-g1", "d2-g1"
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[LabHandle]:
+    """The course's starting point, on the subnet after that of the usual lab."""
+    usual = ipaddress.IPv4Network(SUBNET)
+    subnet = ipaddress.IPv4Network((int(usual.network_address) + usual.num_addresses, usual.prefixlen))
+    name = f"{NAME}-p"
+    try:
+        room.down(name, quiet)
+        plan = room.plan_up(name, str(subnet), 2)
+        room.up(plan, quiet, starting_point.reach)
+        yield LabHandle(plan)
+    finally:
+        room.down(name, quiet)
+
+
+def xe(lab: LabHandle, host: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    extra = f"server={lab.address(host)},username={USER},password={PASSWORD}"
+    return subprocess.run(
+        [Path(sys.executable).with_name("xe"), *words],
+        env={**os.environ, "XE_EXTRA_ARGS": extra, "XDG_STATE_HOME": str(lab.lab.directory / "xe")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def done(lab: LabHandle, host: str, *words: str) -> str:
+    ended = xe(lab, host, *words)
+    assert ended.returncode == 0, f"xe {' '.join(words)}: {ended.stderr}"
+    return ended.stdout.strip()
+
+
+def join(lab: LabHandle, password: str = PASSWORD, address: str = "") -> "subprocess.CompletedProcess[str]":
+    where = f"master-address={address or lab.address(MASTER)}"
+    return xe(lab, MEMBER, "pool-join", where, f"master-username={USER}", f"master-password={password}")
+
+
+def wait_live(lab: LabHandle, live: bool = True, timeout_s: float = 90) -> None:
+    def is_so() -> bool:
+        try:
+            with session(lab.address(MASTER), timeout_s=10) as api:
+                (host,) = api.host.get_by_name_label(MEMBER)
+                return bool(api.host_metrics.get_live(api.host.get_metrics(host))) is live
+        except (OSError, XenAPI.Failure):
+            return False  # the master's own daemon is just starting
+
+    wait_until(f"{MEMBER} {'live' if live else 'lost'}", is_so, timeout_s, every_s=0.3)
+
+
+@pytest.fixture
+def pool(two: LabHandle) -> Iterator[Any]:
+    """The API of the master; the other host has joined it."""
+    try:
+        with session(two.address(MEMBER)) as api:
+            leave_nothing_in_the_way(api)
+        joined = join(two)
+        assert joined.returncode == 0, joined.stderr
+    except MemberOfPool:
+        pass
+    wait_live(two)
+    with session(two.address(MASTER)) as api:
+        yield api
+
+
+def leave_nothing_in_the_way(api: Any) -> None:
+    """Shut VMs down, and detach and forget what is shared: section 1 of the course."""
+    for vm, record in api.VM.get_all_records().items():
+        if record["power_state"] == "Running" and not record["is_control_domain"]:
+            api.VM.hard_shutdown(vm)
+    for sr, record in api.SR.get_all_records().items():
+        if record["shared"]:
+            for pbd in record["PBDs"]:
+                api.PBD.unplug(pbd)
+            api.SR.forget(sr)
+
+
+def running_vm(api: Any, name: str) -> str:
+    vm: str
+    (vm,) = api.VM.get_by_name_label(name)
+    if api.VM.get_power_state(vm) != "Running":
+        api.VM.start(vm, False, False)
+    return vm
+
+
+def test_a_pool_is_made_by_xe_as_in_the_course(two: LabHandle) -> None:
+    def refused(ended: "subprocess.CompletedProcess[str]", sentence: str) -> None:
+        assert ended.returncode == 1
+        assert sentence in ended.stderr
+
+    refused(join(two, password="wrong"), "user name or the password is wrong")
+    refused(join(two, address="10.147.255.1"), "could not be reached")
+    refused(join(two), "runs VMs")
+    done(two, MEMBER, "vm-shutdown", f"vm=vm-{MEMBER}")
+    refused(join(two), "has a shared SR")
+    iso = done(two, MEMBER, "sr-list", "type=iso", "--minimal")
+    done(two, MEMBER, "pbd-unplug", f"uuid={done(two, MEMBER, 'pbd-list', f'sr-uuid={iso}', '--minimal')}")
+    done(two, MEMBER, "sr-forget", f"uuid={iso}")
+    assert done(two, MASTER, "host-list", "params=name-label", "--minimal") == MASTER  # nothing has changed so far
+
+    done(two, MASTER, "pool-param-set", f"uuid={done(two, MASTER, 'pool-list', '--minimal')}", "name-label=pool-g1")
+    assert join(two).returncode == 0
+    wait_live(two)
+
+    hosts = done(two, MASTER, "host-list", "params=name-label", "--minimal").split(",")
+    assert sorted(hosts) == [MASTER, MEMBER]
+    machines = done(two, MASTER, "vm-list", "is-control-domain=false", "params=name-label", "--minimal").split(",")
+    assert sorted(machines) == [f"vm-{MASTER}", f"vm-{MEMBER}"]
+    templates = done(two, MASTER, "template-list", "params=name-label", "--minimal").split(",")
+    assert sorted(templates) == ["Cardume lab guest", "Linux", "Other install media", "Windows"]
+    attached = done(two, MASTER, "pbd-list", "currently-attached=true", "params=sr-name-label", "--minimal").split(",")
+    assert sorted(attached) == ["Local storage"] * 2 + ["NFS ISO library"] * 2
+    again = xe(two, MEMBER, "vm-list")
+    assert again.returncode != 0
+    assert two.address(MASTER) in again.stderr
+
+
+def test_vms_of_both_hosts_are_driven_from_the_master(two: LabHandle, pool: Any) -> None:
+    hosts = {record["name_label"]: ref for ref, record in pool.host.get_all_records().items()}
+    for name in (MASTER, MEMBER):
+        vm = running_vm(pool, f"vm-{name}")
+        assert pool.VM.get_resident_on(vm) == hosts[name]
+    vm = running_vm(pool, f"vm-{MEMBER}")
+    with following(two.address(MASTER)) as events:
+        address = wait_address(events, vm)
+    ticks = fetch(address)["ticks"]
+    pool.VM.suspend(vm)
+    pool.VM.resume(vm, False, False)
+    assert fetch(address)["ticks"] >= ticks
+    guest = pool.VM.get_uuid(vm)
+    assert guest in two.exec(MEMBER, "virsh", "list", "--uuid")
+    assert guest not in two.exec(MASTER, "virsh", "list", "--uuid")
+    assert two.exec(MASTER, "getent", "hosts", MEMBER).split() == [two.address(MEMBER), MEMBER]
+    assert two.exec(MEMBER, "getent", "hosts", MASTER).split() == [two.address(MASTER), MASTER]
+
+
+def test_either_daemon_may_die_and_guests_do_not_notice(two: LabHandle, pool: Any) -> None:
+    vm = running_vm(pool, f"vm-{MEMBER}")
+    with following(two.address(MASTER)) as events:
+        address = wait_address(events, vm)
+    boot = fetch(address)["boot_id"]
+    for host in (MEMBER, MASTER):
+        two.exec(host, "systemctl", "kill", "--kill-who=main", "--signal=SIGKILL", "cardumed")
+        time.sleep(1)  # what is left of the first must not be taken for the second
+        wait_live(two)
+        with session(two.address(MASTER)) as api:
+            record = api.VM.get_record(vm)
+            assert record["power_state"] == "Running"
+            assert api.host.get_name_label(record["resident_on"]) == MEMBER
+            drives = [api.VBD.get_record(vbd) for vbd in record["VBDs"]]
+            assert all(drive["currently_attached"] for drive in drives if drive["type"] == "Disk")
+        assert fetch(address)["boot_id"] == boot
+
+
+def test_a_member_that_lost_its_power_is_told_declared_dead_and_taken_back(two: LabHandle, pool: Any) -> None:
+    vm = running_vm(pool, f"vm-{MEMBER}")
+    (member,) = pool.host.get_by_name_label(MEMBER)
+    with pytest.raises(XenAPI.Failure, match="HOST_IS_LIVE"):
+        pool.host.declare_dead(member)
+    two.power_off(MEMBER)
+    wait_live(two, live=False)
+    assert pool.VM.get_power_state(vm) == "Running"  # nobody knows better yet
+    with pytest.raises(XenAPI.Failure, match="HOST_OFFLINE"):
+        pool.VM.hard_shutdown(vm)
+    (template,) = pool.VM.get_by_name_label("Cardume lab guest")
+    pool.VM.destroy(pool.VM.clone(template, "made meanwhile"))  # the pool is as writable as ever
+    pool.host.declare_dead(member)
+    assert pool.VM.get_power_state(vm) == "Halted"
+    two.power_on(MEMBER)
+    wait_live(two)
+    assert pool.VM.get_power_state(vm) == "Halted"
+    pool.VM.start(vm, False, False)
+    assert pool.VM.get_resident_on(vm) == member
+
+
+def test_a_guest_of_a_host_that_was_declared_dead_too_early_is_ended_when_it_is_back(two: LabHandle, pool: Any) -> None:
+    vm = running_vm(pool, f"vm-{MEMBER}")
+    (member,) = pool.host.get_by_name_label(MEMBER)
+    two.unplug(MEMBER)
+    wait_live(two, live=False)
+    pool.host.declare_dead(member)
+    two.plug(MEMBER)
+    wait_live(two)
+    # It runs nowhere else yet, so that it is taken back as it is; a second start is refused.
+    wait_until("the guest", lambda: pool.VM.get_power_state(vm) == "Running", timeout_s=30, every_s=0.2)
+    with pytest.raises(XenAPI.Failure, match="VM_BAD_POWER_STATE"):
+        pool.VM.start(vm, False, False)
+
+
+def test_a_host_leaves_the_pool_and_joins_again(two: LabHandle, pool: Any) -> None:
+    vm = running_vm(pool, f"vm-{MEMBER}")
+    (member,) = pool.host.get_by_name_label(MEMBER)
+    (master,) = pool.host.get_by_name_label(MASTER)
+    with pytest.raises(XenAPI.Failure, match="OPERATION_NOT_ALLOWED"):
+        pool.pool.eject(master)
+    with pytest.raises(XenAPI.Failure, match="HOST_HAS_RESIDENT_VMS"):
+        pool.pool.eject(member)
+    pool.VM.hard_shutdown(vm)
+    pool.pool.eject(member)
+    assert [record["name_label"] for record in pool.host.get_all_records().values()] == [MASTER]
+
+    def is_alone() -> bool:
+        try:
+            with session(two.address(MEMBER), timeout_s=10) as api:
+                return len(api.host.get_all()) == 1
+        except (OSError, XenAPI.Failure, MemberOfPool):
+            return False
+
+    wait_until(f"{MEMBER} alone", is_alone, timeout_s=60, every_s=0.3)
+    joined = join(two)
+    assert joined.returncode == 0, joined.stderr
+    wait_live(two)
