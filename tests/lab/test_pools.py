@@ -18,7 +18,7 @@ import pytest
 import XenAPI
 from tests.lab.conftest import NAME, SUBNET
 from tests.lab.following import following
-from tests.lab.guest_page import fetch, wait_address
+from tests.lab.guest_page import fetch, fetch_other_boot, wait_address
 
 from cardume.lab import room, starting_point
 from cardume.lab.api import PASSWORD, USER, MemberOfPool, session
@@ -180,6 +180,24 @@ def test_either_daemon_may_die_and_guests_do_not_notice(two: LabHandle, pool: An
             drives = [api.VBD.get_record(vbd) for vbd in record["VBDs"]]
             assert all(drive["currently_attached"] for drive in drives if drive["type"] == "Disk")
         assert fetch(address)["boot_id"] == boot
+
+
+def test_a_master_that_lost_its_power_finds_its_members_guests_as_they_were(two: LabHandle, pool: Any) -> None:
+    vm = running_vm(pool, f"vm-{MEMBER}")
+    with following(two.address(MASTER)) as events:
+        address = wait_address(events, vm)
+    boot = fetch(address)["boot_id"]
+    two.power_off(MASTER)
+    assert fetch(address)["boot_id"] == boot  # the guest does not need the pool to run
+    two.power_on(MASTER)
+    wait_live(two)
+    with session(two.address(MASTER)) as api:
+        record = api.VM.get_record(vm)
+        assert (record["power_state"], api.host.get_name_label(record["resident_on"])) == ("Running", MEMBER)
+        (own,) = api.VM.get_by_name_label(f"vm-{MASTER}")
+        assert api.VM.get_power_state(own) == "Halted"  # that one went with its host
+        api.VM.clean_reboot(vm)
+    assert fetch_other_boot(address, boot)["errors"] == 0
 
 
 def test_a_member_that_lost_its_power_is_told_declared_dead_and_taken_back(two: LabHandle, pool: Any) -> None:

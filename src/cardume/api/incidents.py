@@ -11,6 +11,7 @@ import structlog
 from cardume.datamodel import errors
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.schema import Message
+from cardume.hostops.errors import LinkLost
 from cardume.pooldb.store import NoQuorum, OutcomeUnknown, TooLarge
 
 log = structlog.get_logger(__name__)
@@ -32,6 +33,9 @@ def told(error: Exception, message: str, hidden: Iterable[str] = ()) -> ApiError
             return errors.INTERNAL_ERROR("The pool database cannot be written now; nothing was changed.")
         case OutcomeUnknown():
             return errors.INTERNAL_ERROR("The pool database did not answer; whether the change was made is not known.")
+        case LinkLost():
+            log.warning("host_lost_in_a_call", message=message, error=str(error))
+            return errors.HOST_NOT_LIVE()
     incident = secrets.token_hex(4)
     trace = "".join(traceback.format_exception(error))
     for text in hidden:

@@ -7,10 +7,6 @@ from typing import Any
 from cardume.hostops.errors import HostError
 
 
-class LinkLost(HostError):
-    """The other host does not answer any more. What was asked of it may have been done, or not."""
-
-
 def dump_error(error: Exception) -> dict[str, Any]:
     """An error as JSON; one that is no `HostError` is told as one, with its kind in the sentence."""
     if not isinstance(error, HostError):

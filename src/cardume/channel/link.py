@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 import structlog
 
-from cardume.channel.failures import LinkLost, dump_error, load_error
-from cardume.hostops.errors import HostError
+from cardume.channel.failures import dump_error, load_error
+from cardume.hostops.errors import HostError, LinkLost
 
 log = structlog.get_logger(__name__)
 

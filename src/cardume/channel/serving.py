@@ -8,10 +8,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from cardume.channel import values
-from cardume.channel.failures import LinkLost
 from cardume.channel.interfaces import DEFAULT_S, Kind, Method, methods, properties
 from cardume.channel.link import Link
-from cardume.hostops.errors import HostError
+from cardume.hostops.errors import HostError, LinkLost
 from cardume.hostops.guests.guest import GuestEvent
 from cardume.hostops.guests.interface import Guests
 from cardume.hostops.hands import Hands

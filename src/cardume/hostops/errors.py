@@ -7,6 +7,10 @@ class HostError(Exception):
     """Base of every failure of a host operation."""
 
 
+class LinkLost(HostError):
+    """The other host does not answer any more. What was asked of it may have been done, or not."""
+
+
 class RunError(HostError):
     """A program failed; carries the command, its exit status and the end of its output."""
 

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from tests.contract.linked import QueueWire, linked, memory_hands, wires
 
-from cardume.channel.failures import LinkLost
 from cardume.channel.link import Link
-from cardume.hostops.errors import StorageFull
+from cardume.hostops.errors import LinkLost, StorageFull
 from cardume.hostops.host_parsers import NIC
 from cardume.hostops.network.host_network import HostNetwork
 from cardume.hostops.network.memory_network import MemoryNetwork

@@ -5,6 +5,10 @@ from typing import Any
 
 from tests.unit.messages.fake_host import Client, FakeHost, eventually
 
+from cardume.datamodel.refs import Ref
+from cardume.hostops.errors import GuestError, LinkLost
+from cardume.messages.guest_watch import GuestWatch
+
 
 async def test_a_vm_starts_and_its_record_says_so(host: FakeHost, api: Client, vm: str) -> None:
     await api("VM.start", vm, False, False)
@@ -72,8 +76,6 @@ async def test_two_clients_cannot_start_one_vm_at_once(host: FakeHost, api: Clie
 
 
 async def test_a_start_that_fails_leaves_the_vm_halted_and_its_disk_free(host: FakeHost, api: Client, vm: str) -> None:
-    from cardume.hostops.errors import GuestError
-
     host.guests.fail_next("start", GuestError("no such machine"))
 
     assert (await api.refused("VM.start", vm, False, False))[0] == "INTERNAL_ERROR"
@@ -81,6 +83,21 @@ async def test_a_start_that_fails_leaves_the_vm_halted_and_its_disk_free(host: F
     assert record["power_state"] == "Halted"
     assert record["current_operations"] == {}
     assert (await api("VBD.get_record", record["VBDs"][0]))["currently_attached"] is False
+    await api("VM.start", vm, False, False)
+
+
+async def test_a_vm_whose_host_is_lost_in_the_middle_of_its_start_counts_as_running_until_the_host_tells(
+    host: FakeHost, api: Client, vm: str
+) -> None:
+    host.guests.fail_next("start", LinkLost("gone"))
+    host.guests.fail_next("destroy", LinkLost("gone"))
+    assert await api.refused("VM.start", vm, False, False) == ["HOST_NOT_LIVE"]
+    (here,) = await api("host.get_all")
+    record = await api("VM.get_record", vm)
+    assert (record["power_state"], record["resident_on"], record["current_operations"]) == ("Running", here, {})
+    assert (await api.refused("VM.start", vm, False, False))[0] == "VM_BAD_POWER_STATE"
+    await GuestWatch(host.db, host.hands, Ref(here)).resync()
+    assert await api("VM.get_power_state", vm) == "Halted"
     await api("VM.start", vm, False, False)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound
+from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound, HostError
 from cardume.hostops.guests.guest import (
     AgentFacts,
     CommitLayers,
@@ -46,7 +46,7 @@ class _Machine:
 class _Faults:
     """What tests asked to go wrong, by the operation's name."""
 
-    failures: dict[str, GuestError] = field(default_factory=dict)
+    failures: dict[str, HostError] = field(default_factory=dict)
     delays_s: dict[str, float] = field(default_factory=dict)
 
 
@@ -332,7 +332,7 @@ class MemoryGuests:
         """Whether the guest is deaf to requests to power off or reboot."""
         self._get(uuid).heeds_requests = not ignores
 
-    def fail_next(self, operation: str, error: GuestError) -> None:
+    def fail_next(self, operation: str, error: HostError) -> None:
         """Let the next call of this method fail."""
         self._known(operation)
         self._faults.failures[operation] = error

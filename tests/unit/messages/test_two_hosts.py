@@ -1,0 +1,198 @@
+"""Two hosts in one database: what joins comes along once, and the work for one host leaves the other's alone."""
+
+import time
+from dataclasses import dataclass, replace
+
+import pytest
+from tests.contract.linked import memory_hands
+from tests.unit.messages.fake_host import FACTS
+
+from cardume.datamodel.host import Host
+from cardume.datamodel.network import Network
+from cardume.datamodel.pbd import PBD
+from cardume.datamodel.pool import Pool
+from cardume.datamodel.refs import Ref, new_uuid
+from cardume.datamodel.sr import SR
+from cardume.datamodel.vbd import VBD, VBDMode, VBDType
+from cardume.datamodel.vdi import VDI
+from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import VMPowerState
+from cardume.hostops.guests.guest import Disk, FileSource, GuestSpec
+from cardume.hostops.guests.memory_guests import MemoryGuests
+from cardume.hostops.hands import Hands
+from cardume.hostops.host_parsers import NIC, IPv4
+from cardume.hostops.storage.driver import Volume
+from cardume.messages.guest_watch import GuestWatch
+from cardume.messages.inventory import ThisHost, record_host
+from cardume.messages.lifecycle import derive_allowed_operations
+from cardume.messages.new_vdi import is_incomplete
+from cardume.messages.pool_admission import admit, knows, load_joiner, read_objects
+from cardume.messages.templates import blank_vm
+from cardume.messages.vdi_records import vdi_record
+from cardume.pooldb.memory import MemoryStore
+from cardume.pooldb.objects import Objects
+
+UUIDS = {"d1-g1": "11111111-1111-4111-8111-111111111111", "d2-g1": "22222222-2222-4222-8222-222222222222"}
+GIB = 2**30
+
+
+@dataclass
+class Alone:
+    """A host that is a pool of its own."""
+
+    store: MemoryStore
+    db: Objects
+    host: Ref[Host]
+    hands: Hands
+    guests: MemoryGuests
+
+
+async def alone(name: str, number: int) -> Alone:
+    store = MemoryStore()
+    db = await Objects.open(store)
+    db.derive_with(derive_allowed_operations)
+    guests = MemoryGuests()
+    hands = memory_hands(guests=guests)
+    address = IPv4(f"10.0.0.1{number}", "255.255.255.0", "10.0.0.1")
+    card = NIC("eth0", f"02:00:00:00:00:0{number}", True, 1000, 1500, "xenbr0", address)
+    facts = replace(FACTS, hostname=name, nics=(card,))
+    this = ThisHost(UUIDS[name], name, "xenbr0", time.time())
+    return Alone(store, db, await record_host(db, this, facts, hands.storage, "tcg"), hands, guests)
+
+
+@pytest.fixture
+async def first() -> Alone:
+    return await alone("d1-g1", 1)
+
+
+@pytest.fixture
+async def second() -> Alone:
+    return await alone("d2-g1", 2)
+
+
+async def add_repository(one: Alone, name: str, *, shared: bool) -> Ref[SR]:
+    record = SR(
+        name_label=name,
+        name_description="",
+        type="memory",
+        content_type="user",
+        shared=shared,
+        physical_size=0,
+        other_config={},
+        sm_config={},
+    )
+    async with one.db.transaction() as txn:
+        sr = txn.create(record)
+        txn.create(PBD(host=one.host, SR=sr, device_config={"location": name}, currently_attached=True))
+    return sr
+
+
+async def add_vm(one: Alone, name: str, sr: Ref[SR], *, is_template: bool = False) -> tuple[Ref[VM], Ref[VDI]]:
+    """A VM with one disk, which only its record knows of."""
+    other = {"default_template": "true"} if is_template else {}
+    record = blank_vm(name, "", memory=GIB, vcpus=1, platform={}, other_config=other, is_a_template=is_template)
+    async with one.db.transaction() as txn:
+        vm = txn.create(record)
+        vdi = txn.create(vdi_record(sr, Volume(new_uuid(), f"{name}.qcow2", GIB, 0)))
+        drive = VBD(
+            VM=vm,
+            VDI=vdi,
+            userdevice="0",
+            bootable=True,
+            mode=VBDMode.RW,
+            type=VBDType.DISK,
+            empty=False,
+            qos_algorithm_type="",
+            qos_algorithm_params={},
+            other_config={},
+        )
+        txn.create(drive)
+    return vm, vdi
+
+
+async def join(first: Alone, second: Alone) -> Ref[Host]:
+    return await admit(first.db, load_joiner(await read_objects(second.store)), UUIDS["d2-g1"])
+
+
+async def test_what_a_host_has_becomes_the_pools_under_the_same_references(first: Alone, second: Alone) -> None:
+    sr = await add_repository(second, "local", shared=False)
+    vm, disk = await add_vm(second, "web", sr)
+    host = await join(first, second)
+
+    assert host == second.host
+    assert knows(first.db, UUIDS["d2-g1"])
+    assert [record.name_label for record in first.db.all(Host).values()] == ["d1-g1", "d2-g1"]
+    assert first.db.get(vm).VBDs == second.db.get(vm).VBDs
+    assert sr == first.db.get(disk).SR
+    assert [first.db.get(pbd).host for pbd in first.db.get(sr).PBDs] == [host]
+    (pool,) = first.db.all(Pool).values()
+    assert pool.master == first.host
+    (network,) = first.db.all(Network).values()  # the same bridge: one network, with an interface of each host
+    assert {first.db.get(pif).host for pif in network.PIFs} == {first.host, host}
+    assert not first.db.get(first.db.get(host).metrics).live
+
+
+async def test_default_templates_are_there_once_and_the_second_ones_disk_goes(first: Alone, second: Alone) -> None:
+    for one in (first, second):
+        await add_vm(one, "Lab guest", await add_repository(one, "local", shared=False), is_template=True)
+    spare = next(ref for ref, vdi in second.db.all(VDI).items() if vdi.location == "Lab guest.qcow2")
+    await join(first, second)
+    labels = sorted(vm.name_label for vm in first.db.all(VM).values() if vm.is_a_template)
+    assert labels == ["Lab guest", "Linux", "Other install media", "Windows"]
+    assert is_incomplete(first.db.get(spare))
+
+
+async def test_shared_repositories_reach_the_new_host_too(first: Alone, second: Alone) -> None:
+    shared, local = await add_repository(first, "iso", shared=True), await add_repository(first, "local", shared=False)
+    host = await join(first, second)
+    links = [first.db.get(pbd) for pbd in first.db.get(shared).PBDs]
+    assert [(link.host, link.device_config) for link in links] == [
+        (first.host, {"location": "iso"}),
+        (host, {"location": "iso"}),
+    ]
+    assert [first.db.get(pbd).host for pbd in first.db.get(local).PBDs] == [first.host]
+
+
+async def test_a_second_admission_of_the_same_host_changes_nothing(first: Alone, second: Alone) -> None:
+    host = await join(first, second)
+    before = first.db.counts()
+    assert await join(first, second) == host
+    assert first.db.counts() == before
+
+
+async def run_on(one: Alone, db: Objects, vm: Ref[VM]) -> None:
+    """As after a start on that host: a guest there, its disk claimed, all of it recorded."""
+    disk = Disk("0", FileSource("/dev/null", "raw"))
+    await one.guests.start(GuestSpec(db.get(vm).uuid, "vm", GIB, 1, 1, disks=(disk,)))
+    async with db.transaction() as txn:
+        txn.update(vm, power_state=VMPowerState.RUNNING, resident_on=one.host, domid=1)
+        for vbd in txn.get(vm).VBDs:
+            txn.update(vbd, currently_attached=True)
+
+
+def claims(db: Objects, vm: Ref[VM]) -> list[bool]:
+    return [db.get(vbd).currently_attached for vbd in db.get(vm).VBDs]
+
+
+async def test_looking_after_one_host_leaves_the_guests_of_another_and_their_disks_alone(
+    first: Alone, second: Alone
+) -> None:
+    vm, _ = await add_vm(second, "web", await add_repository(second, "local", shared=False))
+    await join(first, second)
+    await run_on(second, first.db, vm)
+    await GuestWatch(first.db, first.hands, first.host).resync(after_boot=True)
+    assert claims(first.db, vm) == [True]
+    assert first.db.get(vm).power_state is VMPowerState.RUNNING
+    await GuestWatch(first.db, second.hands, second.host).resync()
+    assert (first.db.get(vm).resident_on, claims(first.db, vm)) == (second.host, [True])
+
+
+async def test_a_second_guest_of_a_vm_that_runs_elsewhere_is_ended(first: Alone, second: Alone) -> None:
+    vm, _ = await add_vm(first, "web", await add_repository(first, "local", shared=True))
+    await join(first, second)
+    await second.guests.start(GuestSpec(first.db.get(vm).uuid, "vm", GIB, 1, 1))  # given up for dead too early
+    await run_on(first, first.db, vm)
+    await GuestWatch(first.db, second.hands, second.host).resync()
+    assert await second.guests.find(first.db.get(vm).uuid) is None
+    assert first.db.get(vm).resident_on == first.host
+    assert await first.guests.find(first.db.get(vm).uuid) is not None
