@@ -431,14 +431,21 @@ ON_LIBVIRT = pytest.mark.parametrize("bench", IMPLEMENTATIONS[2:], indirect=True
 """For what only a real guest has: processors that stand still, and a libvirtd."""
 
 
-async def make_chain(bench: Bench, layers: int) -> list[str]:
-    """A guest that runs with a disk 0 of so many layers on a raw image; the paths, from the root."""
+async def make_chain(bench: Bench, layers: int, *, full: bool = False) -> list[str]:
+    """A guest that runs with a disk 0 of so many layers on a raw image; the paths, from the root.
+
+    full: the topmost layer holds data, and a commit of it at `SLOW` takes many seconds.
+    """
     disk = await bench.disk("0")
     await bench.guests.start(replace(bench.spec, disks=(disk,)))
     assert isinstance(disk.source, FileSource)
     chain = [disk.source.path]
     for _ in range(layers):
         layer = await layer_on(bench, disk)
+        if full and bench.kind == "libvirt" and len(chain) == layers:
+            # Whole clusters, without the image under it: the guest has that one open.
+            alone = {"driver": "qcow2", "file": {"driver": "file", "filename": layer.path}, "backing": None}
+            await run("qemu-io", "-c", "write -q 0 4M", f"json:{json.dumps(alone)}", timeout_s=20)
         await bench.guests.move_disks(bench.spec.uuid, {"0": layer})
         disk = replace(disk, source=layer)
         chain.append(layer.path)
@@ -462,11 +469,16 @@ class Settled:
             raise self.fault
 
 
-async def commit(bench: Bench, settled: Settled, base: str, top: str, active: str, device: str = "0") -> list[float]:
+FAST, SLOW = 64 * MIB, 128 * 1024
+
+
+async def commit(
+    bench: Bench, settled: Settled, base: str, top: str, active: str, device: str = "0", rate_bytes: int = FAST
+) -> list[float]:
     seen: list[float] = []
     await bench.guests.commit_layers(
         *(bench.spec.uuid, device, CommitLayers(base, top, active), settled, seen.append),
-        rate_bytes=64 * MIB,
+        rate_bytes=rate_bytes,
         timeout_s=30,
     )
     return seen
@@ -561,11 +573,11 @@ async def test_a_snapshot_or_a_save_ends_a_commit_and_goes_on(bench: Bench) -> N
 
 
 async def test_a_guest_that_ends_in_the_middle_ends_the_commit(bench: Bench) -> None:
-    _, _, second, active = await make_chain(bench, 3)
+    _, _, second, active = await make_chain(bench, 3, full=True)
     if bench.memory is not None:
         bench.memory.slow("commit_layers", 0.5)
     settled = Settled(bench)
-    merging = asyncio.create_task(commit(bench, settled, second, active, active))
+    merging = asyncio.create_task(commit(bench, settled, second, active, active, rate_bytes=SLOW))
     await asyncio.sleep(0.05)
     await bench.guests.destroy(bench.spec.uuid)
     with pytest.raises(GuestError):
