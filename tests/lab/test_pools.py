@@ -235,6 +235,39 @@ def test_a_guest_of_a_host_that_was_declared_dead_too_early_is_ended_when_it_is_
         pool.VM.start(vm, False, False)
 
 
+def test_a_member_has_the_pools_password_and_is_told_where_its_master_is(two: LabHandle, pool: Any) -> None:
+    pool.session.change_password(PASSWORD, "another one")
+    try:
+        local = wait_local_session(two, "another one")
+        local.xenapi.pool.emergency_reset_master("10.147.255.1")
+        wait_live(two, live=False)
+        local = wait_local_session(two, "another one")
+        local.xenapi.pool.emergency_reset_master(two.address(MASTER))
+        wait_live(two)
+    finally:
+        pool.session.change_password("another one", PASSWORD)
+    wait_local_session(two, PASSWORD)
+    with pytest.raises(XenAPI.Failure, match="NOT_IN_EMERGENCY_MODE"):
+        pool.pool.emergency_reset_master("10.147.255.1")
+
+
+def wait_local_session(lab: LabHandle, password: str) -> Any:
+    """A session on the member itself, as soon as it takes the password."""
+    opened: list[Any] = []
+
+    def try_once() -> bool:
+        try:
+            made = XenAPI.Session(f"https://{lab.address(MEMBER)}", ignore_ssl=True)
+            made.slave_local_login_with_password(USER, password)
+        except (OSError, XenAPI.Failure):
+            return False
+        opened.append(made)
+        return True
+
+    wait_until("a local session", try_once, timeout_s=60, every_s=1.0)
+    return opened[0]
+
+
 def test_a_host_leaves_the_pool_and_joins_again(two: LabHandle, pool: Any) -> None:
     vm = running_vm(pool, f"vm-{MEMBER}")
     (member,) = pool.host.get_by_name_label(MEMBER)

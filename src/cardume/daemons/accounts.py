@@ -58,6 +58,17 @@ class AccountFile:
         """The names of all accounts."""
         return sorted(self._now())
 
+    def text(self) -> str:
+        """All accounts, as the file has them: for other hosts of the pool alone."""
+        return _render(self._now())
+
+    async def take(self, text: str) -> None:
+        """Have the accounts that the pool's master has, and no others."""
+        accounts = _parse(text)
+        if ROOT not in accounts:
+            raise AccountError("the pool's accounts came without root")
+        await asyncio.to_thread(self._change, lambda _: accounts)
+
     async def set_password(self, user: str, kept: str) -> None:
         """Durable when it returns. An account of root is made when there is none."""
 

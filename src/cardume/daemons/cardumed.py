@@ -89,12 +89,12 @@ async def _master(config: Config, here: HereNow) -> AsyncIterator[None]:
         db.derive_with(derive_allowed_operations)
         hands, certificate, facts = here.hands, here.certificate, here.inventory.facts
         host = await record_host(db, here.inventory.this, facts, hands.storage, here.inventory.guest_vms)
-        hosts = Members(db, hands, host)
+        accounts = AccountFile(config.passwords)
+        hosts = Members(db, hands, host, accounts.text)
         standing = OwnStanding()
         upkeep = Upkeep(db, hands, host)
         await upkeep.recover(after_boot=here.inventory.after_boot)
         here.mark_awake()
-        accounts = AccountFile(config.passwords)
         authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
         blobs = BlobFiles(config.blobs)
 

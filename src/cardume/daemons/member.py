@@ -1,7 +1,7 @@
 """The daemon of a pool's member: its hands are the master's to use; clients are told where the master is."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -18,11 +18,12 @@ from cardume.daemons.config import Config
 from cardume.daemons.joining import OwnStanding
 from cardume.daemons.leaving import leave_pool
 from cardume.daemons.members import Members
-from cardume.daemons.role import HostRole
+from cardume.daemons.role import HostRole, Standing, write_role
 from cardume.daemons.this_host import HereNow
 from cardume.datamodel import errors
 from cardume.hostops.errors import HostError
 from cardume.hostops.host_names import names_of
+from cardume.hostops.machine.interface import Machine
 from cardume.messages.inventory import record_host
 from cardume.messages.lifecycle import derive_allowed_operations
 from cardume.messages.subject import grant
@@ -33,6 +34,23 @@ log = structlog.get_logger()
 
 REDIAL_S = 1.0
 LEAVE_AFTER_S = 0.5
+
+
+class Membership:
+    """The `Membership` of messages/pool_emergency.py."""
+
+    def __init__(self, config: Config, machine: Machine) -> None:
+        self._config, self._machine = config, machine
+        self._restarting: asyncio.Task[None] | None = None
+
+    async def follow(self, master_address: str) -> None:
+        """Look for the master there from now on, whichever host of the pool it is."""
+        write_role(self._config.role, HostRole(Standing.MEMBER, master_address))
+        self._restarting = asyncio.create_task(self._restart())
+
+    async def _restart(self) -> None:
+        await asyncio.sleep(LEAVE_AFTER_S)  # the answer goes out first
+        await self._machine.restart_agent()
 
 
 @asynccontextmanager
@@ -51,21 +69,25 @@ async def member(config: Config, role: HostRole, here: HereNow) -> AsyncIterator
         authenticator=authenticator,
         passwords=authenticator,
         standing=OwnStanding(errors.HOST_IS_SLAVE(role.master_address)),
-        services={"certificate": here.certificate, "directory": accounts},
+        services={
+            "certificate": here.certificate,
+            "directory": accounts,
+            "membership": Membership(config, here.hands.machine),
+        },
     )
     async with serve(parts, here.listen):
-        dialling = asyncio.create_task(_stay_connected(config, role, here))
+        dialling = asyncio.create_task(_stay_connected(config, role, here, accounts))
         try:
             yield
         finally:
             dialling.cancel()
 
 
-async def _stay_connected(config: Config, role: HostRole, here: HereNow) -> None:
+async def _stay_connected(config: Config, role: HostRole, here: HereNow, accounts: AccountFile) -> None:
     after_boot = here.inventory.after_boot
     while True:
         try:
-            await _serve_master(config, role, here, after_boot)
+            await _serve_master(config, role, here, accounts, after_boot)
             after_boot = False
         except HostError as fault:
             log.warning("master_unreachable", master=role.master_address, reason=str(fault))
@@ -74,7 +96,7 @@ async def _stay_connected(config: Config, role: HostRole, here: HereNow) -> None
         await asyncio.sleep(REDIAL_S)
 
 
-async def _serve_master(config: Config, role: HostRole, here: HereNow, after_boot: bool) -> None:
+async def _serve_master(config: Config, role: HostRole, here: HereNow, accounts: AccountFile, after_boot: bool) -> None:
     """One connection to the master, from its beginning to its end."""
 
     async def inventory() -> Any:
@@ -96,7 +118,13 @@ async def _serve_master(config: Config, role: HostRole, here: HereNow, after_boo
         asyncio.get_running_loop().call_later(LEAVE_AFTER_S, restarting.set)  # the answer goes out first
 
     restarting = asyncio.Event()
-    serving = Serving(here.hands, {"inventory": inventory, "names": names, "leave": leave})
+    more: dict[str, Callable[..., Awaitable[Any]]] = {
+        "inventory": inventory,
+        "names": names,
+        "accounts": accounts.take,
+        "leave": leave,
+    }
+    serving = Serving(here.hands, more)
     async with dialled(
         config.pool_files, config.host_uuid, role.master_address, expect=role.master_uuid, port=config.channel_port
     ) as wire:

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -26,13 +26,17 @@ from cardume.pooldb.db import Database
 log = structlog.get_logger()
 
 LEAVE_S = 30.0
+ACCOUNTS_S = 2.0
+"""How often the accounts are looked at: `cardume account` changes their file beside the daemon."""
 
 
 class Members:
     """The `Hosts` of messages/call.py for a pool of any size."""
 
-    def __init__(self, db: Database, here: Hands, host: Ref[Host]) -> None:
+    def __init__(self, db: Database, here: Hands, host: Ref[Host], accounts: Callable[[], str] = lambda: "") -> None:
+        """`accounts`: the text of the pool's accounts as they are now, which every member has too."""
         self._db, self._here, self._host = db, here, host
+        self._accounts = accounts
         self._connected: dict[Ref[Host], tuple[RemoteHost, Hands]] = {}
         self._start_vm: StartVM | None = None
         self._run_task: RunTask | None = None
@@ -114,7 +118,12 @@ class Members:
         log.info("member_connected", host=self._db.get(host).uuid, address=self._db.get(host).address)
         async with upkeep.running(self._start_vm, self._run_task):
             await self.spread_names()
-            await asyncio.Event().wait()  # until it goes
+            told = ""
+            while True:  # until it goes
+                if (text := self._accounts()) != told:
+                    await remote.ask("host", "accounts", {"text": text}, LEAVE_S)
+                    told = text
+                await asyncio.sleep(ACCOUNTS_S)
 
     async def _mark(self, host: Ref[Host], *, live: bool) -> None:
         """Say whether it can be worked with. VMs of one that is lost stay as recorded: nobody knows what they do."""

@@ -60,3 +60,21 @@ async def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AccountError, match="no account bia"):
         await file.set_password("bia", "scrypt$x")
     assert file.names() == ["ana", "root"]
+
+
+async def test_a_member_takes_the_accounts_of_its_pool_and_keeps_none_of_its_own(tmp_path: Path) -> None:
+    master, member = AccountFile(tmp_path / "master"), AccountFile(tmp_path / "member")
+    for file, owner in ((master, "ana"), (member, "bia")):
+        await file.set_password("root", f"scrypt$root of {owner}")
+        await file.add(owner, f"scrypt${owner}")
+    await member.take(master.text())
+    assert member.text() == master.text()
+    assert (member.names(), member.find_password("root")) == (["ana", "root"], "scrypt$root of ana")
+
+
+async def test_accounts_without_root_are_not_taken(tmp_path: Path) -> None:
+    member = AccountFile(tmp_path / "member")
+    await member.set_password("root", "scrypt$r")
+    with pytest.raises(AccountError, match="without root"):
+        await member.take("ana:scrypt$a:local-1\n")
+    assert member.names() == ["root"]
