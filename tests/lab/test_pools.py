@@ -6,12 +6,9 @@ daemons and the member may die; a host that is declared dead, and comes back, ru
 """
 
 import ipaddress
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +16,7 @@ import XenAPI
 from tests.lab.conftest import NAME, SUBNET
 from tests.lab.following import following
 from tests.lab.guest_page import fetch, fetch_other_boot, wait_address
+from tests.lab.test_xe import run_xe
 
 from cardume.lab import room, starting_point
 from cardume.lab.api import PASSWORD, USER, MemberOfPool, session
@@ -43,27 +41,16 @@ def two() -> Iterator[LabHandle]:
         room.down(name, quiet)
 
 
-def xe(lab: LabHandle, host: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    extra = f"server={lab.address(host)},username={USER},password={PASSWORD}"
-    return subprocess.run(
-        [Path(sys.executable).with_name("xe"), *words],
-        env={**os.environ, "XE_EXTRA_ARGS": extra, "XDG_STATE_HOME": str(lab.lab.directory / "xe")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 def done(lab: LabHandle, host: str, *words: str) -> str:
-    ended = xe(lab, host, *words)
+    ended = run_xe(lab, *words, host=host)
     assert ended.returncode == 0, f"xe {' '.join(words)}: {ended.stderr}"
     return ended.stdout.strip()
 
 
 def join(lab: LabHandle, password: str = PASSWORD, address: str = "") -> "subprocess.CompletedProcess[str]":
     where = f"master-address={address or lab.address(MASTER)}"
-    return xe(lab, MEMBER, "pool-join", where, f"master-username={USER}", f"master-password={password}")
+    who = (f"master-username={USER}", f"master-password={password}")
+    return run_xe(lab, "pool-join", where, *who, host=MEMBER)
 
 
 def wait_live(lab: LabHandle, live: bool = True, timeout_s: float = 90) -> None:
@@ -140,7 +127,7 @@ def test_a_pool_is_made_by_xe_as_in_the_course(two: LabHandle) -> None:
     assert sorted(templates) == ["Cardume lab guest", "Linux", "Other install media", "Windows"]
     attached = done(two, MASTER, "pbd-list", "currently-attached=true", "params=sr-name-label", "--minimal").split(",")
     assert sorted(attached) == ["Local storage"] * 2 + ["NFS ISO library"] * 2
-    again = xe(two, MEMBER, "vm-list")
+    again = run_xe(two, "vm-list", host=MEMBER)
     assert again.returncode != 0
     assert two.address(MASTER) in again.stderr
 

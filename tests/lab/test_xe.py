@@ -21,9 +21,9 @@ Xe = Callable[..., str]
 SR_FOLDER = "/var/lib/cardume/sr/local"
 
 
-def run_xe(lab: LabHandle, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run `xe` against the first host; the password goes by the environment."""
-    extra = f"server={lab.address('d1-g1')},username={USER},password={PASSWORD}"
+def run_xe(lab: LabHandle, *words: str, host: str = "d1-g1") -> "subprocess.CompletedProcess[str]":
+    """Run `xe` against a host; the password goes by the environment."""
+    extra = f"server={lab.address(host)},username={USER},password={PASSWORD}"
     return subprocess.run(
         [Path(sys.executable).with_name("xe"), *words],
         # What it remembers of certificates goes with the lab: the next one at these addresses has others.
