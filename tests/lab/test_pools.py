@@ -232,9 +232,10 @@ def test_a_member_has_the_pools_password(two: LabHandle, pool: Any) -> None:
 
 
 def test_a_member_is_told_where_its_master_is(two: LabHandle, pool: Any) -> None:
-    wait_local_session(two, PASSWORD).xenapi.pool.emergency_reset_master("10.147.255.1")
+    done(two, MEMBER, "pool-emergency-reset-master", "master-address=10.147.255.1")
     wait_live(two, live=False)
-    wait_local_session(two, PASSWORD).xenapi.pool.emergency_reset_master(two.address(MASTER))
+    wait_local_session(two, PASSWORD)  # it is up as what it is now
+    done(two, MEMBER, "pool-emergency-reset-master", f"master-address={two.address(MASTER)}")
     wait_live(two)
     with pytest.raises(XenAPI.Failure, match="NOT_IN_EMERGENCY_MODE"):
         pool.pool.emergency_reset_master("10.147.255.1")

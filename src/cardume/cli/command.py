@@ -122,6 +122,7 @@ class Command:
     common: bool = False  # in the short list of `xe help`
     hidden: bool = False  # in no list
     local: bool = False  # needs no session on a server
+    on_host: bool = False  # asks the very host, which need not be its pool's master
 
 
 @dataclass(slots=True)

@@ -120,9 +120,12 @@ def pool_join(call: Call) -> None:
 
 @commands.add("pool-eject", "host-uuid", optional=("force", "progress"))
 def pool_eject(call: Call) -> None:
-    """Take a host out of the pool; its local disks are lost. Asks first, unless --force is given."""
+    """Take a host out of the pool, which loses its local disks. Asks first, unless --force is given."""
     host = call.by_uuid("host", "host-uuid")
-    confirm(call, "WARNING: the host leaves the pool, and all VMs and disks on its own storage are lost.")
+    confirm(
+        call,
+        "WARNING: the host leaves the pool, which loses the disks on the host's own storage.",
+    )
     work(call, "pool.eject", host)
 
 

@@ -25,7 +25,7 @@ def converse(
     if command.local:
         command.run(call)
         return 0
-    login(server, settings)
+    login(server, settings, on_host=command.on_host)
     try:
         command.run(call)
         printer.close()
@@ -37,15 +37,19 @@ def converse(
         server.logout()
 
 
-def login(server: Server, settings: Settings) -> None:
-    """Open the session that settings name; as root where this host's daemon is asked."""
+def login(server: Server, settings: Settings, *, on_host: bool = False) -> None:
+    """Open the session that settings name; as root where this host's daemon is asked.
+
+    on_host: with the host itself, which takes it also when it is a member of a pool.
+    """
+    log_in = server.login_on_host if on_host else server.login
     if is_local(server):
-        server.login("root", "")
+        log_in("root", "")
         return
     if not settings.username:
         raise Misused("Username/password must be specified")
     try:
-        server.login(settings.username, settings.password)
+        log_in(settings.username, settings.password)
     except Refused as refused:
         if refused.code == "SESSION_AUTHENTICATION_FAILED":
             raise Misused("Authentication failed") from None

@@ -42,6 +42,7 @@ class Direct:
     words: str
     doc: str
     long: bool = False  # work that takes a while: done as a task, with progress, ended by Ctrl-C
+    on_host: bool = False  # asks the very host, which need not be its pool's master
 
     def command(self) -> Command:
         """The command as declared."""
@@ -50,7 +51,7 @@ class Direct:
         optional = [shown for word in words for shown in word.optional]
         selects = next((word.name for word in words if word.kind == "@" and word.name in SELECTABLE), "")
         progress = ("progress",) if self.long else ()
-        return Command(self.name, self._run, self.doc, required, (*optional, *progress), selects)
+        return Command(self.name, self._run, self.doc, required, (*optional, *progress), selects, on_host=self.on_host)
 
     def _run(self, call: Call) -> None:
         cls, _, name = self.message.partition(".")

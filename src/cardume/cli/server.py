@@ -28,16 +28,22 @@ class Server:
         self._transport = transport
         self._name = name
         self._session: str | None = None
+        self._ends_by = "session.logout"
 
     def login(self, username: str, password: str) -> None:
         """Open a session; Refused when the password is wrong."""
         self._session = self._request("session.login_with_password", username, password, "1.0", "cli")
 
+    def login_on_host(self, username: str, password: str) -> None:
+        """Open a session with this very host, member of a pool or not; good for the calls that are the host's alone."""
+        self._session = self._request("session.slave_local_login_with_password", username, password)
+        self._ends_by = "session.local_logout"
+
     def logout(self) -> None:
         """End the session; a server that is gone does not matter any more."""
         if self._session is not None:
             try:
-                self.call("session.logout")
+                self.call(self._ends_by)
             except (Refused, Unreachable):
                 pass  # the session ends by itself after a day
         self._transport.close()

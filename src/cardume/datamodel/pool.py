@@ -186,7 +186,7 @@ class Pool:
     @message()
     @staticmethod
     def eject(host: Ref[Host]) -> None:
-        """Take a host out of the pool; it starts anew as a standalone host and its local SRs are emptied."""
+        """Take a host out of the pool, which forgets its local SRs; it starts anew as a standalone host."""
 
     @message()
     @staticmethod
