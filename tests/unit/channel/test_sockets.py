@@ -11,10 +11,10 @@ from cardume.channel.pki import Admission, PoolFiles, ensure_own_pool, keep, mak
 from cardume.channel.sockets import SocketWire, dialled, listening
 from cardume.hostops.errors import HostError
 
-MASTER, MEMBER = "11111111-0000-4000-8000-000000000001", "22222222-0000-4000-8000-000000000002"
+MASTER, MEMBER = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 
 
-def _admitted(folder: Path, master: PoolFiles, uuid: str) -> PoolFiles:
+def admitted(folder: Path, master: PoolFiles, uuid: str) -> PoolFiles:
     files = PoolFiles(folder)
     request = make_request(files, uuid)
     given = Admission(master.authority.read_text(), master.authority_key.read_text(), "")
@@ -36,7 +36,7 @@ async def _no_answer(on: str, do: str, given: object) -> str:
 async def test_a_member_is_known_by_the_uuid_of_its_certificate_and_both_can_ask(
     master: PoolFiles, tmp_path: Path
 ) -> None:
-    member = _admitted(tmp_path / "member", master, MEMBER)
+    member = admitted(tmp_path / "member", master, MEMBER)
     came: list[str] = []
     asked: list[str] = []
 
@@ -74,7 +74,7 @@ async def test_a_host_of_another_pool_does_not_get_in(master: PoolFiles, tmp_pat
 
 
 async def test_a_host_that_is_not_the_one_meant_is_refused(master: PoolFiles, tmp_path: Path) -> None:
-    member = _admitted(tmp_path / "member", master, MEMBER)
+    member = admitted(tmp_path / "member", master, MEMBER)
 
     async def arrived(uuid: str, wire: SocketWire) -> None:
         await wire.receive_text()
@@ -88,7 +88,7 @@ async def test_a_host_that_is_not_the_one_meant_is_refused(master: PoolFiles, tm
 async def test_another_version_of_the_protocol_is_refused_by_a_sentence_that_says_what_to_do(
     master: PoolFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    member = _admitted(tmp_path / "member", master, MEMBER)
+    member = admitted(tmp_path / "member", master, MEMBER)
 
     async def arrived(uuid: str, wire: SocketWire) -> None:
         raise AssertionError("not understood")
