@@ -7,6 +7,7 @@ daemons and the member may die; a host that is declared dead, and comes back, ru
 
 import ipaddress
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -269,15 +270,41 @@ def test_a_host_leaves_the_pool_and_joins_again(two: LabHandle, pool: Any) -> No
     pool.VM.hard_shutdown(vm)
     pool.pool.eject(member)
     assert [record["name_label"] for record in pool.host.get_all_records().values()] == [MASTER]
-
-    def is_alone() -> bool:
-        try:
-            with session(two.address(MEMBER), timeout_s=10) as api:
-                return len(api.host.get_all()) == 1
-        except (OSError, XenAPI.Failure, MemberOfPool):
-            return False
-
-    wait_until(f"{MEMBER} alone", is_alone, timeout_s=60, every_s=0.3)
+    wait_until(f"{MEMBER} alone", lambda: standing(two) == "alone", timeout_s=60, every_s=0.3)
     joined = join(two)
     assert joined.returncode == 0, joined.stderr
     wait_live(two)
+
+
+@pytest.mark.parametrize("delay_s", [0.1, 0.25])
+def test_a_join_whose_host_dies_in_the_middle_is_done_or_was_never_begun(
+    two: LabHandle, pool: Any, delay_s: float
+) -> None:
+    (member,) = pool.host.get_by_name_label(MEMBER)
+    for vm in pool.host.get_resident_VMs(member):
+        if not pool.VM.get_is_control_domain(vm):
+            pool.VM.hard_shutdown(vm)
+    pool.pool.eject(member)
+    wait_until(f"{MEMBER} alone", lambda: standing(two) == "alone", timeout_s=60, every_s=0.3)
+    joining = threading.Thread(target=join, args=(two,))
+    joining.start()
+    time.sleep(delay_s)
+    two.exec(MEMBER, "systemctl", "kill", "--kill-who=main", "--signal=SIGKILL", "cardumed")
+    joining.join(timeout=120)
+    time.sleep(1)  # what is left of the first must not be taken for the second
+    wait_until(f"{MEMBER} to know what it is", lambda: standing(two) != "", timeout_s=60, every_s=0.3)
+    known = [record["name_label"] for record in pool.host.get_all_records().values()]
+    assert known == ([MASTER, MEMBER] if standing(two) == "member" else [MASTER])
+    if standing(two) == "member":
+        wait_live(two)
+
+
+def standing(lab: LabHandle) -> str:
+    """What the second host says it is; empty while it does not answer."""
+    try:
+        with session(lab.address(MEMBER), timeout_s=10) as api:
+            return "alone" if len(api.host.get_all()) == 1 else ""
+    except MemberOfPool:
+        return "member"
+    except (OSError, XenAPI.Failure):
+        return ""

@@ -70,7 +70,8 @@ class Members:
                 case "pool", "admit":
                     return await self._admit(uuid, given)
                 case "pool", "knows":
-                    return knows(self._db, uuid)
+                    async with self._db.transaction() as txn:  # not before an admission that is just being written
+                        return knows(txn, uuid)
             return await remote.answer(on, do, given)
 
         link = Link(wire, answer)

@@ -23,7 +23,7 @@ from cardume.datamodel.vm import VM
 from cardume.messages.inventory import ensure_host_metrics
 from cardume.messages.new_vdi import doom
 from cardume.messages.vm_state import ensure_metrics
-from cardume.pooldb.db import Database, Transaction
+from cardume.pooldb.db import Database, Reader, Transaction
 from cardume.pooldb.layout import layouts
 from cardume.pooldb.load import load_objects
 from cardume.pooldb.store import KeyValue, Store
@@ -49,7 +49,7 @@ def load_joiner(items: Sequence[tuple[str, bytes]]) -> Records:
     return {ref: record for table in tables.by_class.values() for ref, record in table.records().items()}
 
 
-def knows(db: Database, host_uuid: str) -> bool:
+def knows(db: Reader, host_uuid: str) -> bool:
     """True when a host of this uuid is a member."""
     return any(host.uuid == host_uuid for host in db.all(Host).values())
 
