@@ -209,7 +209,7 @@ def test_a_member_that_lost_its_power_is_told_declared_dead_and_taken_back(two: 
     assert pool.VM.get_resident_on(vm) == member
 
 
-def test_a_guest_of_a_host_that_was_declared_dead_too_early_is_ended_when_it_is_back(two: LabHandle, pool: Any) -> None:
+def test_a_guest_of_a_host_declared_dead_too_early_is_taken_back(two: LabHandle, pool: Any) -> None:
     vm = running_vm(pool, f"vm-{MEMBER}")
     (member,) = pool.host.get_by_name_label(MEMBER)
     two.unplug(MEMBER)
