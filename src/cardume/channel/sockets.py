@@ -109,7 +109,10 @@ async def dialled(
             if expect and found != expect:
                 raise NotUnderstood(f"{address} is the host {found}, not {expect}")
             wire = SocketWire(socket)
-            await _greet(wire, host_uuid)
+            try:
+                await _greet(wire, host_uuid)
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as fault:
+                raise HostError(f"{address} cannot be reached: {type(fault).__name__} in its greeting") from fault
             yield wire
         finally:
             await socket.close()

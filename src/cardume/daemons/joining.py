@@ -78,22 +78,49 @@ class Joining:
     async def enter(self, address: str, user: str, password: str, pool: PoolToJoin) -> None:
         async with self._lock:
             draft = PoolFiles(self._config.pool_files.folder.with_name("pool.joining"))
-            await asyncio.to_thread(shutil.rmtree, draft.folder, True)
+            shutil.rmtree(draft.folder, ignore_errors=True)
             try:
                 keep(draft, await self._certified(draft, address, user, password))
-                role = HostRole(Standing.JOINING, address, pool.master)
-                # From here on nobody may change what is about to be the pool's.
-                self._standing.refuse(errors.HOST_IS_SLAVE(address))
-                write_role(self._config.role, role)
-                await _admitted(draft, self._config, role, self._store)
-            except (ApiError, HostError, OSError):
-                write_role(self._config.role, HostRole())
-                self._standing.refuse(None)
-                await asyncio.to_thread(shutil.rmtree, draft.folder, True)
+            except BaseException:
+                shutil.rmtree(draft.folder, ignore_errors=True)
                 raise
+            # From here on the pool may have taken the host in: who gives up waiting does not stop it half-way.
+            going = asyncio.create_task(self._go_in(draft, HostRole(Standing.JOINING, address, pool.master)))
+            try:
+                await asyncio.shield(going)
+            except asyncio.CancelledError:
+                await asyncio.wait((going,))
+                raise
+
+    async def _go_in(self, draft: PoolFiles, role: HostRole) -> None:
+        self._standing.refuse(errors.HOST_IS_SLAVE(role.master_address))  # nobody changes what is to be the pool's
+        try:
+            objects = await read_objects(self._store)
+            write_role(self._config.role, role)
+        except BaseException:
+            self._stay(draft)
+            raise
+        try:
+            await _admitted(draft, self._config, role, objects)
             become_member(self._config, role)
-            # Not at once: whoever asked for this has still to learn that it is done.
-            asyncio.get_running_loop().call_later(RESTART_AFTER_S, self._restart)
+        except ApiError:
+            self._stay(draft)
+            raise
+        except BaseException as fault:
+            log.error("join_undecided", master=role.master_address, error=repr(fault))
+            self._start_anew()
+            raise errors.JOINING_HOST_CONNECTION_FAILED() from fault
+        self._start_anew()
+
+    def _stay(self, draft: PoolFiles) -> None:
+        """The pool has not taken this host in: it is what it was."""
+        write_role(self._config.role, HostRole())
+        self._standing.refuse(None)
+        shutil.rmtree(draft.folder, ignore_errors=True)
+
+    def _start_anew(self) -> None:
+        """As a member, or to ask the pool. Not at once: whoever asked for the join has still to learn how it ended."""
+        asyncio.get_running_loop().call_later(RESTART_AFTER_S, self._restart)
 
     async def _certified(self, draft: PoolFiles, address: str, user: str, password: str) -> Admission:
         asked = {
@@ -170,20 +197,15 @@ async def finish_join(config: Config, role: HostRole) -> HostRole:
         return HostRole()
 
 
-async def _admitted(draft: PoolFiles, config: Config, role: HostRole, store: Store) -> None:
-    """The pool has taken this host's objects in. An ApiError: it has not; whatever else: nobody knows, and asks."""
-    items = [[key, base64.b64encode(value).decode()] for key, value in await read_objects(store)]
+async def _admitted(draft: PoolFiles, config: Config, role: HostRole, objects: Sequence[tuple[str, bytes]]) -> None:
+    """The pool has taken this host's objects in. ApiError: it has not. Whatever else: nobody knows."""
+    items = [[key, base64.b64encode(value).decode()] for key, value in objects]
     try:
         await _asked(draft, config, role, "admit", {"items": items})
     except HostError as fault:
         log.warning("admission_failed", master=role.master_address, error=str(fault))
-        try:
-            if await _asked(draft, config, role, "knows", {}):
-                return
-        except HostError as second:
-            log.error("admission_undecided", master=role.master_address, error=str(second))
-            raise SystemExit("the pool has to be asked whether it knows this host: starting anew") from fault
-        raise errors.JOINING_HOST_SERVICE_FAILED() from fault
+        if not await _asked(draft, config, role, "knows", {}):
+            raise errors.JOINING_HOST_SERVICE_FAILED() from fault
 
 
 async def _asked(files: PoolFiles, config: Config, role: HostRole, do: str, given: dict[str, Any]) -> Any:

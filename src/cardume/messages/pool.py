@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from cardume.datamodel import errors
 from cardume.datamodel.host import Host
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import Ref
@@ -11,7 +12,9 @@ from cardume.messages.registry import implements
 
 @implements(Pool.sync_database)
 async def sync_database(call: Call) -> None:
-    """What was answered is on the master's disk already, which is the pool's one copy."""
+    """What was answered is on the disk of a pool of one already. Members have no copy yet that could be waited for."""
+    if len(call.db.all(Host)) > 1:
+        raise errors.NOT_IMPLEMENTED("pool.sync_database")
 
 
 @implements(Pool.get_license_state)

@@ -110,3 +110,28 @@ async def _dial_as_newer(member: PoolFiles, port: int, monkeypatch: pytest.Monke
         async with dialled(member, MEMBER, "127.0.0.1", port=port):
             pass
     assert told
+
+
+async def test_a_host_that_never_greets_cannot_be_reached(
+    master: PoolFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = admitted(tmp_path / "member", master, MEMBER)
+
+    async def arrived(uuid: str, wire: SocketWire) -> None:
+        raise AssertionError("it greets nobody")
+
+    async def silent(wire: SocketWire, host_uuid: str) -> None:
+        await wire.receive_text()
+        await wire.receive_text()
+
+    as_it_is = sockets._greet
+    async with listening(master, MASTER, arrived, port=0, address="127.0.0.1") as port:
+
+        async def greet(wire: SocketWire, host_uuid: str) -> None:
+            await (as_it_is if host_uuid == MEMBER else silent)(wire, host_uuid)
+
+        monkeypatch.setattr(sockets, "_greet", greet)
+        monkeypatch.setattr(sockets, "CONNECT_S", 0.3)
+        with pytest.raises(HostError, match="cannot be reached"):
+            async with dialled(member, MEMBER, "127.0.0.1", port=port):
+                pass

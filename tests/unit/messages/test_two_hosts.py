@@ -2,11 +2,14 @@
 
 import time
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from tests.contract.linked import memory_hands
 from tests.unit.messages.fake_host import FACTS
 
+from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.network import Network
 from cardume.datamodel.pbd import PBD
@@ -22,10 +25,12 @@ from cardume.hostops.guests.memory_guests import MemoryGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_parsers import NIC, IPv4
 from cardume.hostops.storage.driver import Volume
+from cardume.messages.call import Call
 from cardume.messages.guest_watch import GuestWatch
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
 from cardume.messages.new_vdi import is_incomplete
+from cardume.messages.pool import sync_database
 from cardume.messages.pool_admission import admit, knows, load_joiner, read_objects
 from cardume.messages.templates import blank_vm
 from cardume.messages.vdi_records import vdi_record
@@ -158,6 +163,14 @@ async def test_a_second_admission_of_the_same_host_changes_nothing(first: Alone,
     before = first.db.counts()
     assert await join(first, second) == host
     assert first.db.counts() == before
+
+
+async def test_a_pools_database_is_not_said_to_be_on_members_that_have_no_copy(first: Alone, second: Alone) -> None:
+    call = cast(Call, SimpleNamespace(db=first.db))
+    await sync_database(call)
+    await join(first, second)
+    with pytest.raises(ApiError, match="NOT_IMPLEMENTED"):
+        await sync_database(call)
 
 
 async def run_on(one: Alone, db: Objects, vm: Ref[VM]) -> None:
