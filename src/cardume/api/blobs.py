@@ -67,9 +67,17 @@ class _Blobs:
         async with self._files.reading(record.uuid) as (size, pieces):
             response.content_length = size
             await (response.prepare(request) if transfer is None else transfer.begin(response))
-            async for piece in pieces:
-                await response.write(piece)
-        await response.write_eof()
+            left = size
+            try:
+                async for piece in pieces:
+                    left -= len(piece)
+                    await response.write(piece)
+                await response.write_eof()
+            except asyncio.CancelledError:
+                handler = asyncio.current_task()
+                if left > 0 or handler is None or (transfer is not None and transfer.is_cancelled):
+                    raise
+                handler.uncancel()  # the client has every byte, and so did not wait for the end
         return response
 
     async def put(self, request: web.Request, transfer: Transfer) -> web.StreamResponse:

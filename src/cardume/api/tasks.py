@@ -127,7 +127,11 @@ class Tasks:
             await self._finish_failed(running, label, error, ())
             raise
         else:
-            await self.finish(running.ref, TaskStatus.SUCCESS, result=running.result)
+            try:
+                await self.finish(running.ref, TaskStatus.SUCCESS, result=running.result)
+            except asyncio.CancelledError:  # the client leaves just now: what was done stays done, and is recorded
+                await self.finish(running.ref, TaskStatus.SUCCESS, result=running.result)
+                raise
         finally:
             self._running.pop(running.ref, None)
 

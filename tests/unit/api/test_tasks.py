@@ -401,3 +401,24 @@ def test_above_two_hundred_done_ones_the_oldest_go_unless_they_have_just_ended()
     assert "t299" in gone
     assert "t0" not in gone
     assert expired({f"t{number}": done(1) for number in range(300)}, frozenset(), NOW) == []
+
+
+async def test_the_end_of_a_transfer_is_recorded_also_when_its_client_leaves_at_that_moment(api: Api) -> None:
+    caller = api.server.sessions.caller(await api.login())
+    done = Ref[Any](await api.rpc("task.create", await api.login(), "upload", ""))
+
+    async def transfer() -> None:
+        async with api.server.tasks.adopted(done, "PUT /import", caller):
+            pass
+
+    async with api.db.transaction():  # somebody else is writing: the end has to wait its turn
+        handler = asyncio.create_task(transfer())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        handler.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await handler
+    await api.db.update(done, name_label="looked at")  # behind whatever was waiting
+    assert api.db.get(done).status is TaskStatus.SUCCESS

@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import aiohttp
 import pytest
 
 from cardume.datamodel.refs import Ref
+from cardume.hostops import blob_files
 from cardume.hostops.blob_files import Draft
 
 from .fake_host import Client, FakeHost, eventually
@@ -174,3 +175,46 @@ def _unverified() -> Any:
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     return tls
+
+
+async def test_a_client_that_leaves_when_it_has_every_byte_has_not_cancelled_anything(
+    api: Client, host: FakeHost, blob: str, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with http.put(url(host), params={"ref": blob}, data=b"whole", headers=root()) as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+    as_they_are = blob_files._pieces
+
+    async def slow_to_end(file: BinaryIO) -> AsyncIterator[bytes]:
+        async for piece in as_they_are(file):
+            yield piece
+        await asyncio.sleep(0.3)  # the disk takes its time to say that there is no more
+
+    monkeypatch.setattr(blob_files, "_pieces", slow_to_end)
+    task = await api("task.create", "download", "")
+    async with http.get(url(host), params={"ref": blob, "task_id": task}, headers=root()) as answer:
+        assert await answer.read() == b"whole"
+    async with asyncio.timeout(10):
+        while (status := await api("task.get_status", task)) == "pending":
+            await asyncio.sleep(0.02)
+    assert status == "success"
+
+
+async def test_a_client_that_leaves_in_the_middle_of_a_download_ends_its_task(
+    api: Client, host: FakeHost, blob: str, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with http.put(url(host), params={"ref": blob}, data=b"whole", headers=root()) as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+
+    async def half(file: BinaryIO) -> AsyncIterator[bytes]:
+        yield b"wh"
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(blob_files, "_pieces", half)
+    task = await api("task.create", "download", "")
+    async with http.get(url(host), params={"ref": blob, "task_id": task}, headers=root()) as answer:
+        assert await answer.content.read(2) == b"wh"
+        answer.close()
+    async with asyncio.timeout(10):
+        while (status := await api("task.get_status", task)) == "pending":
+            await asyncio.sleep(0.02)
+    assert status in ("cancelled", "failure")
