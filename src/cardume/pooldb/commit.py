@@ -3,16 +3,22 @@
 Every transaction compares and rewrites one key, the writer's. So a process that has been replaced cannot write, and
 a transaction whose outcome is unknown is settled by another on the same key: when that one succeeds, the first can
 never take effect any more; when it conflicts, the key's value tells whose transaction did.
+
+A change that is too large for one transaction goes by way of a journal, see journal.py.
 """
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
+from cardume.pooldb import journal
+from cardume.pooldb.chunks import chunks, fits
 from cardume.pooldb.store import (
     Compare,
     Conflict,
+    Delete,
     Deposed,
     KeyValue,
     NoQuorum,
@@ -23,6 +29,7 @@ from cardume.pooldb.store import (
     StoreDamaged,
     StoreError,
     TooLarge,
+    check_transaction,
 )
 
 log = structlog.get_logger(__name__)
@@ -30,6 +37,16 @@ log = structlog.get_logger(__name__)
 WRITER_KEY = "/cardume/writer"
 COMMIT_TIMEOUT_S = 30.0
 SETTLE_PAUSES_S = (0.0, 0.1, 0.5, 1.0, 2.0)
+
+
+@dataclass(slots=True)
+class _Large:
+    """A change on its way through the journal."""
+
+    parts: list[list[Operation]]
+    is_deciding: bool = False  # the last transaction was the one that decides
+    is_decided: bool = False
+    done: int = 0  # parts carried out
 
 
 class Writer:
@@ -42,6 +59,7 @@ class Writer:
         self._revision = revision  # of the writer's key
         self._commits = 0
         self._unsettled: bytes | None = None
+        self._large: _Large | None = None
 
     @classmethod
     async def claim(cls, store: Store, guard: Sequence[Compare] = ()) -> "Writer":
@@ -56,17 +74,82 @@ class Writer:
                 if conflict.failed != (WRITER_KEY,):
                     raise Deposed(f"this host may not write the pool database: {conflict}") from conflict
                 continue
-            return cls(store, guard, starts, revision)
+            writer = cls(store, guard, starts, revision)
+            await writer._finish_journal()
+            return writer
         raise Deposed("other processes keep claiming the pool database")
 
     @property
     def is_unsettled(self) -> bool:
-        """True while nobody knows whether the last transaction took effect; `settle` has to find out first."""
-        return self._unsettled is not None
+        """True while nobody knows whether the last change took effect; `settle` has to find out first."""
+        return self._unsettled is not None or self._large is not None
 
     async def commit(self, operations: Sequence[Operation]) -> None:
         """Write; returning means durable. OutcomeUnknown leaves the writer unsettled, any other error wrote nothing."""
-        assert self._unsettled is None, "settle the last transaction first"
+        assert not self.is_unsettled, "settle the last change first"
+        if fits(operations):
+            await self._write(operations)
+            return
+        self._large = _Large([*chunks(operations)])
+        try:
+            await self._write_journal(self._large)
+        except OutcomeUnknown:
+            raise
+        except Exception as error:
+            if self._large is not None and self._large.is_decided:
+                raise OutcomeUnknown(f"a large change has happened, and is not carried out yet: {error}") from error
+            self._large = None
+            raise
+
+    async def settle(self) -> bool:
+        """Find out whether the unsettled change took effect, and make that final. OutcomeUnknown: try later."""
+        assert self.is_unsettled, "nothing to settle"
+        took_effect = await self._settle_last() if self._unsettled is not None else False
+        large = self._large
+        if large is None:
+            return took_effect
+        large.is_decided = large.is_decided or (large.is_deciding and took_effect)
+        if not large.is_decided:
+            self._large = None
+            return False
+        try:
+            await self._carry_out(large)
+        except NoQuorum as error:
+            raise OutcomeUnknown(f"a large change has happened, and is not carried out yet: {error}") from error
+        return True
+
+    async def _write_journal(self, large: _Large) -> None:
+        parts = [journal.part(number, part) for number, part in enumerate(large.parts)]
+        for part in parts:
+            check_transaction([part], ())  # before anything is written
+        for part in parts:
+            await self._write([part])
+        large.is_deciding = True
+        await self._write([journal.decision(len(parts))])
+        large.is_decided = True
+        await self._carry_out(large)
+
+    async def _carry_out(self, large: _Large) -> None:
+        while large.done < len(large.parts):
+            await self._write(large.parts[large.done])
+            large.done += 1
+        await self._write(journal.removal(len(large.parts)))
+        self._large = None
+
+    async def _finish_journal(self) -> None:
+        """Carry out what an earlier writer decided and did not finish; forget what it did not decide."""
+        _, items = await self._store.list(journal.JOURNAL)
+        if not items:
+            return
+        parts = journal.left_to_do(items)
+        log.warning("large_change_found_unfinished", decided=parts is not None)
+        for part in parts or ():
+            await self._write(part)
+        for chunk in chunks(Delete(item.key) for item in reversed(items)):  # the decision first
+            await self._write(chunk)
+
+    async def _write(self, operations: Sequence[Operation]) -> None:
+        """One transaction."""
         self._commits += 1
         value = _value(self.starts, self._commits)
         try:
@@ -79,11 +162,11 @@ class Writer:
             # Whatever else a store raises, believing "not written" wrongly would lose an acknowledged change.
             log.warning("commit_outcome_unknown", error=repr(error))
             self._unsettled = value
-            if not await self.settle():
+            if not await self._settle_last():
                 raise NoQuorum(f"the pool database did not take the change: {error}") from error
 
-    async def settle(self) -> bool:
-        """Find out whether the unsettled transaction took effect, and make that final. OutcomeUnknown: try later."""
+    async def _settle_last(self) -> bool:
+        """Whether the last transaction took effect."""
         assert self._unsettled is not None, "nothing to settle"
         fence = self._unsettled + b"?"
         for pause_s in SETTLE_PAUSES_S:

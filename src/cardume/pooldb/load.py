@@ -1,13 +1,14 @@
 """From the store's items to tables full of objects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from cardume.datamodel.refs import Ref
 from cardume.pooldb.codec import Decoder, Sharing
-from cardume.pooldb.layout import reference_targets
+from cardume.pooldb.layout import Layout, reference_targets
 from cardume.pooldb.store import KeyValue
 from cardume.pooldb.tables import Tables
 from cardume.pooldb.upgrade import OBJECTS
@@ -38,6 +39,36 @@ def load_objects(items: Sequence[KeyValue], tables: Tables) -> dict[Ref[Any], Ma
     _fill_backrefs(records, tables)
     tables.apply(records)
     return extras
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object as a store has it: its record, and the fields of it that were stored, by name."""
+
+    record: Any
+    fields: Mapping[str, Any]
+
+
+def read_objects(
+    changes: Iterable[tuple[str, bytes | None]], layouts: Mapping[type, Layout]
+) -> dict[Ref[Any], Stored | None]:
+    """What keys of a store say of objects; None for one that is gone. Other keys, and unknown classes, are left out."""
+    sharing = Sharing()
+    known = {layout.name: layout for layout in layouts.values() if layout.stored_fields}
+    decoders = {name: Decoder(layout, sharing) for name, layout in known.items()}
+    found: dict[Ref[Any], Stored | None] = {}
+    for key, value in changes:
+        name, _, text = key.removeprefix(OBJECTS).partition("/")
+        if not key.startswith(OBJECTS) or name not in known:
+            continue
+        if value is None:
+            found[Ref(text)] = None
+            continue
+        record, _ = decoders[name].decode(key, value)
+        layout = known[name]
+        values = zip(layout.stored_fields, layout.stored_values(record), strict=True)
+        found[Ref(text)] = Stored(record, {field.name: value for field, value in values})
+    return found
 
 
 def _fill_backrefs(records: Mapping[Ref[Any], Any], tables: Tables) -> None:

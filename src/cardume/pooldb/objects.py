@@ -6,7 +6,7 @@ whoever owns the field cleans it up.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
@@ -17,10 +17,11 @@ from cardume.datamodel.refs import Ref
 from cardume.datamodel.schema import Schema, schema
 from cardume.pooldb.codec import NO_EXTRA, Encoder
 from cardume.pooldb.commit import Writer
+from cardume.pooldb.copying import fill, read_everything
 from cardume.pooldb.feed import Feed
 from cardume.pooldb.layout import layouts
-from cardume.pooldb.load import load_objects
-from cardume.pooldb.store import Compare, Delete, Operation, Put, Store
+from cardume.pooldb.load import load_objects, read_objects
+from cardume.pooldb.store import Compare, Delete, Deposed, Operation, Put, Store
 from cardume.pooldb.tables import Changed, Tables
 from cardume.pooldb.transaction import Overlay
 from cardume.pooldb.upgrade import OBJECTS, stored_version, upgrade
@@ -50,6 +51,7 @@ class Objects:
         self._body: asyncio.Task[Any] | None = None  # the task that is inside a transaction
         self._commit_task: asyncio.Task[None] | None = None
         self._unsettled: Changed | None = None
+        self._deposed: Callable[[], None] = lambda: None
 
     @classmethod
     async def open(cls, store: Store, *, guard: Sequence[Compare] = (), declared: Schema | None = None) -> "Objects":
@@ -70,6 +72,44 @@ class Objects:
         for table in tables.by_class.values():
             objects.feed.load(table.layout.name, table.records())
         return objects
+
+    def on_deposed(self, call: Callable[[], None]) -> None:
+        """Call this when it turns out that another process writes the store now."""
+        self._deposed = call
+
+    async def move_to(self, store: Store, guard: Sequence[Compare], decide: Callable[[], None]) -> None:
+        """Keep the objects in another store from now on, which is empty; the present one is closed then.
+
+        Nothing is written meanwhile, and whoever reads notices nothing. `decide` makes the other one the one that
+        counts after a crash; when it is called, all is there. An error before leaves everything as it was.
+        """
+        async with self._lock:
+            await self._settle()
+            await fill(store, await read_everything(self._store))
+            writer = await Writer.claim(store, guard)
+            decide()
+            former, self._store, self._writer = self._store, store, writer
+            await former.close()
+
+    async def absorb(self, changes: Iterable[tuple[str, bytes | None]], *, everything: bool = False) -> None:
+        """Take over what another store's keys became; None: the key is gone. For a copy that follows the original.
+
+        everything: what is stored and not among the changes is gone too.
+        """
+        read = read_objects(changes, self._tables.layouts)
+        async with self.transaction() as txn:
+            if everything:
+                for table in self._tables.by_class.values():
+                    for ref in table.records() if table.layout.stored_fields else ():
+                        if ref not in read:
+                            txn.delete(ref)
+            for ref, found in read.items():
+                if found is None:
+                    txn.delete(ref)
+                elif txn.find(ref) is None:
+                    txn.create(found.record, ref)
+                else:
+                    txn.update(ref, **found.fields)
 
     async def close(self) -> None:
         """Wait for the last commit, then close the store."""
@@ -195,6 +235,9 @@ class Objects:
         try:
             await self._writer.commit(operations)
             self._publish(changed)
+        except Deposed:
+            self._deposed()
+            raise
         finally:
             if self._writer.is_unsettled:
                 self._unsettled = changed

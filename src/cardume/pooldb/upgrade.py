@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from cardume.pooldb.chunks import chunks
 from cardume.pooldb.store import Compare, Delete, Operation, Put, Store, StoreDamaged, StoreTooNew
 
 VERSION_KEY = "/cardume/version"
@@ -20,8 +21,6 @@ Migration = Callable[[Mapping[str, Plain]], Mapping[str, Plain | None]]
 
 MIGRATIONS: tuple[Migration, ...] = ()
 """The n-th brings version n to n + 1. Never edited once released, only added to."""
-
-CHUNK_OPERATIONS, CHUNK_BYTES = 500, 1_000_000
 
 
 async def stored_version(store: Store, migrations: Sequence[Migration] = MIGRATIONS) -> int:
@@ -57,7 +56,8 @@ async def upgrade(
         _, items = await store.list(OBJECTS)
         before = {item.key.removeprefix(OBJECTS): json.loads(item.value) for item in items}
         changed = migrations[step - 1](before)
-        for chunk in _chunks([*_operations(changed), _version(step + 1)]):
+        # The version is in the last part, so a crash repeats the step.
+        for chunk in chunks([*_operations(changed), _version(step + 1)]):
             await store.txn(chunk, compares=guard)
 
 
@@ -69,17 +69,3 @@ def _operations(changed: Mapping[str, Plain | None]) -> Iterator[Operation]:
     for name, plain in changed.items():
         key = OBJECTS + name
         yield Delete(key) if plain is None else Put(key, json.dumps(plain, ensure_ascii=False).encode())
-
-
-def _chunks(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    """As few transactions as the store's limits allow; the version is in the last, so a crash repeats the step."""
-    chunk: list[Operation] = []
-    size = 0
-    for operation in operations:
-        added = len(operation.key) + (len(operation.value) if isinstance(operation, Put) else 0)
-        if chunk and (len(chunk) >= CHUNK_OPERATIONS or size + added > CHUNK_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(operation)
-        size += added
-    yield chunk

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 from tests.unit.pooldb.pooldb_shapes import SHAPES, Pond
 
 from cardume.pooldb import commit
+from cardume.pooldb.journal import JOURNAL
 from cardume.pooldb.memory import MemoryStore
 from cardume.pooldb.objects import Objects
 from cardume.pooldb.store import (
@@ -20,6 +22,9 @@ from cardume.pooldb.store import (
     StoreDamaged,
     TooLarge,
 )
+
+
+MANY = 1700
 
 
 class FaultyStore(MemoryStore):
@@ -156,19 +161,74 @@ async def test_a_store_that_is_away_refuses_changes_and_nothing_happened() -> No
     assert await depth_after_restart(store, db) == (1, 1)
 
 
-async def test_a_transaction_that_is_too_large_is_refused_and_the_next_works() -> None:
+async def test_a_value_that_no_transaction_can_hold_is_refused_and_the_next_works() -> None:
     store = MemoryStore()
     db = await opened(store)
 
-    async def create_too_many() -> None:
+    async def create_too_large() -> None:
         async with db.transaction() as txn:
-            for _ in range(2000):
-                txn.create(Pond())
+            txn.create(Pond(name_label="x" * 2_000_000))
 
     with pytest.raises(TooLarge):
-        await create_too_many()
+        await create_too_large()
+    assert not db.all(Pond)
     await db.create(Pond(depth=3))
     assert await depth_after_restart(store, db) == (3, 3)
+
+
+async def create_many(db: Objects, count: int = MANY) -> None:
+    async with db.transaction() as txn:
+        for _ in range(count):
+            txn.create(Pond())
+
+
+async def count_after_restart(store: MemoryStore) -> int:
+    return len((await opened(store)).all(Pond))
+
+
+async def test_a_change_of_any_size_happens_whole_and_leaves_no_journal() -> None:
+    store = MemoryStore()
+    db = await opened(store)
+    await create_many(db)
+    await db.create(Pond())
+    assert len(db.all(Pond)) == await count_after_restart(store) == MANY + 1
+    assert (await store.list(JOURNAL))[1] == []
+
+
+TRANSACTIONS = 9
+"""Of a change of that size: four parts written down, the decision, four carried out."""
+
+
+@pytest.mark.parametrize("fault", ["lost", "applied", "late", "away", "raw"])
+@pytest.mark.parametrize("position", range(TRANSACTIONS + 1))
+async def test_a_large_change_disturbed_anywhere_has_happened_whole_or_not_at_all(position: int, fault: str) -> None:
+    store = FaultyStore()
+    db = await opened(store)
+    store.faults = [*[""] * position, fault]
+    try:
+        await create_many(db)
+        told = MANY
+    except (NoQuorum, OutcomeUnknown) as error:
+        told = 0 if isinstance(error, NoQuorum) else -1
+    await store.arrive()
+    await db.create(Pond())
+    here = len(db.all(Pond)) - 1
+    assert here in (0, MANY)
+    assert told in (here, -1)
+    assert await count_after_restart(store) == here + 1
+    assert (await store.list(JOURNAL))[1] == []
+
+
+@pytest.mark.parametrize("position", range(TRANSACTIONS + 1))
+async def test_a_writer_that_ends_within_a_large_change_leaves_all_or_nothing(position: int) -> None:
+    store = FaultyStore()
+    db = await opened(store)
+    store.faults = [*[""] * position, *["lost"] * 20]  # from then on nothing arrives
+    with suppress(NoQuorum, OutcomeUnknown):
+        await create_many(db)
+    store.faults = []
+    assert await count_after_restart(store) == (MANY if position > TRANSACTIONS // 2 else 0)
+    assert (await store.list(JOURNAL))[1] == []
 
 
 async def test_a_replaced_writer_writes_no_more() -> None:
