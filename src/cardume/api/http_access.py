@@ -131,11 +131,14 @@ class HttpAccess:
     is_local_root: bool = False  # on the host's own socket
 
     @asynccontextmanager
-    async def identified(self, request: web.Request, realm: str) -> AsyncIterator[Caller]:
-        """The caller, as long as the block lasts; 401 when it is nobody. For handlers that are public in part."""
+    async def identified(self, request: web.Request, realm: str, *, takes_local: bool = False) -> AsyncIterator[Caller]:
+        """The caller, as long as the block lasts; 401 when it is nobody. For handlers that are public in part.
+
+        takes_local: a session with this very host, member of a pool or not, is good enough.
+        """
         session = arguments_of(request).get("session_id")
         if session is not None:
-            yield self._caller_of(session, realm)
+            yield self._caller_of(session, realm, takes_local)
             return
         own = await self._log_in(request, realm)
         try:
@@ -144,12 +147,12 @@ class HttpAccess:
             # Shielded: a client that leaves at this moment must not leave its session behind.
             await asyncio.shield(self.sessions.close(own))
 
-    def _caller_of(self, session: str, realm: str) -> Caller:
+    def _caller_of(self, session: str, realm: str, takes_local: bool = False) -> Caller:
         try:
             caller = self.sessions.caller(session)
         except ApiError:
             raise _unauthorized(realm) from None
-        if self.sessions.is_local(caller.session):
+        if self.sessions.is_local(caller.session) and not takes_local:
             raise _unauthorized(realm)  # good for emergency calls alone
         return caller
 

@@ -19,6 +19,9 @@ log = structlog.get_logger(__name__)
 PORT = 8444
 PROTOCOL = 1
 PATH = "/channel"
+"""For a member that is there for its master to work with."""
+QUESTIONS = "/channel/questions"
+"""For a host of the pool, or one that joins it, that has a question; see questions.py."""
 HEARTBEAT_S = 4.0
 """A connection over which nothing comes for six seconds is over: a ping each four, two more to wait for its answer."""
 CONNECT_S = 10.0
@@ -52,11 +55,24 @@ Arrived = Callable[[str, SocketWire], Awaitable[None]]
 
 @asynccontextmanager
 async def listening(
-    files: PoolFiles, host_uuid: str, arrived: Arrived, *, port: int = PORT, address: str | None = None
+    files: PoolFiles,
+    host_uuid: str,
+    arrived: Arrived | None,
+    *,
+    asked: Arrived | None = None,
+    port: int = PORT,
+    address: str | None = None,
 ) -> AsyncIterator[int]:
-    """Take the calls of the pool's hosts as long as the block lasts; the port that it is."""
+    """Take the calls of the pool's hosts as long as the block lasts; the port that it is.
+
+    arrived: has a member that is there to be worked with; None on hosts that are not the master. asked: has a host
+    with a question.
+    """
 
     async def take(request: web.Request) -> web.StreamResponse:
+        carry = asked if request.path == QUESTIONS else arrived
+        if carry is None:
+            raise web.HTTPNotFound(text="This host is not the pool's master.")
         assert request.transport is not None, "a request has a connection"
         peer = peer_uuid(request.transport.get_extra_info("ssl_object"))
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MOST_BYTES)
@@ -64,7 +80,7 @@ async def listening(
         wire = SocketWire(socket)
         try:
             await _greet(wire, host_uuid)
-            await arrived(peer, wire)
+            await carry(peer, wire)
         except NotUnderstood as fault:
             log.warning("channel_refused", host=peer, reason=str(fault))
         finally:
@@ -73,6 +89,7 @@ async def listening(
 
     app = web.Application()
     app.router.add_get(PATH, take)
+    app.router.add_get(QUESTIONS, take)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -86,7 +103,7 @@ async def listening(
 
 @asynccontextmanager
 async def dialled(
-    files: PoolFiles, host_uuid: str, address: str, *, expect: str = "", port: int = PORT
+    files: PoolFiles, host_uuid: str, address: str, *, expect: str = "", port: int = PORT, path: str = PATH
 ) -> AsyncIterator[SocketWire]:
     """A wire to a host of the pool; HostError when it cannot be reached, is another one, or of another version.
 
@@ -97,7 +114,7 @@ async def dialled(
         try:
             async with asyncio.timeout(2 * CONNECT_S):
                 socket = await session.ws_connect(
-                    f"wss://{address}:{port}{PATH}",
+                    f"wss://{address}:{port}{path}",
                     ssl=client_context(files),
                     heartbeat=HEARTBEAT_S,
                     max_msg_size=MOST_BYTES,

@@ -140,12 +140,13 @@ class Commands:
         common: bool = False,
         hidden: bool = False,
         local: bool = False,
+        on_host: bool = False,
     ) -> Callable[[Run], Run]:
         """Declare the command that a function does; its docstring is the command's sentence."""
 
         def declare(run: Run) -> Run:
             doc = " ".join((run.__doc__ or "").split())
-            self.declared.append(Command(name, run, doc, required, optional, selects, common, hidden, local))
+            self.declared.append(Command(name, run, doc, required, optional, selects, common, hidden, local, on_host))
             return run
 
         return declare

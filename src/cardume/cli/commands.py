@@ -19,6 +19,7 @@ THEMES = (
     "commands_network",
     "commands_host",
     "commands_pool",
+    "commands_emergency",
     "commands_migration",
     "commands_blobs",
     "commands_transfer",

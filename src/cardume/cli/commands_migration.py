@@ -5,8 +5,9 @@ from typing import Any
 from cardume.cli.arguments import Settings
 from cardume.cli.command import Call, Commands
 from cardume.cli.commands_power import host_named
+from cardume.cli.confirm import confirm
 from cardume.cli.directory import Directory
-from cardume.cli.failures import Aborted, Plain
+from cardume.cli.failures import Plain
 from cardume.cli.fields import Subject
 from cardume.cli.selection import each
 from cardume.cli.server import Server, connect
@@ -135,14 +136,3 @@ def vtpm_destroy(call: Call) -> None:
     tpm = call.by_uuid("VTPM")
     confirm(call, "WARNING: keys in the TPM are lost, and with them what they encrypt.")
     call.server.call("VTPM.destroy", tpm)
-
-
-def confirm(call: Call, warning: str) -> None:
-    """Ask before something is lost, unless --force was given."""
-    if call.params.flag("force"):
-        return
-    call.printer.always(warning, "Type 'yes' to continue")
-    answer = call.terminal.read_line()
-    if answer.lower() != "yes":
-        call.printer.always(f"Aborted (you typed: '{answer}')")
-        raise Aborted

@@ -4,14 +4,11 @@ from cardume.cli.direct import Direct
 
 ROWS: tuple[Direct, ...] = (
     Direct(
-        "pool-designate-new-master", "pool.designate_new_master", "host-uuid", "Hand the pool over to another master."
-    ),
-    Direct(
-        "pool-emergency-transition-to-master",
-        "pool.emergency_transition_to_master",
-        "",
-        "Make this host the master, when the master is lost; be sure that it does not run.",
-        on_host=True,
+        "pool-designate-new-master",
+        "pool.designate_new_master",
+        "host-uuid",
+        "Hand the pool over to another master.",
+        long=True,
     ),
     Direct(
         "pool-emergency-reset-master",

@@ -18,16 +18,24 @@ from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Parts, load_messages, serve
 from cardume.api.tasks import Work
 from cardume.api.xva import xva_handlers
+from cardume.channel.questions import answering
 from cardume.channel.sockets import listening
 from cardume.daemons.accounts import AccountFile
+from cardume.daemons.admitting import Admitting
 from cardume.daemons.config import Config, ConfigError, load
-from cardume.daemons.joining import Joining, OwnStanding, finish_join
+from cardume.daemons.etcd_here import EtcdHere
+from cardume.daemons.joining import Joining, finish_join
+from cardume.daemons.mastering import Mastering
 from cardume.daemons.member import member
 from cardume.daemons.members import Members
+from cardume.daemons.mirroring import Mirroring
 from cardume.daemons.notify import notify
+from cardume.daemons.place import Place
+from cardume.daemons.pool_database import NotTheMaster, PoolDatabase
 from cardume.daemons.role import Standing, read_role
 from cardume.daemons.this_host import HereNow, this_host
 from cardume.daemons.upkeep import Upkeep
+from cardume.daemons.voter_keeper import VoterKeeper
 from cardume.datamodel.blob import Blob
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
@@ -36,13 +44,12 @@ from cardume.datamodel.vm import VM
 from cardume.hostops.blob_files import BlobFiles
 from cardume.messages.call import Call, Caller, TaskHandle
 from cardume.messages.certificate import record_certificate
-from cardume.messages.inventory import record_host
+from cardume.messages.inventory import record_host, record_master
 from cardume.messages.lifecycle import derive_allowed_operations
 from cardume.messages.subject import grant
 from cardume.messages.vm_power import start
 from cardume.pooldb.db import Database
-from cardume.pooldb.objects import Objects
-from cardume.pooldb.sqlite import SQLiteStore
+from cardume.pooldb.store import NoQuorum
 
 log = structlog.get_logger()
 
@@ -67,31 +74,51 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
     """Everything that runs: a master's parts or a member's; left in reverse."""
     role = read_role(config.role)
     if role.standing is Standing.JOINING:
-        role = await finish_join(config, role)
+        await finish_join(config, role)
     async with AsyncExitStack() as stack:
         here = await stack.enter_async_context(this_host(config))
-        if role.standing is Standing.MEMBER:
-            await stack.enter_async_context(member(config, role, here))
+        place, etcd = Place(config, here.hands.machine.restart_agent), EtcdHere(config)
+        database = await _open_database(config, place, etcd)
+        if database is not None:
+            await stack.enter_async_context(_master(config, here, place, etcd, database))
         else:
-            await stack.enter_async_context(_master(config, here))
+            await stack.enter_async_context(member(config, place, here, etcd))
         # The pool's objects stay for good: the collector need not walk them again and again.
         gc.freeze()
         yield
 
 
+async def _open_database(config: Config, place: Place, etcd: EtcdHere) -> PoolDatabase | None:
+    """The pool database, to be written here; None on a host that is not the master, or cannot be it now."""
+    if not place.is_master:
+        return None
+    try:
+        return await PoolDatabase.open(config, place, etcd)
+    except NotTheMaster:
+        log.warning("not_the_master_any_more", master=place.role.master_address)
+    except NoQuorum as fault:
+        log.error("database_without_majority", reason=str(fault))
+    return None
+
+
 @asynccontextmanager
-async def _master(config: Config, here: HereNow) -> AsyncIterator[None]:
+async def _master(
+    config: Config, here: HereNow, place: Place, etcd: EtcdHere, database: PoolDatabase
+) -> AsyncIterator[None]:
     """The daemon of a pool's master, or of a host that is a pool of its own."""
     async with AsyncExitStack() as stack:
-        store = await SQLiteStore.open(config.database)
-        db = await Objects.open(store)
+        db = database.db
         stack.push_async_callback(db.close)
         db.derive_with(derive_allowed_operations)
         hands, certificate, facts = here.hands, here.certificate, here.inventory.facts
         host = await record_host(db, here.inventory.this, facts, hands.storage, here.inventory.guest_vms)
+        await record_master(db, host)
+        database.refresh_map()
         accounts = AccountFile(config.passwords)
-        hosts = Members(db, hands, host, accounts.text)
-        standing = OwnStanding()
+        hosts = Members(db, hands, host, accounts.text, database.refresh_map)
+        keeper = VoterKeeper(place, database, etcd, hosts)
+        mastering = Mastering(config, place, database, keeper, hosts)
+        admitting = Admitting(db, place.answer, database.shared, database.refresh_map)
         upkeep = Upkeep(db, hands, host)
         await upkeep.recover(after_boot=here.inventory.after_boot)
         here.mark_awake()
@@ -108,12 +135,13 @@ async def _master(config: Config, here: HereNow) -> AsyncIterator[None]:
             localhost=host,
             authenticator=authenticator,
             passwords=authenticator,
-            standing=standing,
+            standing=place.standing,
             services={
                 "blobs": blobs,
                 "certificate": certificate,
                 "directory": accounts,
-                "pool_door": Joining(config, store, here.addresses, standing, restart),
+                "mastery": mastering,
+                "pool_door": Joining(config, db.stored, here.addresses, place.standing, restart),
             },
             handlers={
                 **blob_handlers(db, blobs),
@@ -138,10 +166,21 @@ async def _master(config: Config, here: HereNow) -> AsyncIterator[None]:
         hosts.work_with(start_vm, run_task)
         await stack.enter_async_context(upkeep.running(start_vm, run_task))
         await stack.enter_async_context(
-            listening(config.pool_files, config.host_uuid, hosts.arrived, port=config.channel_port)
+            listening(
+                config.pool_files,
+                config.host_uuid,
+                hosts.arrived,
+                asked=answering(admitting.answer),
+                port=config.channel_port,
+            )
         )
+        mirroring = await stack.enter_async_context(Mirroring.running(config, place, etcd))
+        keeper.after_change(mirroring.look_again)
+        server.tasks.spawn(keeper.run())
+        server.tasks.spawn(mastering.look_out())
         server.tasks.spawn(_keep_certificate(db, host, certificate))
         server.tasks.spawn(_sweep_blobs(db, blobs))
+        place.serve()
         yield
 
 

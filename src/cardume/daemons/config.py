@@ -56,6 +56,14 @@ class Config:
         return self.state / "role.json"
 
     @property
+    def map(self) -> Path:
+        return self.state / "pool.json"
+
+    @property
+    def mirror(self) -> Path:
+        return self.state / "mirror.sqlite"
+
+    @property
     def awake(self) -> Path:
         """In memory: it is gone when the host has booted."""
         return self.run / "awake"

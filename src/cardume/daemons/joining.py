@@ -12,7 +12,7 @@ import asyncio
 import base64
 import shutil
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,18 +20,17 @@ import aiohttp
 import structlog
 
 from cardume.api.admission import PATH
-from cardume.channel.link import Link
 from cardume.channel.pki import Admission, PoolFiles, keep, make_request
-from cardume.channel.sockets import dialled
+from cardume.channel.questions import ask_host
 from cardume.core.pool_join import HostIdentity, PoolToJoin
 from cardume.daemons.config import Config
+from cardume.daemons.place import OwnStanding
+from cardume.daemons.pool_map import PoolMap, parse, write_map
 from cardume.daemons.role import HostRole, Standing, write_role
 from cardume.datamodel import errors
 from cardume.datamodel.errors import ApiError
 from cardume.hostops.durable import sync_folder
 from cardume.hostops.errors import HostError
-from cardume.messages.pool_admission import read_objects
-from cardume.pooldb.store import Store
 
 log = structlog.get_logger()
 
@@ -55,12 +54,12 @@ class Joining:
     def __init__(
         self,
         config: Config,
-        store: Store,
+        read: Callable[[], Awaitable[Sequence[tuple[str, bytes]]]],
         addresses: Callable[[], Sequence[str]],
-        standing: "OwnStanding",
+        standing: OwnStanding,
         restart: Callable[[], object],
     ) -> None:
-        self._config, self._store = config, store
+        self._config, self._read = config, read
         self._addresses, self._standing, self._restart = addresses, standing, restart
         self._lock = asyncio.Lock()
 
@@ -95,14 +94,13 @@ class Joining:
     async def _go_in(self, draft: PoolFiles, role: HostRole) -> None:
         self._standing.refuse(errors.HOST_IS_SLAVE(role.master_address))  # nobody changes what is to be the pool's
         try:
-            objects = await read_objects(self._store)
+            objects = await self._read()
             write_role(self._config.role, role)
         except BaseException:
             self._stay(draft)
             raise
         try:
-            await _admitted(draft, self._config, role, objects)
-            become_member(self._config, role)
+            become_member(self._config, role, await _admitted(draft, self._config, role, objects))
         except ApiError:
             self._stay(draft)
             raise
@@ -144,28 +142,8 @@ class Joining:
         return Admission(given["authority"], given["authority_key"], given["certificate"])
 
 
-class OwnStanding:
-    """The `Standing` of api/dispatch.py: what this host answers to calls that are the master's to answer."""
-
-    def __init__(self, refusal: ApiError | None = None) -> None:
-        self._refusal = refusal
-        self._is_leaving = False
-
-    @property
-    def is_leaving(self) -> bool:
-        return self._is_leaving
-
-    def refusal(self) -> ApiError | None:
-        return self._refusal
-
-    def refuse(self, refusal: ApiError | None) -> None:
-        """Refuse from now on, but for what tells clients how their last calls ended; None: answer again."""
-        self._refusal = refusal
-        self._is_leaving = refusal is not None
-
-
-def become_member(config: Config, role: HostRole) -> None:
-    """Make the next start a member's: certificates in place, the old objects aside, the role last."""
+def become_member(config: Config, role: HostRole, known: PoolMap) -> None:
+    """Make the next start a member's: certificates and the pool's map in place, the role last."""
     draft = config.pool_files.folder.with_name("pool.joining")
     if draft.exists():
         former = config.pool_files.folder.with_name("pool.former")
@@ -174,6 +152,7 @@ def become_member(config: Config, role: HostRole) -> None:
             config.pool_files.folder.rename(former)
         draft.rename(config.pool_files.folder)
         sync_folder(config.pool_files.folder.parent)
+    write_map(config.map, known)
     write_role(config.role, HostRole(Standing.MEMBER, role.master_address, role.master_uuid))
 
 
@@ -183,46 +162,44 @@ async def finish_join(config: Config, role: HostRole) -> HostRole:
     files = draft if draft.are_whole else config.pool_files
     while True:
         try:
-            known = await _asked(files, config, role, "knows", {})
+            told = await _asked(files, config, role, "knows", {})
         except HostError as fault:
             # Neither one nor the other may be assumed: as a pool of its own it could start VMs that are the pool's.
             log.error("join_undecided", master=role.master_address, reason=str(fault), retry_s=ASK_AGAIN_S)
             await asyncio.sleep(ASK_AGAIN_S)
             continue
-        if known:
-            become_member(config, role)
+        if told["known"]:
+            become_member(config, role, parse(told["map"]))
             return HostRole(Standing.MEMBER, role.master_address, role.master_uuid)
         write_role(config.role, HostRole())
         shutil.rmtree(draft.folder, ignore_errors=True)
         return HostRole()
 
 
-async def _admitted(draft: PoolFiles, config: Config, role: HostRole, objects: Sequence[tuple[str, bytes]]) -> None:
+async def _admitted(draft: PoolFiles, config: Config, role: HostRole, objects: Sequence[tuple[str, bytes]]) -> PoolMap:
     """The pool has taken this host's objects in. ApiError: it has not. Whatever else: nobody knows."""
     items = [[key, base64.b64encode(value).decode()] for key, value in objects]
     try:
-        await _asked(draft, config, role, "admit", {"items": items})
+        told = await _asked(draft, config, role, "admit", {"items": items})
     except HostError as fault:
         log.warning("admission_failed", master=role.master_address, error=str(fault))
-        if not await _asked(draft, config, role, "knows", {}):
+        told = await _asked(draft, config, role, "knows", {})
+        if not told["known"]:
             raise errors.JOINING_HOST_SERVICE_FAILED() from fault
+    return parse(told["map"])
 
 
 async def _asked(files: PoolFiles, config: Config, role: HostRole, do: str, given: dict[str, Any]) -> Any:
-    async with dialled(
-        files, config.host_uuid, role.master_address, expect=role.master_uuid, port=config.channel_port
-    ) as wire:
-        link = Link(wire, _nothing)
-        carried = asyncio.create_task(link.run())
-        try:
-            return await link.ask("pool", do, given, timeout_s=ADMIT_S)
-        finally:
-            await link.close()
-            await carried
-
-
-async def _nothing(on: str, do: str, given: dict[str, Any]) -> Any:
-    raise HostError("this host is no member yet")
+    return await ask_host(
+        files,
+        config.host_uuid,
+        role.master_address,
+        do,
+        given,
+        expect=role.master_uuid,
+        port=config.channel_port,
+        timeout_s=ADMIT_S,
+    )
 
 
 def _identity(record: dict[str, Any]) -> HostIdentity:

@@ -1,8 +1,12 @@
-"""The daemon of a pool's member: its hands are the master's to use; clients are told where the master is."""
+"""The daemon of a host that is not the master: its hands are the master's to use; clients are told where the master is.
+
+It answers local log-ins out of its copy of the pool database. A master that finds no majority of the hosts which keep
+the database runs as this, too, until it has one.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,133 +14,219 @@ import structlog
 
 from cardume.api.authentication import PasswordAuthenticator
 from cardume.api.server import Parts, serve
+from cardume.api.takeover import takeover_handlers
 from cardume.channel.link import Link
+from cardume.channel.questions import answering
 from cardume.channel.serving import Serving
-from cardume.channel.sockets import dialled
+from cardume.channel.sockets import dialled, listening
 from cardume.daemons.accounts import AccountFile
 from cardume.daemons.config import Config
-from cardume.daemons.joining import OwnStanding
+from cardume.daemons.etcd_here import EtcdHere, writable
 from cardume.daemons.leaving import leave_pool
 from cardume.daemons.members import Members
-from cardume.daemons.role import HostRole, Standing, write_role
+from cardume.daemons.membership import Membership
+from cardume.daemons.mirroring import Mirroring
+from cardume.daemons.place import Place
+from cardume.daemons.pool_map import parse
 from cardume.daemons.this_host import HereNow
 from cardume.datamodel import errors
 from cardume.hostops.errors import HostError
 from cardume.hostops.host_names import names_of
-from cardume.hostops.machine.interface import Machine
 from cardume.messages.inventory import record_host
-from cardume.messages.lifecycle import derive_allowed_operations
 from cardume.messages.subject import grant
+from cardume.pooldb.copying import fill
+from cardume.pooldb.etcd_settings import Voter
+from cardume.pooldb.etcd_store import EtcdStore
 from cardume.pooldb.memory import MemoryStore
 from cardume.pooldb.objects import Objects
+from cardume.pooldb.store import NoQuorum
 
 log = structlog.get_logger()
 
 REDIAL_S = 1.0
 LEAVE_AFTER_S = 0.5
-
-
-class Membership:
-    """The `Membership` of messages/pool_emergency.py."""
-
-    def __init__(self, config: Config, machine: Machine) -> None:
-        self._config, self._machine = config, machine
-        self._restarting: asyncio.Task[None] | None = None
-
-    async def follow(self, master_address: str) -> None:
-        """Look for the master there from now on, whichever host of the pool it is."""
-        write_role(self._config.role, HostRole(Standing.MEMBER, master_address))
-        self._restarting = asyncio.create_task(self._restart())
-
-    async def _restart(self) -> None:
-        await asyncio.sleep(LEAVE_AFTER_S)  # the answer goes out first
-        await self._machine.restart_agent()
+LOOK_FOR_MAJORITY_S = 2.0
 
 
 @asynccontextmanager
-async def member(config: Config, role: HostRole, here: HereNow) -> AsyncIterator[None]:
+async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) -> AsyncIterator[None]:
     """Serve the master, and tell everybody else where it is, as long as the block lasts."""
-    db = await Objects.open(MemoryStore())  # this host's own picture, for the calls that are the host's alone
-    db.derive_with(derive_allowed_operations)
-    facts = here.inventory
-    host = await record_host(db, facts.this, facts.facts, here.hands.storage, facts.guest_vms)
-    accounts = AccountFile(config.passwords)
-    authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
-    parts = Parts(
-        db=db,
-        hosts=Members(db, here.hands, host),
-        localhost=host,
-        authenticator=authenticator,
-        passwords=authenticator,
-        standing=OwnStanding(errors.HOST_IS_SLAVE(role.master_address)),
-        services={
-            "certificate": here.certificate,
-            "directory": accounts,
-            "membership": Membership(config, here.hands.machine),
-        },
-    )
-    async with serve(parts, here.listen):
-        dialling = asyncio.create_task(_stay_connected(config, role, here, accounts))
-        try:
-            yield
-        finally:
-            dialling.cancel()
+    async with AsyncExitStack() as stack:
+        mirroring = await stack.enter_async_context(Mirroring.running(config, place, etcd))
+        picture = MemoryStore()  # for the calls that are the host's alone
+        if await mirroring.wait_filled():
+            await fill(picture, await mirroring.mirror.items())
+        db = await Objects.open(picture)
+        facts = here.inventory
+        host = await record_host(db, facts.this, facts.facts, here.hands.storage, facts.guest_vms)
+        mirroring.show_in(db, picture)
+        accounts = AccountFile(config.passwords)
+        authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
+        membership = Membership(place, etcd, mirroring)
+        place.standing.refuse_all(
+            errors.HOST_STILL_BOOTING() if place.is_master else errors.HOST_IS_SLAVE(place.role.master_address)
+        )
+        parts = Parts(
+            db=db,
+            hosts=Members(db, here.hands, host),
+            localhost=host,
+            authenticator=authenticator,
+            passwords=authenticator,
+            standing=place.standing,
+            services={"certificate": here.certificate, "directory": accounts, "membership": membership},
+            handlers=takeover_handlers(membership.report),
+        )
+        await stack.enter_async_context(serve(parts, here.listen))
+        await stack.enter_async_context(
+            listening(
+                config.pool_files, config.host_uuid, None, asked=answering(place.answer), port=config.channel_port
+            )
+        )
+        group = await stack.enter_async_context(_Background())
+        group.start(_run_etcd(etcd, place))
+        if place.is_master:
+            group.start(_wait_for_majority(place, etcd))
+        else:
+            group.start(_stay_connected(Connection(config, place, here, etcd, mirroring, membership, accounts)))
+        place.serve()
+        yield
 
 
-async def _stay_connected(config: Config, role: HostRole, here: HereNow, accounts: AccountFile) -> None:
-    after_boot = here.inventory.after_boot
-    while True:
-        try:
-            await _serve_master(config, role, here, accounts, after_boot)
-            after_boot = False
-        except HostError as fault:
-            log.warning("master_unreachable", master=role.master_address, reason=str(fault))
-        except Exception:
-            log.exception("channel_failed")
-        await asyncio.sleep(REDIAL_S)
+class _Background:
+    """Tasks that end with a block."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, work: Any) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def __aenter__(self) -> "_Background":
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _serve_master(config: Config, role: HostRole, here: HereNow, accounts: AccountFile, after_boot: bool) -> None:
-    """One connection to the master, from its beginning to its end."""
+async def _run_etcd(etcd: EtcdHere, place: Place) -> None:
+    """Have this host's part of the pool database run, if it keeps one."""
+    try:
+        await etcd.come_back(place.map, place.uuid)
+    except HostError as fault:
+        log.error("etcd_not_started", error=str(fault))
 
-    async def inventory() -> Any:
-        nics, configured = await here.hands.network.cards(), await here.hands.network.configured()
-        told = here.inventory
+
+async def _wait_for_majority(place: Place, etcd: EtcdHere) -> None:
+    """Start anew as soon as the database can be written again."""
+    store = EtcdStore(etcd.gateway(place.map.endpoints(place.uuid)))
+    try:
+        while True:
+            with suppress(NoQuorum):
+                await writable(store)
+                place.step_down()
+                return
+            await asyncio.sleep(LOOK_FOR_MAJORITY_S)
+    finally:
+        await store.close()
+
+
+class Connection:
+    """What a member does for its master, over one connection after the other."""
+
+    def __init__(
+        self,
+        config: Config,
+        place: Place,
+        here: HereNow,
+        etcd: EtcdHere,
+        mirroring: Mirroring,
+        membership: Membership,
+        accounts: AccountFile,
+    ) -> None:
+        self.master_address = place.role.master_address
+        self._config, self._place, self._here, self._etcd = config, place, here, etcd
+        self._mirroring, self._membership, self._accounts = mirroring, membership, accounts
+        self._after_boot = here.inventory.after_boot
+        self._leaving = asyncio.Event()
+
+    async def serve(self) -> None:
+        """One connection, from its beginning to its end. HostError when there is none."""
+        more: dict[str, Callable[..., Awaitable[Any]]] = {
+            "inventory": self._inventory,
+            "map": self._take_map,
+            "accounts": self._accounts.take,
+            "mirrored": self._mirrored,
+            "voter_start": self._start_voter,
+            "voter_stop": self._etcd.give_up,
+            "leave": self._leave,
+        }
+        serving = Serving(self._here.hands, more)
+        config, role = self._config, self._place.role
+        async with dialled(
+            config.pool_files, config.host_uuid, role.master_address, expect=role.master_uuid, port=config.channel_port
+        ) as wire:
+            log.info("master_connected", master=role.master_address)
+            self._here.mark_awake()
+            self._membership.is_connected = True
+            link = Link(wire, serving.answer)
+            async with serving.over(link):
+                carried = asyncio.create_task(link.run())
+                left = asyncio.create_task(self._leaving.wait())
+                try:
+                    await asyncio.wait((carried, left), return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    self._membership.is_connected = False
+                if left.done():
+                    await self._here.hands.machine.restart_agent()
+                left.cancel()
+                await carried
+        self._after_boot = False
+        log.info("master_disconnected", master=role.master_address)
+
+    async def _inventory(self) -> Any:
+        network = self._here.hands.network
+        nics, configured = await network.cards(), await network.configured()
+        told = self._here.inventory
         return replace(
             told,
             this=replace(told.this, configured=configured),
             facts=replace(told.facts, nics=nics),
-            certificate=await here.certificate.pem(),
-            after_boot=after_boot,
+            certificate=await self._here.certificate.pem(),
+            after_boot=self._after_boot,
         )
 
-    async def names(hosts: list[list[str]]) -> None:
-        await names_of([(address, name) for address, name in hosts])
+    async def _take_map(self, known: dict[str, Any]) -> None:
+        told = parse(known)
+        if told.rank < self._place.map.rank:
+            raise HostError("this host knows a newer master")
+        if self._place.know(told):
+            await self._mirroring.look_again()
+            await self._etcd.leave_behind(told.cluster)
+        await names_of([(host.address, host.hostname) for host in told.hosts])
 
-    async def leave() -> None:
-        leave_pool(config)
-        asyncio.get_running_loop().call_later(LEAVE_AFTER_S, restarting.set)  # the answer goes out first
+    async def _mirrored(self) -> int:
+        held = self._mirroring.mirror.held
+        return 0 if held is None or held.cluster != self._place.map.cluster else held.revision
 
-    restarting = asyncio.Event()
-    more: dict[str, Callable[..., Awaitable[Any]]] = {
-        "inventory": inventory,
-        "names": names,
-        "accounts": accounts.take,
-        "leave": leave,
-    }
-    serving = Serving(here.hands, more)
-    async with dialled(
-        config.pool_files, config.host_uuid, role.master_address, expect=role.master_uuid, port=config.channel_port
-    ) as wire:
-        log.info("master_connected", master=role.master_address)
-        here.mark_awake()
-        link = Link(wire, serving.answer)
-        async with serving.over(link):
-            carried = asyncio.create_task(link.run())
-            left = asyncio.create_task(restarting.wait())
-            await asyncio.wait((carried, left), return_when=asyncio.FIRST_COMPLETED)
-            if left.done():
-                await here.hands.machine.restart_agent()
-            left.cancel()
-            await carried
-    log.info("master_disconnected", master=role.master_address)
+    async def _start_voter(self, cluster: str, voters: list[list[str]]) -> None:
+        members = [Voter(uuid, address) for uuid, address in voters]
+        me = next(voter for voter in members if voter.name == self._place.uuid)
+        await self._etcd.join(cluster, me, members)
+
+    async def _leave(self) -> None:
+        await self._etcd.give_up()
+        leave_pool(self._config)
+        asyncio.get_running_loop().call_later(LEAVE_AFTER_S, self._leaving.set)  # the answer goes out first
+
+
+async def _stay_connected(connection: Connection) -> None:
+    while True:
+        try:
+            await connection.serve()
+        except HostError as fault:
+            log.warning("master_unreachable", master=connection.master_address, reason=str(fault))
+        except Exception:
+            log.exception("channel_failed")
+        await asyncio.sleep(REDIAL_S)

@@ -1,8 +1,7 @@
 """The master's side of the pool: which hosts are connected, their hands, and the standing work for each of them."""
 
 import asyncio
-import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -10,6 +9,7 @@ import structlog
 from cardume.channel.link import Link
 from cardume.channel.remote import RemoteHost
 from cardume.channel.sockets import SocketWire
+from cardume.daemons.pool_map import PoolMap
 from cardume.daemons.upkeep import StartVM, Upkeep
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
@@ -20,12 +20,11 @@ from cardume.hostops.host_names import names_of
 from cardume.messages.certificate import record_certificate
 from cardume.messages.inventory import HostInventory, record_host
 from cardume.messages.layer_merging import RunTask
-from cardume.messages.pool_admission import admit, knows, load_joiner
 from cardume.pooldb.db import Database
 
 log = structlog.get_logger()
 
-LEAVE_S = 30.0
+TELL_S = 30.0
 ACCOUNTS_S = 2.0
 """How often the accounts are looked at: `cardume account` changes their file beside the daemon."""
 
@@ -33,10 +32,17 @@ ACCOUNTS_S = 2.0
 class Members:
     """The `Hosts` of messages/call.py for a pool of any size."""
 
-    def __init__(self, db: Database, here: Hands, host: Ref[Host], accounts: Callable[[], str] = lambda: "") -> None:
-        """`accounts`: the text of the pool's accounts as they are now, which every member has too."""
+    def __init__(
+        self,
+        db: Database,
+        here: Hands,
+        host: Ref[Host],
+        accounts: Callable[[], str] = lambda: "",
+        told_map: Callable[[], PoolMap] = PoolMap,
+    ) -> None:
+        """`accounts`: the text of the pool's accounts as they are now. `told_map`: the pool. Every member has both."""
         self._db, self._here, self._host = db, here, host
-        self._accounts = accounts
+        self._accounts, self._told_map = accounts, told_map
         self._connected: dict[Ref[Host], tuple[RemoteHost, Hands]] = {}
         self._start_vm: StartVM | None = None
         self._run_task: RunTask | None = None
@@ -54,27 +60,23 @@ class Members:
             raise errors.HOST_OFFLINE(host)
         return found[1]
 
-    async def leave(self, host: Ref[Any]) -> None:
-        """Have a member go back to a pool of its own; HOST_OFFLINE when it cannot be told."""
+    def is_connected(self, host: Ref[Any]) -> bool:
+        """Whether it can be worked with."""
+        found = self._connected.get(host)
+        return host == self._host or (found is not None and found[0].is_up)
+
+    async def ask(self, host: Ref[Any], do: str, given: dict[str, Any], timeout_s: float) -> Any:
+        """A member's own answer; HOST_OFFLINE when it is not connected, HostError when it cannot do it."""
         found = self._connected.get(host)
         if found is None or not found[0].is_up:
             raise errors.HOST_OFFLINE(host)
-        await found[0].ask("host", "leave", {}, LEAVE_S)
+        return await found[0].ask("host", do, given, timeout_s)
 
     async def arrived(self, uuid: str, wire: SocketWire) -> None:
         """A host of this pool, or one that wants to join it, has dialled: work with it until it goes."""
         remote = RemoteHost(self._here)
 
-        async def answer(on: str, do: str, given: dict[str, Any]) -> Any:
-            match on, do:
-                case "pool", "admit":
-                    return await self._admit(uuid, given)
-                case "pool", "knows":
-                    async with self._db.transaction() as txn:  # not before an admission that is just being written
-                        return knows(txn, uuid)
-            return await remote.answer(on, do, given)
-
-        link = Link(wire, answer)
+        link = Link(wire, remote.answer)
         remote.use(link)
         async with asyncio.TaskGroup() as group:
             carrying = group.create_task(link.run())
@@ -82,16 +84,11 @@ class Members:
             await carrying
             working.cancel()
 
-    async def _admit(self, uuid: str, given: Mapping[str, Any]) -> Any:
-        items = [(str(key), base64.b64decode(value)) for key, value in given["items"]]
-        host = await admit(self._db, load_joiner(items), uuid)
-        log.info("host_admitted", host=uuid, objects=len(items))
-        return {"host": host}
-
     async def _work_with(self, uuid: str, remote: RemoteHost) -> None:
-        """All that the master does for a member, as long as it is connected; nothing for a host that is joining."""
+        """All that the master does for a member, as long as it is connected."""
         host = next((ref for ref, record in self._db.all(Host).items() if record.uuid == uuid), None)
         if host is None:
+            log.warning("host_unknown", host=uuid)  # it was forgotten while it was away
             return
         try:
             await self._take_in(host, remote)
@@ -118,11 +115,11 @@ class Members:
         await self._mark(host, live=True)
         log.info("member_connected", host=self._db.get(host).uuid, address=self._db.get(host).address)
         async with upkeep.running(self._start_vm, self._run_task):
-            await self.spread_names()
+            await self.spread_map()
             told = ""
             while True:  # until it goes
                 if (text := self._accounts()) != told:
-                    await remote.ask("host", "accounts", {"text": text}, LEAVE_S)
+                    await remote.ask("host", "accounts", {"text": text}, TELL_S)
                     told = text
                 await asyncio.sleep(ACCOUNTS_S)
 
@@ -132,10 +129,10 @@ class Members:
         if record is not None and self._db.find(record.metrics) is not None:
             await self._db.update(record.metrics, live=live)
 
-    async def spread_names(self) -> None:
-        """Tell every connected host the names and addresses of all."""
-        hosts = [(host.address, host.hostname) for host in self._db.all(Host).values() if host.address]
-        await names_of(hosts)
+    async def spread_map(self) -> None:
+        """Tell every connected host what the pool is: who is in it, who keeps the database."""
+        known = self._told_map()
+        await names_of([(host.address, host.hostname) for host in known.hosts])
         for remote, _ in list(self._connected.values()):
             if remote.is_up:
-                await remote.ask("host", "names", {"hosts": hosts}, LEAVE_S)
+                await remote.ask("host", "map", {"known": known.told()}, TELL_S)

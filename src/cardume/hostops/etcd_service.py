@@ -46,6 +46,14 @@ class EtcdService:
         self.keep(settings)
         await run("systemctl", "start", UNIT, timeout_s=TIMEOUT_S)
 
+    async def start_again(self) -> None:
+        """Start it with the settings of its last start; nothing happens when it runs."""
+        await run("systemctl", "start", UNIT, timeout_s=TIMEOUT_S)
+
+    def kept(self) -> str:
+        """The settings of its last start; empty when there was none."""
+        return self._settings.read_text() if self._settings.exists() else ""
+
     def keep(self, settings: str) -> None:
         """Have the next start, after a crash too, use these settings."""
         write_text(self._settings, settings, mode=0o600)

@@ -78,6 +78,15 @@ async def record_host(
     return host
 
 
+async def record_master(db: Database, host: Ref[Host]) -> bool:
+    """Write down that this host is the pool's master; True when it was another one before."""
+    async with db.transaction() as txn:
+        ((ref, pool),) = txn.all(Pool).items()
+        is_new = pool.master != host
+        txn.update(ref, master=host)
+    return is_new
+
+
 def _ensure_host(txn: Transaction, this: ThisHost, facts: HostFacts, guest_vms: str, live: bool) -> Ref[Host]:
     found = next((ref for ref, host in txn.all(Host).items() if host.uuid == this.uuid), None)
     fields = _host_fields(this, facts, guest_vms)

@@ -26,20 +26,13 @@ from cardume.messages.vm_state import ensure_metrics
 from cardume.pooldb.db import Database, Reader, Transaction
 from cardume.pooldb.layout import layouts
 from cardume.pooldb.load import load_objects
-from cardume.pooldb.store import KeyValue, Store
+from cardume.pooldb.store import KeyValue
 from cardume.pooldb.tables import Tables
-from cardume.pooldb.upgrade import OBJECTS
 
 Records = Mapping[Ref[Any], Any]
 
 STAYS_BEHIND = (Pool, SM, RoleRecord, Subject, Blob, Message)
 """Of these the pool has its own: itself, drivers and accounts; bytes of blobs and old alerts are not carried over."""
-
-
-async def read_objects(store: Store) -> tuple[tuple[str, bytes], ...]:
-    """Everything that a pool of one has, oldest first, as it is stored."""
-    _, items = await store.list(OBJECTS)
-    return tuple((item.key, item.value) for item in sorted(items, key=lambda item: item.create_revision))
 
 
 def load_joiner(items: Sequence[tuple[str, bytes]]) -> Records:

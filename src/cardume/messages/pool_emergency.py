@@ -10,9 +10,13 @@ from cardume.messages.registry import implements
 
 
 class Membership(Protocol):
-    """This host as a member of its pool; `daemons/member.py` is the implementation. A master has none."""
+    """This host as a member of its pool; `daemons/membership.py` is the implementation. A master has none."""
 
     async def follow(self, master_address: str) -> None: ...
+
+    async def take_over(self) -> None:
+        """NOT_IN_EMERGENCY_MODE, OPERATION_NOT_ALLOWED."""
+        ...
 
 
 @implements(Pool.emergency_reset_master)
@@ -26,3 +30,12 @@ async def emergency_reset_master(call: Call, master_address: str) -> None:
         raise errors.INVALID_IP_ADDRESS_SPECIFIED("master_address") from None
     call.log.warning("master_reset", master=master_address, user=call.caller.user)
     await cast(Membership, call.services["membership"]).follow(master_address)
+
+
+@implements(Pool.emergency_transition_to_master)
+async def emergency_transition_to_master(call: Call) -> None:
+    """Refused while the master is connected: that one hands over by `designate_new_master`."""
+    if "membership" not in call.services:
+        raise errors.NOT_IN_EMERGENCY_MODE()
+    call.log.warning("emergency_transition", user=call.caller.user)
+    await cast(Membership, call.services["membership"]).take_over()

@@ -14,6 +14,7 @@ from cardume.datamodel.vlan import VLAN
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.messages.call import Call
+from cardume.messages.pool_master import Mastery
 from cardume.messages.registry import implements
 from cardume.messages.sr import forget_records
 from cardume.messages.vm_placement import guests_of
@@ -35,12 +36,6 @@ class PoolDoor(Protocol):
         An error: the host is as it was.
         """
         ...
-
-
-class Farewell(Protocol):
-    """The hosts of the pool, told to leave; `daemons/members.py` is the implementation."""
-
-    async def leave(self, host: Ref[Host]) -> None: ...
 
 
 @implements(Pool.join, as_task=True)
@@ -103,7 +98,7 @@ async def eject(call: Call, host: Ref[Host]) -> None:
         raise errors.HA_IS_ENABLED()
     if guests_of(call.db, call.db.get(host)):
         raise errors.HOST_HAS_RESIDENT_VMS(host)
-    await cast(Farewell, call.hosts).leave(host)
+    await cast(Mastery, call.services["mastery"]).leave(host)
     async with call.db.transaction() as txn:
         _forget_host(txn, host)
     call.log.info("host_ejected", host=str(host))

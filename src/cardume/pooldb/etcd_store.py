@@ -46,6 +46,10 @@ class EtcdStore:
         self._gateway = gateway
         self._closed = False
 
+    @property
+    def gateway(self) -> Gateway:
+        return self._gateway
+
     async def get(self, key: str) -> KeyValue | None:
         answer = await self._read({"key": b64(key.encode())})
         return _item(answer["kvs"][0]) if answer.get("kvs") else None

@@ -1,7 +1,8 @@
 """A change larger than one transaction: written down part by part, decided by one key, then carried out.
 
-Before the deciding key is there, nothing has happened, and the parts mean nothing. From then on it has happened: whoever
-opens the store carries out what is left, which does no harm twice. A copy of the store taken at any moment is as good.
+Before the deciding key is there, nothing has happened, and the parts mean nothing. From then on it has happened:
+whoever opens the store carries out what is left, which does no harm twice. A copy of the store taken at any moment is
+as good.
 """
 
 import json

@@ -77,6 +77,13 @@ class Objects:
         """Call this when it turns out that another process writes the store now."""
         self._deposed = call
 
+    async def stored(self) -> tuple[tuple[str, bytes], ...]:
+        """Every object as it is stored, by key, oldest first."""
+        async with self._lock:
+            await self._settle()
+            _, items = await self._store.list(OBJECTS)
+        return tuple((item.key, item.value) for item in sorted(items, key=lambda item: item.create_revision))
+
     async def move_to(self, store: Store, guard: Sequence[Compare], decide: Callable[[], None]) -> None:
         """Keep the objects in another store from now on, which is empty; the present one is closed then.
 

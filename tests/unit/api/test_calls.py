@@ -11,7 +11,7 @@ from tests.unit.api.served_api import Api, Refused, blank, served
 
 from cardume.api.dispatch import Peer
 from cardume.api.rpc import Request
-from cardume.daemons.joining import OwnStanding
+from cardume.daemons.place import OwnStanding
 from cardume.datamodel import errors
 from cardume.datamodel.refs import NULL
 from cardume.datamodel.secret import Secret

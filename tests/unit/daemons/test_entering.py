@@ -9,20 +9,23 @@ from typing import Any
 
 import pytest
 from tests.unit.channel.test_sockets import MASTER, MEMBER, admitted
+from tests.unit.daemons.test_joining import no_other_question
 from tests.unit.messages.test_two_hosts import alone
 
 from cardume.channel.link import Link
 from cardume.channel.pki import Admission, PoolFiles, ensure_own_pool
+from cardume.channel.questions import answering
 from cardume.channel.sockets import SocketWire, listening
 from cardume.core.pool_join import PoolToJoin
 from cardume.daemons import joining
+from cardume.daemons.admitting import Admitting
 from cardume.daemons.config import Config
-from cardume.daemons.joining import Joining, OwnStanding
-from cardume.daemons.members import Members
+from cardume.daemons.joining import Joining
+from cardume.daemons.place import OwnStanding
+from cardume.daemons.pool_map import PoolMap, read_map
 from cardume.daemons.role import Standing, read_role
 from cardume.datamodel.errors import ApiError
 from cardume.hostops.errors import HostError
-from cardume.pooldb.memory import MemoryStore
 
 POOL = PoolToJoin(hosts=(), master=MASTER)
 Answer = Callable[[str, str, dict[str, Any]], Awaitable[Any]]
@@ -38,7 +41,7 @@ class Door(Joining):
     restarts: list[bool] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        super().__init__(self.config, MemoryStore(), list, self.standing, lambda: self.restarts.append(True))
+        super().__init__(self.config, _nothing_stored, list, self.standing, lambda: self.restarts.append(True))
 
     async def _certified(self, draft: PoolFiles, address: str, user: str, password: str) -> Admission:
         given = admitted(draft.folder, self.pool, MEMBER)
@@ -46,6 +49,10 @@ class Door(Joining):
 
     async def go(self) -> None:
         await self.enter("127.0.0.1", "root", "secret", POOL)
+
+
+async def _nothing_stored() -> tuple[tuple[str, bytes], ...]:
+    return ()
 
 
 @pytest.fixture(autouse=True)
@@ -64,10 +71,10 @@ def pool(tmp_path: Path) -> PoolFiles:
 async def door(tmp_path: Path, pool: PoolFiles, answer: Answer) -> AsyncIterator[Door]:
     """A host before a pool whose master answers so."""
 
-    async def arrived(uuid: str, wire: SocketWire) -> None:
+    async def asked(uuid: str, wire: SocketWire) -> None:
         await Link(wire, answer).run()
 
-    async with listening(pool, MASTER, arrived, port=0, address="127.0.0.1") as port:
+    async with listening(pool, MASTER, None, asked=asked, port=0, address="127.0.0.1") as port:
         config = Config(MEMBER, "d2-g1", state=tmp_path / "member", channel_port=port)
         ensure_own_pool(config.pool_files, MEMBER, [])
         yield Door(config, pool)
@@ -75,12 +82,13 @@ async def door(tmp_path: Path, pool: PoolFiles, answer: Answer) -> AsyncIterator
 
 async def test_a_host_that_was_taken_in_is_a_member_and_starts_anew(tmp_path: Path, pool: PoolFiles) -> None:
     async def takes(on: str, do: str, given: dict[str, Any]) -> Any:
-        return {"host": "OpaqueRef:x"}
+        return {"host": "OpaqueRef:x", "map": PoolMap(generation=7).told()}
 
     async with door(tmp_path, pool, takes) as host:
         await host.go()
         await asyncio.sleep(0.05)
     assert read_role(host.config.role).standing is Standing.MEMBER
+    assert read_map(host.config.map).generation == 7
     assert (host.restarts, host.standing.is_leaving) == ([True], True)
 
 
@@ -88,7 +96,7 @@ async def test_a_host_that_the_pool_refuses_is_what_it_was_and_answers_again(tmp
     async def refuses(on: str, do: str, given: dict[str, Any]) -> Any:
         if do == "admit":
             raise HostError("no room")
-        return False
+        return {"known": False, "map": PoolMap().told()}
 
     async with door(tmp_path, pool, refuses) as host:
         with pytest.raises(ApiError, match="JOINING_HOST_SERVICE_FAILED"):
@@ -106,7 +114,7 @@ async def test_a_join_that_is_cancelled_while_the_pool_takes_the_host_in_goes_on
     async def takes_its_time(on: str, do: str, given: dict[str, Any]) -> Any:
         asked.set()
         await go_on.wait()
-        return {"host": "OpaqueRef:x"}
+        return {"host": "OpaqueRef:x", "map": PoolMap(generation=7).told()}
 
     async with door(tmp_path, pool, takes_its_time) as host:
         entering = asyncio.create_task(host.go())
@@ -138,8 +146,8 @@ async def test_a_host_that_cannot_learn_whether_it_was_taken_in_starts_anew_to_a
 
 async def test_the_real_master_takes_an_empty_host_only_if_it_is_one(tmp_path: Path, pool: PoolFiles) -> None:
     master = await alone("d1-g1", 1)
-    members = Members(master.db, master.hands, master.host)
-    async with listening(pool, MASTER, members.arrived, port=0, address="127.0.0.1") as port:
+    asked = answering(Admitting(master.db, no_other_question).answer)
+    async with listening(pool, MASTER, None, asked=asked, port=0, address="127.0.0.1") as port:
         config = Config(MEMBER, "d2-g1", state=tmp_path / "member", channel_port=port)
         ensure_own_pool(config.pool_files, MEMBER, [])
         host = Door(config, pool)

@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.channel.test_sockets import MASTER, MEMBER, admitted
 from tests.unit.messages.test_two_hosts import Alone, alone, join
 
 from cardume.channel.pki import PoolFiles, ensure_own_pool
+from cardume.channel.questions import answering as answering_questions
 from cardume.channel.sockets import listening
+from cardume.daemons.admitting import Admitting
 from cardume.daemons.config import Config
 from cardume.daemons.joining import become_member, finish_join
 from cardume.daemons.leaving import leave_pool
 from cardume.daemons.members import Members
+from cardume.daemons.pool_map import PoolMap
 from cardume.daemons.role import HostRole, Standing, read_role, write_role
 
 JOINING = HostRole(Standing.JOINING, "127.0.0.1", MASTER)
@@ -42,10 +46,15 @@ def host_in_the_middle(tmp_path: Path, files: PoolFiles, port: int) -> Config:
     return config
 
 
+async def no_other_question(uuid: str, do: str, given: dict[str, Any]) -> Any:
+    raise AssertionError(do)
+
+
 @asynccontextmanager
 async def answering(master: Alone, files: PoolFiles) -> AsyncIterator[int]:
     members = Members(master.db, master.hands, master.host)
-    async with listening(files, MASTER, members.arrived, port=0, address="127.0.0.1") as port:
+    asked = answering_questions(Admitting(master.db, no_other_question).answer)
+    async with listening(files, MASTER, members.arrived, asked=asked, port=0, address="127.0.0.1") as port:
         yield port
 
 
@@ -82,8 +91,9 @@ async def test_a_host_whose_pool_does_not_answer_stays_undecided(tmp_path: Path,
 def test_a_member_that_leaves_forgets_the_pool_and_its_old_database(tmp_path: Path, files: PoolFiles) -> None:
     config = host_in_the_middle(tmp_path, files, 1)
     config.database.write_text("what it had before it joined")
-    become_member(config, JOINING)
+    config.mirror.write_text("what the pool had")
+    become_member(config, JOINING, PoolMap())
     leave_pool(config)
     assert read_role(config.role) == HostRole()
-    assert not config.database.exists()
+    assert not any(path.exists() for path in (config.database, config.mirror, config.map))
     assert not config.pool_files.folder.exists()

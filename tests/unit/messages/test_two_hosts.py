@@ -31,7 +31,7 @@ from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
 from cardume.messages.new_vdi import is_incomplete
 from cardume.messages.pool import sync_database
-from cardume.messages.pool_admission import admit, knows, load_joiner, read_objects
+from cardume.messages.pool_admission import admit, knows, load_joiner
 from cardume.messages.templates import blank_vm
 from cardume.messages.vdi_records import vdi_record
 from cardume.pooldb.memory import MemoryStore
@@ -116,7 +116,7 @@ async def add_vm(one: Alone, name: str, sr: Ref[SR], *, is_template: bool = Fals
 
 
 async def join(first: Alone, second: Alone) -> Ref[Host]:
-    return await admit(first.db, load_joiner(await read_objects(second.store)), UUIDS["d2-g1"])
+    return await admit(first.db, load_joiner(await second.db.stored()), UUIDS["d2-g1"])
 
 
 async def test_what_a_host_has_becomes_the_pools_under_the_same_references(first: Alone, second: Alone) -> None:

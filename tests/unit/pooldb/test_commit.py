@@ -23,7 +23,6 @@ from cardume.pooldb.store import (
     TooLarge,
 )
 
-
 MANY = 1700
 
 

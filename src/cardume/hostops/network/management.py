@@ -18,6 +18,7 @@ from cardume.hostops.run import run
 FOLDER = Path("/etc/systemd/network")
 _NETWORKCTL_S = 20.0
 _POLL_S = 0.2
+_KNOWN_S = 10.0
 _NETWORK_MANAGER = "NetworkManager"
 
 log = structlog.get_logger(__name__)
@@ -172,10 +173,22 @@ async def reload_networkd(interfaces: Sequence[str]) -> None:
     try:
         await run("networkctl", "reload", timeout_s=_NETWORKCTL_S)
         present = {link.name for link in await list_links()}
-        names = [name for name in interfaces if name in present]
-        await run("networkctl", "reconfigure", *names, timeout_s=_NETWORKCTL_S)
+        await _reconfigure([name for name in interfaces if name in present])
     except RunError as error:
         raise NetworkError(str(error)) from error
+
+
+async def _reconfigure(names: Sequence[str]) -> None:
+    """A link that was just made is there before networkd has heard of it: that is waited for."""
+    deadline = asyncio.get_running_loop().time() + _KNOWN_S
+    while True:
+        try:
+            await run("networkctl", "reconfigure", *names, timeout_s=_NETWORKCTL_S)
+            return
+        except RunError as error:
+            if "not known" not in str(error) or asyncio.get_running_loop().time() >= deadline:
+                raise
+        await asyncio.sleep(_POLL_S)
 
 
 async def _networkd_states() -> dict[str, dict[str, Any]]:

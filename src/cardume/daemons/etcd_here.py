@@ -1,0 +1,130 @@
+"""This host's own member of the pool's etcd cluster: started, started again, given up; always on somebody's word."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+import structlog
+
+from cardume.daemons.config import Config
+from cardume.daemons.pool_map import PoolMap
+from cardume.hostops.etcd_service import EtcdService
+from cardume.pooldb.etcd_gateway import Credentials, Gateway
+from cardume.pooldb.etcd_members import Members
+from cardume.pooldb.etcd_settings import Settings, Voter
+from cardume.pooldb.etcd_store import EtcdStore
+from cardume.pooldb.store import NoQuorum, StoreError
+
+log = structlog.get_logger()
+
+READY_S = 40.0
+ASK_OTHERS_S = 4.0
+
+
+class EtcdHere:
+    """etcd on this host, and the way to the cluster for this host as its client."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._service = EtcdService(config.state)
+        files = config.pool_files
+        self._credentials = Credentials(files.authority, files.certificate, files.key)
+
+    @property
+    def cluster(self) -> str:
+        """The cluster that this host's data belongs to; empty when there is none."""
+        if not self._service.has_data:
+            return ""
+        settings = self._service.kept()
+        return str(json.loads(settings)["initial-cluster-token"]) if settings else ""
+
+    def gateway(self, endpoints: Sequence[str]) -> Gateway:
+        """The way to members at these addresses."""
+        return Gateway(endpoints, self._credentials)
+
+    async def begin(self, cluster: str, me: Voter) -> EtcdStore:
+        """Start a cluster of this host alone; its store, which is empty and takes writes. What was here is set aside.
+
+        NoQuorum when it does not come up in time.
+        """
+        await self._service.set_aside()
+        await self._service.start(self._settings(cluster, me, [me], joins=False))
+        store = EtcdStore(self.gateway([me.client_url]))
+        try:
+            await writable(store)
+        except BaseException:
+            await store.close()
+            await self._service.set_aside()
+            raise
+        return store
+
+    async def join(self, cluster: str, me: Voter, voters: Sequence[Voter]) -> None:
+        """Start this host's member of a cluster that has added it; asked again, nothing happens while it runs."""
+        if self.cluster == cluster and (await self._service.state()).active:
+            return
+        await self._service.set_aside()
+        await self._service.start(self._settings(cluster, me, voters, joins=True))
+
+    async def come_back(self, known: PoolMap, own: str) -> None:
+        """Start this host's member again, if it has one that is still of the pool.
+
+        When no other member answers it is started: data of a cluster that the pool has left is of another name, and
+        a member that was removed is told so by the others, and ends.
+        """
+        if not self._service.has_data:
+            return
+        if await self.leave_behind(known.cluster):
+            return
+        if await self._is_removed(known, own):
+            log.warning("etcd_set_aside", cluster=self.cluster, reason="removed")
+            await self._service.set_aside()
+            return
+        await self._service.start_again()
+
+    async def leave_behind(self, cluster: str) -> bool:
+        """Give up the data of any other cluster than the pool's; True when there was some."""
+        if not self._service.has_data or self.cluster == cluster:
+            return False
+        log.warning("etcd_set_aside", cluster=self.cluster, pool=cluster)
+        await self._service.set_aside()
+        return True
+
+    async def give_up(self) -> None:
+        """Stop it, and set its data aside."""
+        await self._service.set_aside()
+
+    async def stop(self) -> None:
+        await self._service.stop()
+
+    def _settings(self, cluster: str, me: Voter, voters: Sequence[Voter], *, joins: bool) -> str:
+        return Settings(me, self._service.data, self._credentials, cluster, voters, joins=joins).render()
+
+    async def _is_removed(self, known: PoolMap, own: str) -> bool:
+        others = [voter.client_url for voter in known.voters_of() if voter.name != own]
+        if not others:
+            return False
+        gateway = self.gateway(others)
+        try:
+            async with asyncio.timeout(ASK_OTHERS_S):
+                members = await Members(gateway).list()
+            mine = Voter(own, known.address(own)).peer_url
+            return all(member.peer_url != mine for member in members)
+        except (StoreError, TimeoutError):
+            return False
+        finally:
+            await gateway.close()
+
+
+async def writable(store: EtcdStore, timeout_s: float = READY_S) -> None:
+    """Return when the cluster has a majority; NoQuorum when it has none for so long."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                try:
+                    await store.revision()
+                    return
+                except StoreError as fault:
+                    log.info("database_awaited", reason=str(fault))
+                    await asyncio.sleep(0.5)
+    except TimeoutError:
+        raise NoQuorum("the pool database has no majority") from None

@@ -1,0 +1,167 @@
+"""The master's pool database: in a file as long as the pool is one host, in etcd from the first join on, and back.
+
+Where it is, is written in the pool's map, by one replacement of one file: before it the old place counts, after it the
+new one. Both ways everything is copied first, while nobody writes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import structlog
+
+from cardume.daemons.asking import follow_better_master
+from cardume.daemons.config import Config
+from cardume.daemons.etcd_here import EtcdHere, writable
+from cardume.daemons.place import Place
+from cardume.daemons.pool_map import KnownHost, PoolMap
+from cardume.datamodel import errors
+from cardume.datamodel.host import Host
+from cardume.datamodel.pool import Pool
+from cardume.pooldb.etcd_gateway import Gateway
+from cardume.pooldb.etcd_settings import Voter
+from cardume.pooldb.etcd_store import EtcdStore
+from cardume.pooldb.mastership import read_mastership, take_mastership
+from cardume.pooldb.objects import Objects
+from cardume.pooldb.sqlite import SQLiteStore
+from cardume.pooldb.store import StoreDamaged
+
+log = structlog.get_logger()
+
+MAJORITY_S = 15.0
+
+
+class NotTheMaster(Exception):
+    """Another host is the pool's master; this host's place says who."""
+
+
+class PoolDatabase:
+    """The objects, and where they are. Made by `PoolDatabase.open`."""
+
+    def __init__(self, config: Config, place: Place, etcd: EtcdHere, db: Objects, gateway: Gateway | None) -> None:
+        self.db = db
+        self._config, self._place, self._etcd = config, place, etcd
+        self._gateway = gateway
+        self._lock = asyncio.Lock()  # held while the place changes, and while a host is being let in
+        db.on_deposed(place.step_down)
+
+    @classmethod
+    async def open(cls, config: Config, place: Place, etcd: EtcdHere) -> "PoolDatabase":
+        """Open it where it is. NotTheMaster; NoQuorum when too few hosts answer that keep it."""
+        if not place.map.cluster:
+            db = await Objects.open(await SQLiteStore.open(config.database))
+            return cls(config, place, etcd, db, None)
+        if await follow_better_master(config, place):
+            raise NotTheMaster
+        await etcd.come_back(place.map, place.uuid)
+        gateway = etcd.gateway(place.map.endpoints(place.uuid))
+        store = EtcdStore(gateway)
+        try:
+            await writable(store, MAJORITY_S)
+            mastership = await read_mastership(store)
+            if mastership is None:
+                raise StoreDamaged("the pool database names no master")
+            if mastership.host != place.uuid:
+                place.notice(mastership)
+                raise NotTheMaster
+            place.know(replace(place.map, generation=mastership.generation, master=mastership.host))
+            db = await Objects.open(store, guard=[mastership.guard])
+        except BaseException:
+            await store.close()
+            raise
+        return cls(config, place, etcd, db, gateway)
+
+    @property
+    def gateway(self) -> Gateway | None:
+        """The way to the cluster; None while the objects are in a file."""
+        return self._gateway
+
+    @asynccontextmanager
+    async def shared(self) -> AsyncIterator[None]:
+        """Have the objects where several hosts can keep them, as long as the block lasts.
+
+        HOST_HAS_NO_MANAGEMENT_IP, NoQuorum.
+        """
+        async with self._lock:
+            if not self._place.map.cluster:
+                await self._share()
+            yield
+
+    async def withdraw(self) -> None:
+        """Keep the objects in a file again, when this host is the only one left."""
+        async with self._lock:
+            if not self._place.map.cluster or len(self.db.all(Host)) > 1:
+                return
+            for suffix in ("", "-wal", "-shm"):
+                self._config.database.with_name(self._config.database.name + suffix).unlink(missing_ok=True)
+            store = await SQLiteStore.open(self._config.database)
+            alone = replace(self._map(), cluster="", voters=())
+            try:
+                await self.db.move_to(store, [], lambda: self._decide(alone))
+            except BaseException:
+                if self._place.map.cluster:
+                    await store.close()
+                raise
+            self._gateway = None
+            await self._etcd.give_up()
+            log.info("database_in_file")
+
+    async def revision(self) -> int:
+        """The number of the last change in the cluster. NoQuorum."""
+        assert self._gateway is not None, "there is a cluster"
+        return await EtcdStore(self._gateway).revision()
+
+    def refresh_map(self) -> PoolMap:
+        """The pool as it is now, written down."""
+        known = self._map()
+        self._place.know(known)
+        return known
+
+    def set_voters(self, voters: tuple[str, ...]) -> None:
+        """Know who keeps the cluster from now on."""
+        self._place.know(replace(self._map(), voters=voters))
+        if self._gateway is not None:
+            self._gateway.use(self._place.map.endpoints(self._place.uuid))
+
+    async def hand_over(self, host: Host) -> None:
+        """Make another host the master. From then on this one can write nothing. Conflict, NoQuorum, OutcomeUnknown."""
+        assert self._gateway is not None, "a pool of one has nobody to hand over to"
+        async with self._lock:
+            store = EtcdStore(self._gateway)  # the gateway goes with the objects' own store
+            mine = await read_mastership(store)
+            if mine is None or mine.host != self._place.uuid:
+                self._place.step_down()
+                raise errors.HOST_IS_SLAVE(self._place.role.master_address)
+            await take_mastership(store, host.uuid, mine)
+
+    async def _share(self) -> None:
+        hosts = self._hosts()
+        (pool,) = self.db.all(Pool).values()
+        generation = self._place.map.generation + 1
+        cluster = f"{pool.uuid}-{generation}"
+        own = self._place.uuid
+        known = PoolMap(generation, own, cluster, (own,), hosts)
+        if not known.address(own):
+            raise errors.HOST_HAS_NO_MANAGEMENT_IP()
+        store = await self._etcd.begin(cluster, Voter(own, known.address(own)))
+        try:
+            mastership = await take_mastership(store, own, None, generation)
+            await self.db.move_to(store, [mastership.guard], lambda: self._decide(known))
+        except BaseException:
+            if self._place.map.cluster != cluster:
+                await store.close()
+                await self._etcd.give_up()
+            raise
+        self._gateway = store.gateway
+        log.info("database_in_cluster", cluster=cluster)
+
+    def _decide(self, known: PoolMap) -> None:
+        self._place.know(known)
+
+    def _map(self) -> PoolMap:
+        return replace(self._place.map, master=self._place.uuid, hosts=self._hosts())
+
+    def _hosts(self) -> tuple[KnownHost, ...]:
+        hosts = self.db.all(Host).values()
+        return tuple(KnownHost(host.uuid, host.address, host.hostname) for host in hosts if host.address)

@@ -1,0 +1,172 @@
+"""The master's standing work for the cluster that keeps the pool database: who votes, and that there is room."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from cardume.core.voters import AddLearner, PoolHost, Promote, Remove, Step, plan_voters
+from cardume.daemons.etcd_here import EtcdHere
+from cardume.daemons.members import Members as Hosts
+from cardume.daemons.place import Place
+from cardume.daemons.pool_database import PoolDatabase
+from cardume.daemons.pool_map import PoolMap
+from cardume.datamodel.errors import ApiError
+from cardume.datamodel.host import Host
+from cardume.datamodel.refs import Ref
+from cardume.hostops.errors import HostError
+from cardume.pooldb.etcd_gateway import Gateway
+from cardume.pooldb.etcd_members import Member, Members
+from cardume.pooldb.etcd_settings import Voter
+from cardume.pooldb.store import StoreError
+
+log = structlog.get_logger()
+
+LOOK_S = 2.0
+TIDY_S = 3600.0
+VOTER_S = 60.0
+WORTH_BYTES = 64 << 20
+"""A database file smaller than this is left as it is; a larger one of which half is unused is defragmented."""
+
+
+class VoterKeeper:
+    """Brings the cluster step by step to the voters that the pool should have."""
+
+    def __init__(self, place: Place, database: PoolDatabase, etcd: EtcdHere, hosts: Hosts) -> None:
+        self._place, self._database, self._etcd, self._hosts = place, database, etcd, hosts
+        self._lost_since: dict[str, float] = {}
+        self._lock = asyncio.Lock()
+        self._changed: Callable[[], Awaitable[None]] | None = None
+
+    def after_change(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Call this when the pool's map has changed; members are told besides."""
+        self._changed = call
+
+    async def run(self) -> None:
+        """Look after it until cancelled."""
+        tidied = time.monotonic()
+        known = PoolMap()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                while await self._round():
+                    pass
+                if self._place.map != known:
+                    told = self._place.map
+                    await self._tell()
+                    known = told
+                if time.monotonic() - tidied >= TIDY_S:
+                    tidied = time.monotonic()
+                    await self._tidy()
+            except (StoreError, HostError, ApiError, TimeoutError) as fault:
+                log.warning("voters_not_kept", error=str(fault))
+            except Exception:
+                log.exception("voters_not_kept")
+
+    async def exclude(self, uuid: str) -> None:
+        """Take a host that leaves the pool out of the cluster, before it goes. StoreError."""
+        gateway = self._database.gateway
+        if gateway is None:
+            return
+        async with self._lock:
+            found = (await _found(gateway, self._place.map)).get(uuid)
+            if found is not None:
+                await self._remove(gateway, uuid, found)
+
+    async def _round(self) -> bool:
+        """One step; True when there may be another."""
+        gateway = self._database.gateway
+        if gateway is None:
+            return False
+        hosts = self._database.db.all(Host)
+        if len(hosts) == 1:
+            await self._database.withdraw()
+            return False
+        async with self._lock:
+            known = self._database.refresh_map()
+            found = await _found(gateway, known)
+            votes = {uuid: member.votes for uuid, member in found.items()}
+            voters = tuple(sorted(uuid for uuid in votes if votes[uuid]))
+            if set(voters) != set(known.voters):
+                self._database.set_voters(voters)
+            step = plan_voters([self._pool_host(ref) for ref in hosts], votes, master=self._place.uuid, ha=False)
+            if step is not None:
+                await self._do(gateway, step, found)
+        return step is not None
+
+    async def _tell(self) -> None:
+        if self._changed is not None:
+            await self._changed()
+        await self._hosts.spread_map()
+
+    def _pool_host(self, ref: Ref[Host]) -> PoolHost:
+        uuid = self._database.db.get(ref).uuid
+        if uuid == self._place.uuid or self._hosts.is_connected(ref):
+            self._lost_since.pop(uuid, None)
+            return PoolHost(uuid)
+        now = time.monotonic()
+        since = self._lost_since.setdefault(uuid, now)
+        return PoolHost(uuid, max(now - since, 0.001))
+
+    async def _do(self, gateway: Gateway, step: Step, found: Mapping[str, Member]) -> None:
+        log.info("voters_step", step=type(step).__name__, host=step.host)
+        match step:
+            case AddLearner(uuid):
+                await Members(gateway).add_learner(self._voter(uuid).peer_url)
+                await self._start(uuid)
+            case Promote(uuid):
+                await self._start(uuid)
+                await Members(gateway).promote(found[uuid].id)
+                self._database.set_voters(tuple(sorted({*self._place.map.voters, uuid})))
+            case Remove(uuid):
+                await self._remove(gateway, uuid, found[uuid])
+
+    async def _remove(self, gateway: Gateway, uuid: str, member: Member) -> None:
+        left = tuple(voter for voter in self._place.map.voters if voter != uuid)
+        if left:
+            self._database.set_voters(left)  # nobody asks it any more when it ends
+        await Members(gateway).remove(member.id)
+        if uuid == self._place.uuid:
+            await self._etcd.give_up()
+            return
+        host = next((ref for ref, each in self._database.db.all(Host).items() if each.uuid == uuid), None)
+        if host is not None and self._hosts.is_connected(host):
+            await self._hosts.ask(host, "voter_stop", {}, VOTER_S)
+
+    async def _start(self, uuid: str) -> None:
+        """Have a host's member run, should it not."""
+        known = self._place.map
+        voters = known.voters_of(uuid)
+        if uuid == self._place.uuid:
+            await self._etcd.join(known.cluster, self._voter(uuid), voters)
+            return
+        host = next(ref for ref, each in self._database.db.all(Host).items() if each.uuid == uuid)
+        told = {"cluster": known.cluster, "voters": [[voter.name, voter.address] for voter in voters]}
+        await self._hosts.ask(host, "voter_start", told, VOTER_S)
+
+    def _voter(self, uuid: str) -> Voter:
+        return Voter(uuid, self._place.map.address(uuid))
+
+    async def _tidy(self) -> None:
+        """Give each member's unused space back, and allow writes again after the quota was reached."""
+        for voter in self._place.map.voters_of():
+            gateway = self._etcd.gateway([voter.client_url])
+            try:
+                members = Members(gateway)
+                status = await members.status()
+                if status.size_bytes >= WORTH_BYTES and status.used_bytes * 2 < status.size_bytes:
+                    await members.defragment()
+                    log.info("database_defragmented", host=voter.name, before=status.size_bytes)
+                if "NOSPACE" in " ".join(status.errors):
+                    await members.defragment()
+                    await members.clear_alarms()
+            finally:
+                await gateway.close()
+
+
+async def _found(gateway: Gateway, known: PoolMap) -> dict[str, Member]:
+    """The members of the cluster by their hosts' uuids; one that has never come up tells its address alone."""
+    hosts = {Voter(host.uuid, host.address).peer_url: host.uuid for host in known.hosts}
+    members = await Members(gateway).list()
+    return {member.name or hosts.get(member.peer_url, member.peer_url): member for member in members}
