@@ -5,7 +5,6 @@ starting points are refused by their own errors and change nothing; VMs of both 
 daemons and the member may die; a host that is declared dead, and comes back, runs nothing twice; eject and join again.
 """
 
-import ipaddress
 import subprocess
 import threading
 import time
@@ -14,14 +13,13 @@ from typing import Any
 
 import pytest
 import XenAPI
-from tests.lab.conftest import NAME, SUBNET
 from tests.lab.following import following
 from tests.lab.guest_page import fetch, fetch_other_boot, wait_address
+from tests.lab.pool_room import done, join, leave_nothing_in_the_way, pool_lab, standing, wait_live
 from tests.lab.test_xe import run_xe
 
-from cardume.lab import room, starting_point
 from cardume.lab.api import PASSWORD, USER, MemberOfPool, session
-from cardume.lab.handle import LabHandle, quiet
+from cardume.lab.handle import LabHandle
 from cardume.lab.programs import wait_until
 
 MASTER, MEMBER = "d1-g1", "d2-g1"
@@ -29,41 +27,8 @@ MASTER, MEMBER = "d1-g1", "d2-g1"
 
 @pytest.fixture(scope="module")
 def two() -> Iterator[LabHandle]:
-    """The course's starting point, on the subnet after that of the usual lab."""
-    usual = ipaddress.IPv4Network(SUBNET)
-    subnet = ipaddress.IPv4Network((int(usual.network_address) + usual.num_addresses, usual.prefixlen))
-    name = f"{NAME}-p"
-    try:
-        room.down(name, quiet)
-        plan = room.plan_up(name, str(subnet), 2)
-        room.up(plan, quiet, starting_point.reach)
-        yield LabHandle(plan)
-    finally:
-        room.down(name, quiet)
-
-
-def done(lab: LabHandle, host: str, *words: str) -> str:
-    ended = run_xe(lab, *words, host=host)
-    assert ended.returncode == 0, f"xe {' '.join(words)}: {ended.stderr}"
-    return ended.stdout.strip()
-
-
-def join(lab: LabHandle, password: str = PASSWORD, address: str = "") -> "subprocess.CompletedProcess[str]":
-    where = f"master-address={address or lab.address(MASTER)}"
-    who = (f"master-username={USER}", f"master-password={password}")
-    return run_xe(lab, "pool-join", where, *who, host=MEMBER)
-
-
-def wait_live(lab: LabHandle, live: bool = True, timeout_s: float = 90) -> None:
-    def is_so() -> bool:
-        try:
-            with session(lab.address(MASTER), timeout_s=10) as api:
-                (host,) = api.host.get_by_name_label(MEMBER)
-                return bool(api.host_metrics.get_live(api.host.get_metrics(host))) is live
-        except (OSError, XenAPI.Failure):
-            return False  # the master's own daemon is just starting
-
-    wait_until(f"{MEMBER} {'live' if live else 'lost'}", is_so, timeout_s, every_s=0.3)
+    with pool_lab("p", 2, 1) as lab:
+        yield lab
 
 
 @pytest.fixture
@@ -72,25 +37,13 @@ def pool(two: LabHandle) -> Iterator[Any]:
     try:
         with session(two.address(MEMBER)) as api:
             leave_nothing_in_the_way(api)
-        joined = join(two)
+        joined = join(two, MEMBER, MASTER)
         assert joined.returncode == 0, joined.stderr
     except MemberOfPool:
         pass
-    wait_live(two)
+    wait_live(two, MASTER, MEMBER)
     with session(two.address(MASTER)) as api:
         yield api
-
-
-def leave_nothing_in_the_way(api: Any) -> None:
-    """Shut VMs down, and detach and forget what is shared: section 1 of the course."""
-    for vm, record in api.VM.get_all_records().items():
-        if record["power_state"] == "Running" and not record["is_control_domain"]:
-            api.VM.hard_shutdown(vm)
-    for sr, record in api.SR.get_all_records().items():
-        if record["shared"]:
-            for pbd in record["PBDs"]:
-                api.PBD.unplug(pbd)
-            api.SR.forget(sr)
 
 
 def running_vm(api: Any, name: str) -> str:
@@ -106,19 +59,19 @@ def test_a_pool_is_made_by_xe_as_in_the_course(two: LabHandle) -> None:
         assert ended.returncode == 1
         assert sentence in ended.stderr
 
-    refused(join(two, password="wrong"), "user name or the password is wrong")
-    refused(join(two, address="10.147.255.1"), "could not be reached")
-    refused(join(two), "runs VMs")
+    refused(join(two, MEMBER, MASTER, password="wrong"), "user name or the password is wrong")
+    refused(join(two, MEMBER, MASTER, address="10.147.255.1"), "could not be reached")
+    refused(join(two, MEMBER, MASTER), "runs VMs")
     done(two, MEMBER, "vm-shutdown", f"vm=vm-{MEMBER}")
-    refused(join(two), "has a shared SR")
+    refused(join(two, MEMBER, MASTER), "has a shared SR")
     iso = done(two, MEMBER, "sr-list", "type=iso", "--minimal")
     done(two, MEMBER, "pbd-unplug", f"uuid={done(two, MEMBER, 'pbd-list', f'sr-uuid={iso}', '--minimal')}")
     done(two, MEMBER, "sr-forget", f"uuid={iso}")
     assert done(two, MASTER, "host-list", "params=name-label", "--minimal") == MASTER  # nothing has changed so far
 
     done(two, MASTER, "pool-param-set", f"uuid={done(two, MASTER, 'pool-list', '--minimal')}", "name-label=pool-g1")
-    assert join(two).returncode == 0
-    wait_live(two)
+    assert join(two, MEMBER, MASTER).returncode == 0
+    wait_live(two, MASTER, MEMBER)
 
     hosts = done(two, MASTER, "host-list", "params=name-label", "--minimal").split(",")
     assert sorted(hosts) == [MASTER, MEMBER]
@@ -160,7 +113,7 @@ def test_either_daemon_may_die_and_guests_do_not_notice(two: LabHandle, pool: An
     for host in (MEMBER, MASTER):
         two.exec(host, "systemctl", "kill", "--kill-who=main", "--signal=SIGKILL", "cardumed")
         time.sleep(1)  # what is left of the first must not be taken for the second
-        wait_live(two)
+        wait_live(two, MASTER, MEMBER)
         with session(two.address(MASTER)) as api:
             record = api.VM.get_record(vm)
             assert record["power_state"] == "Running"
@@ -178,7 +131,7 @@ def test_a_master_that_lost_its_power_finds_its_members_guests_as_they_were(two:
     two.power_off(MASTER)
     assert fetch(address)["boot_id"] == boot  # the guest does not need the pool to run
     two.power_on(MASTER)
-    wait_live(two)
+    wait_live(two, MASTER, MEMBER)
     with session(two.address(MASTER)) as api:
         record = api.VM.get_record(vm)
         assert (record["power_state"], api.host.get_name_label(record["resident_on"])) == ("Running", MEMBER)
@@ -194,7 +147,7 @@ def test_a_member_that_lost_its_power_is_told_declared_dead_and_taken_back(two: 
     with pytest.raises(XenAPI.Failure, match="HOST_IS_LIVE"):
         pool.host.declare_dead(member)
     two.power_off(MEMBER)
-    wait_live(two, live=False)
+    wait_live(two, MASTER, MEMBER, live=False)
     assert pool.VM.get_power_state(vm) == "Running"  # nobody knows better yet
     with pytest.raises(XenAPI.Failure, match="HOST_OFFLINE"):
         pool.VM.hard_shutdown(vm)
@@ -203,7 +156,7 @@ def test_a_member_that_lost_its_power_is_told_declared_dead_and_taken_back(two: 
     pool.host.declare_dead(member)
     assert pool.VM.get_power_state(vm) == "Halted"
     two.power_on(MEMBER)
-    wait_live(two)
+    wait_live(two, MASTER, MEMBER)
     assert pool.VM.get_power_state(vm) == "Halted"
     pool.VM.start(vm, False, False)
     assert pool.VM.get_resident_on(vm) == member
@@ -213,10 +166,10 @@ def test_a_guest_of_a_host_declared_dead_too_early_is_taken_back(two: LabHandle,
     vm = running_vm(pool, f"vm-{MEMBER}")
     (member,) = pool.host.get_by_name_label(MEMBER)
     two.unplug(MEMBER)
-    wait_live(two, live=False)
+    wait_live(two, MASTER, MEMBER, live=False)
     pool.host.declare_dead(member)
     two.plug(MEMBER)
-    wait_live(two)
+    wait_live(two, MASTER, MEMBER)
     # It runs nowhere else yet, so that it is taken back as it is; a second start is refused.
     wait_until("the guest", lambda: pool.VM.get_power_state(vm) == "Running", timeout_s=30, every_s=0.2)
     with pytest.raises(XenAPI.Failure, match="VM_BAD_POWER_STATE"):
@@ -234,10 +187,10 @@ def test_a_member_has_the_pools_password(two: LabHandle, pool: Any) -> None:
 
 def test_a_member_is_told_where_its_master_is(two: LabHandle, pool: Any) -> None:
     done(two, MEMBER, "pool-emergency-reset-master", "master-address=10.147.255.1")
-    wait_live(two, live=False)
+    wait_live(two, MASTER, MEMBER, live=False)
     wait_local_session(two, PASSWORD)  # it is up as what it is now
     done(two, MEMBER, "pool-emergency-reset-master", f"master-address={two.address(MASTER)}")
-    wait_live(two)
+    wait_live(two, MASTER, MEMBER)
     with pytest.raises(XenAPI.Failure, match="NOT_IN_EMERGENCY_MODE"):
         pool.pool.emergency_reset_master("10.147.255.1")
 
@@ -270,10 +223,10 @@ def test_a_host_leaves_the_pool_and_joins_again(two: LabHandle, pool: Any) -> No
     pool.VM.hard_shutdown(vm)
     pool.pool.eject(member)
     assert [record["name_label"] for record in pool.host.get_all_records().values()] == [MASTER]
-    wait_until(f"{MEMBER} alone", lambda: standing(two) == "alone", timeout_s=60, every_s=0.3)
-    joined = join(two)
+    wait_until(f"{MEMBER} alone", lambda: standing(two, MEMBER) == "alone", timeout_s=60, every_s=0.3)
+    joined = join(two, MEMBER, MASTER)
     assert joined.returncode == 0, joined.stderr
-    wait_live(two)
+    wait_live(two, MASTER, MEMBER)
 
 
 @pytest.mark.parametrize("delay_s", [0.1, 0.25])
@@ -285,26 +238,15 @@ def test_a_join_whose_host_dies_in_the_middle_is_done_or_was_never_begun(
         if not pool.VM.get_is_control_domain(vm):
             pool.VM.hard_shutdown(vm)
     pool.pool.eject(member)
-    wait_until(f"{MEMBER} alone", lambda: standing(two) == "alone", timeout_s=60, every_s=0.3)
-    joining = threading.Thread(target=join, args=(two,))
+    wait_until(f"{MEMBER} alone", lambda: standing(two, MEMBER) == "alone", timeout_s=60, every_s=0.3)
+    joining = threading.Thread(target=join, args=(two, MEMBER, MASTER))
     joining.start()
     time.sleep(delay_s)
     two.exec(MEMBER, "systemctl", "kill", "--kill-who=main", "--signal=SIGKILL", "cardumed")
     joining.join(timeout=120)
     time.sleep(1)  # what is left of the first must not be taken for the second
-    wait_until(f"{MEMBER} to know what it is", lambda: standing(two) != "", timeout_s=60, every_s=0.3)
+    wait_until(f"{MEMBER} to know what it is", lambda: standing(two, MEMBER) != "", timeout_s=60, every_s=0.3)
     known = [record["name_label"] for record in pool.host.get_all_records().values()]
-    assert known == ([MASTER, MEMBER] if standing(two) == "member" else [MASTER])
-    if standing(two) == "member":
-        wait_live(two)
-
-
-def standing(lab: LabHandle) -> str:
-    """What the second host says it is; empty while it does not answer."""
-    try:
-        with session(lab.address(MEMBER), timeout_s=10) as api:
-            return "alone" if len(api.host.get_all()) == 1 else ""
-    except MemberOfPool:
-        return "member"
-    except (OSError, XenAPI.Failure):
-        return ""
+    assert known == ([MASTER, MEMBER] if standing(two, MEMBER) == "member" else [MASTER])
+    if standing(two, MEMBER) == "member":
+        wait_live(two, MASTER, MEMBER)

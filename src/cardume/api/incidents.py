@@ -12,7 +12,7 @@ from cardume.datamodel import errors
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.schema import Message
 from cardume.hostops.errors import LinkLost
-from cardume.pooldb.store import NoQuorum, OutcomeUnknown, TooLarge
+from cardume.pooldb.store import Deposed, NoQuorum, OutcomeUnknown, TooLarge
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +29,8 @@ def told(error: Exception, message: str, hidden: Iterable[str] = ()) -> ApiError
             return error
         case TooLarge():
             return errors.OPERATION_NOT_ALLOWED(f"The change is too large for the pool database: {error}.")
+        case Deposed():
+            return errors.HOST_STILL_BOOTING()  # another host is the master; nothing was written here
         case NoQuorum():
             return errors.INTERNAL_ERROR("The pool database cannot be written now; nothing was changed.")
         case OutcomeUnknown():

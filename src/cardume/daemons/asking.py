@@ -13,7 +13,7 @@ from cardume.hostops.errors import HostError
 
 log = structlog.get_logger()
 
-ANSWER_S = 4.0
+ANSWER_S = 2.0
 
 
 async def ask(config: Config, host: KnownHost, do: str, given: dict[str, Any]) -> Any:

@@ -93,8 +93,9 @@ class EtcdHere:
         """Stop it, and set its data aside."""
         await self._service.set_aside()
 
-    async def stop(self) -> None:
-        await self._service.stop()
+    async def forget(self) -> None:
+        """Stop it, and remove all that it had."""
+        await self._service.forget()
 
     def _settings(self, cluster: str, me: Voter, voters: Sequence[Voter], *, joins: bool) -> str:
         return Settings(me, self._service.data, self._credentials, cluster, voters, joins=joins).render()

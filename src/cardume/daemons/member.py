@@ -216,7 +216,7 @@ class Connection:
         await self._etcd.join(cluster, me, members)
 
     async def _leave(self) -> None:
-        await self._etcd.give_up()
+        await self._etcd.forget()
         leave_pool(self._config)
         asyncio.get_running_loop().call_later(LEAVE_AFTER_S, self._leaving.set)  # the answer goes out first
 

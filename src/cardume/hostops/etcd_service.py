@@ -70,6 +70,13 @@ class EtcdService:
         active = found.get("ActiveState") in ("active", "activating", "reloading")
         return ServiceState(active, found.get("Result", ""), int(found.get("ExecMainStatus") or 0))
 
+    async def forget(self) -> None:
+        """Stop it, and remove its data with every copy: they are a pool's that this host has left."""
+        await self.stop()
+        for folder in (self.data, self.aside, self.backup):
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        self._settings.unlink(missing_ok=True)
+
     async def set_aside(self) -> None:
         """Make room for a new beginning: the old data is kept until the next time, out of etcd's reach."""
         await self.stop()

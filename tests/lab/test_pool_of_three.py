@@ -1,0 +1,78 @@
+"""Three hosts, whatever befalls them: nothing acknowledged is lost, nothing happens twice, the pool is whole again.
+
+Has a lab of its own. A run's seed is in its name; it is repeated by `-k`. `-m soak` makes fifty.
+"""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from tests.lab.pool_faults import Pool, Scribe
+from tests.lab.pool_room import done, join, leave_nothing_in_the_way, pool_lab, standing, wait_live
+
+from cardume.lab.api import session
+from cardume.lab.handle import LabHandle
+
+FAULTS = 4
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[LabHandle]:
+    """A pool of three, as the course makes one."""
+    with pool_lab("t", 3, 2) as lab:
+        master, *members = lab.hosts
+        for member in members:
+            with session(lab.address(member)) as api:
+                leave_nothing_in_the_way(api)
+            joined = join(lab, member, master)
+            assert joined.returncode == 0, joined.stderr
+        for member in members:
+            wait_live(lab, master, member)
+        yield lab
+
+
+def play(lab: LabHandle, seed: int) -> None:
+    rng = random.Random(seed)
+    pool = Pool(lab, rng)
+    pool.wait_whole()
+    try:
+        with Scribe(lab, f"run {seed}") as scribe:
+            scribe.until_acknowledged(20)
+            for fault in rng.choices(pool.faults, k=FAULTS):
+                fault()
+                pool.wait_whole()
+                scribe.until_acknowledged(20)
+        with session(lab.address(pool.master())) as api:
+            scribe.check(api)
+            for ref in api.VM_appliance.get_all():
+                api.VM_appliance.destroy(ref)
+    finally:
+        print("; ".join(pool.story))
+    print(
+        f"{len(scribe.acknowledged)} acknowledged, the slowest in {scribe.slowest_s:.1f} s; "
+        f"{len(scribe.refused)} refused, {len(scribe.unknown)} unknown"
+    )
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_nothing_acknowledged_is_lost_or_done_twice(three: LabHandle, seed: int) -> None:
+    play(three, seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(100, 150))
+def test_nothing_acknowledged_is_lost_or_done_twice_often(three: LabHandle, seed: int) -> None:
+    play(three, seed)
+
+
+def test_hosts_leave_until_one_is_left(three: LabHandle) -> None:
+    pool = Pool(three, random.Random(0))
+    pool.wait_whole()
+    master = pool.master()
+    with session(three.address(master)) as api:
+        leave_nothing_in_the_way(api)
+    for member in [host for host in three.hosts if host != master]:
+        uuid = done(three, master, "host-list", f"name-label={member}", "--minimal")
+        done(three, master, "pool-eject", f"host-uuid={uuid}", "--force")
+        assert standing(three, master) in ("master", "alone")
+    assert done(three, master, "host-list", "params=name-label", "--minimal") == master
