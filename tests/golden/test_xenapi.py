@@ -19,7 +19,13 @@ def listing() -> Iterator[str]:
 
 
 def _heading(cls: XenClass) -> str:
-    traits = {"events": cls.events, "stored": cls.stored, "in memory": cls.volatile, "constructor": cls.constructor}
+    traits = {
+        "internal": cls.internal,
+        "events": cls.events,
+        "stored": cls.stored,
+        "in memory": cls.volatile,
+        "constructor": cls.constructor,
+    }
     return f"== {cls.name}: " + ", ".join(trait for trait, has in traits.items() if has)
 
 

@@ -12,9 +12,9 @@ import XenAPI
 from tests.lab.test_xe import run_xe
 
 from cardume.lab.api import UNREACHABLE, MemberOfPool, session
+from cardume.lab.errors import LabError
 from cardume.lab.handle import LabHandle
 from cardume.lab.layers import VENV
-from cardume.lab.errors import LabError
 from cardume.lab.programs import wait_until
 
 WHOLE_S = 120.0

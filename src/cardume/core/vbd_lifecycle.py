@@ -24,6 +24,7 @@ class DiskFacts:
     sharable: bool = False
     open_elsewhere: bool = False  # another drive has it open, or is about to
     written_elsewhere: bool = False  # … and may write to it
+    held_by_other_host: bool = False  # this very drive has it open there, as far as is known
     sr_has_pbds: bool = True
     sr_attached: bool = True  # on the host that would open it
     current_operations: Mapping[str, VDIOperation] = field(default_factory=dict)  # task to operation
@@ -105,6 +106,8 @@ def why_not_open(disk: DiskFacts, *, writes: bool) -> ApiError | None:
     if writes and disk.read_only:
         return errors.VDI_READONLY(disk.ref)
     if not disk.sharable and (disk.written_elsewhere or (writes and disk.open_elsewhere)):
+        return errors.VDI_IN_USE(disk.ref, "attach")
+    if disk.held_by_other_host:
         return errors.VDI_IN_USE(disk.ref, "attach")
     # A copy only reads, and so may who opens the disk for reading.
     return why_busy("VDI", disk.ref, disk.current_operations, () if writes else (VDIOperation.COPY,))

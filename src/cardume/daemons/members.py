@@ -75,14 +75,14 @@ class Members:
     async def arrived(self, uuid: str, wire: SocketWire) -> None:
         """A host of this pool, or one that wants to join it, has dialled: work with it until it goes."""
         remote = RemoteHost(self._here)
-
         link = Link(wire, remote.answer)
         remote.use(link)
         async with asyncio.TaskGroup() as group:
             carrying = group.create_task(link.run())
             working = group.create_task(self._work_with(uuid, remote))
-            await carrying
+            await asyncio.wait((carrying, working), return_when=asyncio.FIRST_COMPLETED)
             working.cancel()
+            await link.close()  # one that cannot be worked with tries again
 
     async def _work_with(self, uuid: str, remote: RemoteHost) -> None:
         """All that the master does for a member, as long as it is connected."""
@@ -94,6 +94,12 @@ class Members:
             await self._take_in(host, remote)
         except HostError as fault:
             log.warning("member_lost", host=uuid, reason=str(fault))
+        except ExceptionGroup as faults:
+            lost, rest = faults.split(HostError)
+            log.warning("member_lost", host=uuid, reason=str(lost))
+            if rest is not None:
+                log.exception("member_failed", host=uuid)
+                raise
         except Exception:
             log.exception("member_failed", host=uuid)
             raise

@@ -50,6 +50,7 @@ class PoolDatabase:
     async def open(cls, config: Config, place: Place, etcd: EtcdHere) -> "PoolDatabase":
         """Open it where it is. NotTheMaster; NoQuorum when too few hosts answer that keep it."""
         if not place.map.cluster:
+            place.know(replace(place.map, master=place.uuid))
             db = await Objects.open(await SQLiteStore.open(config.database))
             return cls(config, place, etcd, db, None)
         if await follow_better_master(config, place):
@@ -160,7 +161,8 @@ class PoolDatabase:
         self._place.know(known)
 
     def _map(self) -> PoolMap:
-        return replace(self._place.map, master=self._place.uuid, hosts=self._hosts())
+        """Whoever the master is: this host may have just learned that it is another."""
+        return replace(self._place.map, hosts=self._hosts())
 
     def _hosts(self) -> tuple[KnownHost, ...]:
         hosts = self.db.all(Host).values()

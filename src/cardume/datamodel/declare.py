@@ -158,6 +158,7 @@ class ClassOptions:
     get_all: bool
     by_name_label: bool
     implied: bool
+    internal: bool
 
 
 REGISTRY: dict[str, ClassOptions] = {}
@@ -181,6 +182,7 @@ def xenclass(
     get_all: bool = True,
     by_name_label: bool = True,
     implied: bool = True,
+    internal: bool = False,
 ) -> Callable[[type[T]], type[T]]:
     """Declare a XenAPI class.
 
@@ -188,6 +190,7 @@ def xenclass(
     database. volatile: its objects live in memory only. constructor: has implied `create` and `destroy`.
     read_role: least role of its implied readers. by_name_label: False where a class has names and no look-up by them.
     implied: False where XenAPI spells every message out, so that none follow from the fields.
+    internal: the database's own, which no client sees; for it, `events` and `implied` are False.
     """
 
     def declare(python: type[T]) -> type[T]:
@@ -213,6 +216,7 @@ def xenclass(
             get_all=get_all,
             by_name_label=by_name_label,
             implied=implied,
+            internal=internal,
         )
         return record
 

@@ -135,6 +135,7 @@ class XenClass:
     volatile: bool
     constructor: bool
     has_get_all_records: bool
+    internal: bool = False  # not part of XenAPI
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,7 @@ def _derive(options: ClassOptions) -> XenClass:
         volatile=options.volatile,
         constructor=options.constructor,
         has_get_all_records="get_all_records" in messages,
+        internal=options.internal,
     )
 
 

@@ -17,6 +17,7 @@ from cardume.datamodel.vif import VIF
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_appliance import VMAppliance
 from cardume.datamodel.vm_enums import VMPowerState
+from cardume.messages.activations import activation
 from cardume.pooldb.db import Reader
 
 
@@ -57,6 +58,7 @@ def disk_facts(db: Reader, ref: Ref[VDI], opener: Ref[VBD], host: Ref[Host]) -> 
     if vdi is None:
         return DiskFacts(ref=ref, sr=NULL, missing=True)
     pbds = [db.get(pbd) for pbd in db.get(vdi.SR).PBDs]
+    held = activation(db, opener)
     others = [db.get(other) for other in vdi.VBDs if other != opener and holds(db, other)]
     return DiskFacts(
         ref=ref,
@@ -67,6 +69,7 @@ def disk_facts(db: Reader, ref: Ref[VDI], opener: Ref[VBD], host: Ref[Host]) -> 
         sharable=vdi.sharable,
         open_elsewhere=bool(others),
         written_elsewhere=any(_writes(vbd) for vbd in others),
+        held_by_other_host=held is not None and not host.is_null and held.host != host,
         sr_has_pbds=bool(pbds),
         sr_attached=any(pbd.currently_attached and (host.is_null or pbd.host == host) for pbd in pbds),
         current_operations=vdi.current_operations,

@@ -13,11 +13,13 @@ import structlog
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vdi import VDI
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import OnCrash, OnNormalExit, VMOperation, VMPowerState
 from cardume.hostops.guests.guest import FileSource, GuestEvent, GuestEventKind, GuestPower, RunningGuest, StopReason
 from cardume.hostops.hands import Hands
+from cardume.messages.activations import activation
 from cardume.messages.guest_facts import refresh_guest_facts
 from cardume.messages.storage_values import open_volume
 from cardume.messages.suspend_image import forget_memory, remove_memory
@@ -125,11 +127,16 @@ class GuestWatch:
         await self._hands.guests.destroy(vm.uuid)
 
     async def _release_claims(self, ref: Ref[VM]) -> None:
-        """Let go of disks that were claimed for a start which never came to QEMU."""
+        """Let go of disks that were claimed for a start here which never came to QEMU."""
         vm = self._db.get(ref)
-        claimed = tuple(vbd for vbd in vm.VBDs if self._db.get(vbd).currently_attached)
+        claimed = tuple(vbd for vbd in vm.VBDs if self._db.get(vbd).currently_attached and self._is_ours(vbd))
         if claimed:
             await release(self._db, claimed)
+
+    def _is_ours(self, vbd: Ref[VBD]) -> bool:
+        """False for a disk that another host may have open: whether it does, only that one can tell."""
+        held = activation(self._db, vbd)
+        return held is None or held.host == self._host
 
     def _note(self, event: GuestEvent) -> None:
         vm = find_vm(self._db, event.uuid)

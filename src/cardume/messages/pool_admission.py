@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cardume.datamodel.activation import Activation
 from cardume.datamodel.blob import Blob
 from cardume.datamodel.host import Host
 from cardume.datamodel.message import Message
@@ -31,8 +32,8 @@ from cardume.pooldb.tables import Tables
 
 Records = Mapping[Ref[Any], Any]
 
-STAYS_BEHIND = (Pool, SM, RoleRecord, Subject, Blob, Message)
-"""Of these the pool has its own: itself, drivers and accounts; bytes of blobs and old alerts are not carried over."""
+STAYS_BEHIND = (Activation, Pool, SM, RoleRecord, Subject, Blob, Message)
+"""Of these the pool has its own: itself, drivers, accounts. Blobs' bytes and old alerts stay; no disk is open."""
 
 
 def load_joiner(items: Sequence[tuple[str, bytes]]) -> Records:

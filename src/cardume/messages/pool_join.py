@@ -13,6 +13,7 @@ from cardume.datamodel.sr import SR
 from cardume.datamodel.vlan import VLAN
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
+from cardume.messages.activations import deactivate_all
 from cardume.messages.call import Call
 from cardume.messages.pool_master import Mastery
 from cardume.messages.registry import implements
@@ -111,6 +112,7 @@ async def declare_dead(call: Call, host: Ref[Host]) -> None:
     async with call.db.transaction() as txn:
         for vm in guests_of(txn, txn.get(host)):
             set_stopped(txn, vm)
+        deactivate_all(txn, host)
     call.log.warning("host_declared_dead", host=str(host), user=call.caller.user)
 
 
@@ -136,6 +138,7 @@ def _assert_gone(call: Call, host: Ref[Host]) -> None:
 def _forget_host(txn: Transaction, host: Ref[Host]) -> None:
     """Remove a host and what is its alone. VMs stay, those whose disks were on its own storage without these disks."""
     record = txn.get(host)
+    deactivate_all(txn, host)
     for pbd in record.PBDs:
         sr = txn.get(txn.get(pbd).SR)
         if all(txn.get(each).host == host for each in sr.PBDs):

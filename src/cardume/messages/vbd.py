@@ -11,6 +11,7 @@ from cardume.datamodel.vbd import VBD, VBDMode, VBDOperation, VBDType
 from cardume.datamodel.vdi import VDI
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
+from cardume.messages.activations import activate
 from cardume.messages.call import Call
 from cardume.messages.failures import guest_failures
 from cardume.messages.guest_spec import disk
@@ -93,7 +94,7 @@ async def _unplug(call: Call, self: Ref[VBD], what: VBDOperation) -> None:
             await hands.guests.detach_disk(call.db.get(vbd.VM).uuid, vbd.userdevice)
         if not vbd.empty:
             await close_volume(call.db, hands, host, vbd.VDI)
-        await call.db.update(self, currently_attached=False)
+        await release(call.db, (self,))
 
 
 @implements(VBD.insert, as_task=True)
@@ -102,12 +103,20 @@ async def insert(call: Call, vbd: Ref[VBD], vdi: Ref[VDI]) -> None:
         before = call.db.get(vbd)
         if not before.empty:
             raise errors.VBD_NOT_EMPTY(vbd)
-        await call.db.update(vbd, VDI=vdi, empty=False)
+        await _put_in(call, vbd, vdi)
         async with AsyncExitStack() as undo:
-            undo.push_async_callback(call.db.update, vbd, VDI=NULL, empty=True)
+            undo.push_async_callback(_put_in, call, vbd, NULL)
             if _is_running(call.db, before.VM):
                 await _change_media(call, vbd, undo)
             undo.pop_all()
+
+
+async def _put_in(call: Call, vbd: Ref[VBD], vdi: Ref[VDI]) -> None:
+    """Write down what is in a drive."""
+    async with call.db.transaction() as txn:
+        txn.update(vbd, VDI=vdi, empty=vdi.is_null)
+        if txn.get(vbd).currently_attached:
+            activate(txn, vbd, _host(call, txn.get(vbd)))
 
 
 async def _change_media(call: Call, vbd_ref: Ref[VBD], undo: AsyncExitStack) -> None:
@@ -132,7 +141,7 @@ async def eject(call: Call, vbd: Ref[VBD]) -> None:
             with guest_failures(before.VM, device=vbd, device_class="VBD"):
                 await hands.guests.change_media(call.db.get(before.VM).uuid, before.userdevice, None)
             await close_volume(call.db, hands, host, before.VDI)
-        await call.db.update(vbd, VDI=NULL, empty=True)
+        await _put_in(call, vbd, NULL)
 
 
 @implements(VBD.assert_attachable)

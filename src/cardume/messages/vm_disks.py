@@ -10,6 +10,7 @@ from cardume.datamodel.vbd import VBD, VBDMode, VBDType
 from cardume.datamodel.vm import VM
 from cardume.hostops.guests.guest import DiskSource
 from cardume.hostops.hands import Hands
+from cardume.messages.activations import activate, deactivate
 from cardume.messages.facts import disk_facts
 from cardume.messages.storage_values import close_volume, open_volume
 from cardume.pooldb.db import Database, Reader, Transaction
@@ -30,6 +31,7 @@ def claim(txn: Transaction, vbds: tuple[Ref[VBD], ...], host: Ref[Host]) -> None
     """
     for vbd in vbds:
         assert_attachable(txn, vbd, host)
+        activate(txn, vbd, host)
         txn.update(vbd, currently_attached=True, device=device_name(txn.get(vbd).userdevice))
 
 
@@ -37,6 +39,7 @@ async def release(db: Database, vbds: tuple[Ref[VBD], ...]) -> None:
     """Take claims back."""
     async with db.transaction() as txn:
         for vbd in vbds:
+            deactivate(txn, vbd)
             if txn.find(vbd) is not None:
                 txn.update(vbd, currently_attached=False)
 

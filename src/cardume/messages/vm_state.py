@@ -9,6 +9,7 @@ from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import DomainType, VMPowerState
 from cardume.datamodel.vm_metrics import VMMetrics
 from cardume.hostops.guests.guest import GuestPower, RunningGuest
+from cardume.messages.activations import activate, deactivate
 from cardume.pooldb.db import Database, Transaction
 
 
@@ -18,7 +19,12 @@ def set_running(txn: Transaction, vm_ref: Ref[VM], host: Ref[Host], guest: Runni
     state = VMPowerState.PAUSED if guest.power is GuestPower.PAUSED else VMPowerState.RUNNING
     txn.update(vm_ref, power_state=state, resident_on=host, domid=guest.domid)
     for vbd in vm.VBDs:
-        txn.update(vbd, currently_attached=txn.get(vbd).userdevice in guest.disks)
+        is_attached = txn.get(vbd).userdevice in guest.disks
+        txn.update(vbd, currently_attached=is_attached)
+        if is_attached:
+            activate(txn, vbd, host)
+        else:
+            deactivate(txn, vbd)
     for vif in vm.VIFs:
         txn.update(vif, currently_attached=txn.get(vif).device in guest.nics)
     if not vm.consoles:
@@ -32,6 +38,7 @@ def set_stopped(txn: Transaction, vm_ref: Ref[VM], state: VMPowerState = VMPower
     txn.update(vm_ref, power_state=state, resident_on=NULL, domid=-1)
     for vbd in vm.VBDs:
         txn.update(vbd, currently_attached=False)
+        deactivate(txn, vbd)
     for vif in vm.VIFs:
         txn.update(vif, currently_attached=False)
     for console in vm.consoles:

@@ -9,10 +9,14 @@ from tests.unit.channel.test_sockets import MASTER, MEMBER
 
 from cardume.daemons import place as place_module
 from cardume.daemons.config import Config
+from cardume.daemons.etcd_here import EtcdHere
 from cardume.daemons.place import Place
+from cardume.daemons.pool_database import PoolDatabase
 from cardume.daemons.pool_map import KnownHost, PoolMap, read_map, write_map
 from cardume.daemons.role import HostRole, Standing, read_role, write_role
 from cardume.pooldb.mastership import Mastership
+from cardume.pooldb.memory import MemoryStore
+from cardume.pooldb.objects import Objects
 
 THIRD = "33333333-3333-4333-8333-333333333333"
 HOSTS = tuple(KnownHost(uuid, f"10.0.0.{n}", f"d{n}-g1") for n, uuid in enumerate((MASTER, MEMBER, THIRD), 1))
@@ -136,3 +140,14 @@ def test_the_nearest_member_of_the_cluster_is_asked_first() -> None:
     known = replace(KNOWN, voters=(MASTER, MEMBER))
     assert known.endpoints(MEMBER) == ["https://10.0.0.2:2379", "https://10.0.0.1:2379"]
     assert known.endpoints(THIRD) == ["https://10.0.0.1:2379", "https://10.0.0.2:2379"]
+
+
+async def test_a_master_that_was_replaced_does_not_tell_of_itself_any_more(tmp_path: Path) -> None:
+    host = Host(tmp_path, MASTER, HostRole())
+    db = await Objects.open(MemoryStore())
+    database = PoolDatabase(host.config, host.place, EtcdHere(host.config), db, None)
+    assert database.refresh_map().master == MASTER
+    better = replace(KNOWN, generation=4, master=MEMBER)
+    assert host.place.follow(better)
+    assert database.refresh_map().rank == better.rank
+    assert (await host.settled())[1].rank == better.rank

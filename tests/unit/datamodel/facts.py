@@ -145,6 +145,8 @@ def all_differences() -> Iterator[str]:
     for name, cls in schema().classes.items():
         if name in known["classes"]:
             yield from differences(cls, known["classes"][name])
+        elif cls.internal:
+            yield from (f"{message}: clients see what is internal" for message in cls.messages)
         else:
             yield f"{name}: the facts have no such class"
     yield from _enum_differences(known["enums"])

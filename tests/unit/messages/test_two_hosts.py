@@ -25,6 +25,7 @@ from cardume.hostops.guests.memory_guests import MemoryGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_parsers import NIC, IPv4
 from cardume.hostops.storage.driver import Volume
+from cardume.messages.activations import activation, deactivate_all
 from cardume.messages.call import Call
 from cardume.messages.guest_watch import GuestWatch
 from cardume.messages.inventory import ThisHost, record_host
@@ -34,6 +35,7 @@ from cardume.messages.pool import sync_database
 from cardume.messages.pool_admission import admit, knows, load_joiner
 from cardume.messages.templates import blank_vm
 from cardume.messages.vdi_records import vdi_record
+from cardume.messages.vm_disks import claim
 from cardume.pooldb.memory import MemoryStore
 from cardume.pooldb.objects import Objects
 
@@ -209,3 +211,45 @@ async def test_a_second_guest_of_a_vm_that_runs_elsewhere_is_ended(first: Alone,
     assert await second.guests.find(first.db.get(vm).uuid) is None
     assert first.db.get(vm).resident_on == first.host
     assert await first.guests.find(first.db.get(vm).uuid) is not None
+
+
+async def test_a_disk_that_another_host_may_have_open_stays_held_until_that_host_tells(
+    first: Alone, second: Alone
+) -> None:
+    """The master died in the middle of a start on a member: the next one knows where, and lets nobody else open it."""
+    host = await join(first, second)
+    sr = await add_repository(first, "shared", shared=True)
+    vm, vdi = await add_vm(first, "started there", sr)
+    (drive,) = first.db.get(vm).VBDs
+    async with first.db.transaction() as txn:
+        txn.create(PBD(host=host, SR=sr, device_config={}, currently_attached=True))
+        claim(txn, (drive,), host)
+
+    await GuestWatch(first.db, first.hands, first.host).resync()
+    assert first.db.get(drive).currently_attached
+    with pytest.raises(ApiError, match="VDI_IN_USE"):
+        async with first.db.transaction() as txn:
+            claim(txn, (drive,), first.host)
+
+    await GuestWatch(first.db, second.hands, host).resync()
+    assert not first.db.get(drive).currently_attached
+    async with first.db.transaction() as txn:
+        claim(txn, (drive,), first.host)
+    held = activation(first.db, drive)
+    assert held is not None
+    assert (held.VDI, held.host, held.mode) == (vdi, first.host, VBDMode.RW)
+
+
+async def test_a_host_that_is_declared_dead_holds_no_disk(first: Alone, second: Alone) -> None:
+    host = await join(first, second)
+    sr = await add_repository(first, "shared", shared=True)
+    vm, _ = await add_vm(first, "started there", sr)
+    (drive,) = first.db.get(vm).VBDs
+    async with first.db.transaction() as txn:
+        txn.create(PBD(host=host, SR=sr, device_config={}, currently_attached=True))
+        claim(txn, (drive,), host)
+        deactivate_all(txn, first.host)
+        assert activation(txn, drive) is not None
+        deactivate_all(txn, host)
+    assert activation(first.db, drive) is None
+    assert not first.db.get(drive).currently_attached
