@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -250,3 +251,89 @@ def test_a_join_whose_host_dies_in_the_middle_is_done_or_was_never_begun(
     assert known == ([MASTER, MEMBER] if standing(two, MEMBER) == "member" else [MASTER])
     if standing(two, MEMBER) == "member":
         wait_live(two, MASTER, MEMBER)
+
+
+def test_a_member_takes_over_from_a_lost_master_and_hands_back(two: LabHandle, pool: Any) -> None:
+    vm = running_vm(pool, f"vm-{MEMBER}")
+    (host,) = pool.host.get_by_name_label(MEMBER)
+    written = pool.VM_appliance.create({"name_label": "written before", "name_description": ""})
+    wait_mirrored(two, written)
+    with pytest.raises(XenAPI.Failure, match="NOT_IN_EMERGENCY_MODE"):
+        wait_local_session(two, PASSWORD).xenapi.pool.emergency_transition_to_master()
+    two.power_off(MASTER)
+    wait_until("the member to notice", lambda: lost_its_master(two), timeout_s=30, every_s=0.5)
+
+    local = wait_local_session(two, PASSWORD).xenapi
+    assert local.VM_appliance.get_name_label(written) == "written before"  # reads go on, out of the mirror
+    with pytest.raises(XenAPI.Failure):
+        local.VM_appliance.set_name_label(written, "changed")
+    refused = run_xe(two, "vm-list", host=MEMBER)
+    assert "pool-emergency-transition-to-master" in refused.stderr
+    asked = run_xe(two, "pool-emergency-transition-to-master", host=MEMBER)  # nobody says yes
+    assert "copy ends with change" in asked.stdout
+    assert standing(two, MEMBER) == "member"
+
+    done(two, MEMBER, "pool-emergency-transition-to-master", "--force")
+    wait_until(f"{MEMBER} is the master", lambda: standing(two, MEMBER) == "master", timeout_s=60, every_s=0.3)
+    with session(two.address(MEMBER)) as api:
+        assert api.VM.get_power_state(vm) == "Running"
+        assert api.VM.get_resident_on(vm) == host
+        api.VM_appliance.set_name_label(written, "written after")
+        alerts = {record["name"]: record for record in api.message.get_all_records().values()}
+        assert "copy_ended_with_change" in alerts["POOL_MASTER_TRANSITION"]["body"]
+        (own,) = api.VM.get_by_name_label(f"vm-{MASTER}")
+        assert api.VM.get_power_state(own) in ("Running", "Halted")
+
+    two.power_on(MASTER)
+    wait_live(two, MEMBER, MASTER)
+    assert standing(two, MASTER) == "member"
+    done(
+        two,
+        MEMBER,
+        "pool-designate-new-master",
+        f"host-uuid={done(two, MEMBER, 'host-list', f'name-label={MASTER}', '--minimal')}",
+    )
+    wait_until(f"{MASTER} is the master", lambda: standing(two, MASTER) == "master", timeout_s=60, every_s=0.3)
+    wait_live(two, MASTER, MEMBER)
+    with session(two.address(MASTER)) as api:
+        assert api.VM_appliance.get_name_label(written) == "written after"
+        assert api.VM.get_power_state(vm) == "Running"
+        assert "HOST_OFFLINE" in {record["name"] for record in api.message.get_all_records().values()}
+        api.VM_appliance.destroy(written)
+
+
+def wait_mirrored(lab: LabHandle, appliance: str) -> None:
+    """Return when the member's copy has an object."""
+
+    def is_there() -> bool:
+        try:
+            return bool(wait_local_session(lab, PASSWORD).xenapi.VM_appliance.get_uuid(appliance))
+        except XenAPI.Failure:
+            return False
+
+    wait_until("the member's copy", is_there, timeout_s=20, every_s=0.3)
+
+
+def lost_its_master(lab: LabHandle) -> bool:
+    asked = run_xe(lab, "pool-emergency-transition-to-master", host=MEMBER)
+    return "is not connected" in asked.stdout
+
+
+def test_a_backup_brings_back_what_was(two: LabHandle, pool: Any, tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    kept = pool.VM_appliance.create({"name_label": "kept", "name_description": ""})
+    done(two, MASTER, "pool-dump-database", f"file-name={backup}")
+    assert backup.stat().st_mode & 0o077 == 0
+    pool.VM_appliance.destroy(kept)
+    vm = running_vm(pool, f"vm-{MEMBER}")
+    done(two, MASTER, "pool-restore-database", f"file-name={backup}", "dry-run=true")
+    done(two, MASTER, "pool-restore-database", f"file-name={backup}", "--force")
+    time.sleep(2)  # what is left of the daemon before must not be taken for the one after
+    wait_live(two, MASTER, MEMBER)
+    with session(two.address(MASTER)) as api:
+        assert api.VM_appliance.get_name_label(kept) == "kept"
+        assert api.VM.get_power_state(vm) == "Running"
+        api.VM_appliance.destroy(kept)
+    log = tmp_path / "audit"
+    done(two, MASTER, "audit-log-get", f"filename={log}")
+    assert '"message":"PUT /pool/xmldbdump"' in log.read_text()

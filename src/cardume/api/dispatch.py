@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import structlog
 
 from cardume.api import accessors
+from cardume.api.audit import OK, Auditor, Note, no_note, outcome_of
 from cardume.api.incidents import secret_texts, told
 from cardume.api.permissions import assert_permitted
 from cardume.api.rpc import Request
@@ -136,6 +137,7 @@ class Dispatcher:
         tasks: Tasks,
         services: Mapping[str, Any],
         standing: Standing,
+        note: Note = no_note,
     ) -> None:
         self._db = db
         self._hosts = hosts
@@ -144,6 +146,7 @@ class Dispatcher:
         self._tasks = tasks
         self._services = services
         self._standing = standing
+        self._auditor = Auditor(db, note)
         self._targets = _targets()
         self._listed = tuple(sorted(name for name in self._targets if "." in name))
 
@@ -158,9 +161,16 @@ class Dispatcher:
             raise errors.MESSAGE_METHOD_UNKNOWN(request.method[:200])
         caller, given = self._caller(target.message, request.params, peer)
         values = _decode(target.message, given, request.method)
-        assert_permitted(self._db, caller, target.message, values)
-        self._assert_objects(target.message, values)
-        return await self._answer(target, caller, values)
+        try:
+            assert_permitted(self._db, caller, target.message, values)
+            self._assert_objects(target.message, values)
+            result = await self._answer(target, caller, values)
+        except BaseException as error:
+            self._auditor.called(caller, target.message, values, outcome_of(error))
+            raise
+        task = str(result.value) if target.is_async else ""
+        self._auditor.called(caller, target.message, values, OK, task)
+        return result
 
     # Who asks
 

@@ -37,6 +37,7 @@ from urllib.parse import unquote
 import structlog
 from aiohttp import hdrs, web
 
+from cardume.api.audit import OK, Auditor
 from cardume.api.incidents import told
 from cardume.api.permissions import denied
 from cardume.api.sessions import Sessions
@@ -128,6 +129,7 @@ class HttpAccess:
     tasks: Tasks
     authenticator: Authenticator
     result_text: ResultText
+    auditor: Auditor
     is_local_root: bool = False  # on the host's own socket
 
     @asynccontextmanager
@@ -177,6 +179,7 @@ class HttpAccess:
         if not handler.needs_role or caller.role >= handler.role:
             return
         error = denied(caller, handler.permission)
+        self.auditor.transferred(caller, handler, error.code)
         if task is not None and self._refusal_of_task(caller, task) is None:
             await self.tasks.finish(task, TaskStatus.FAILURE, error_info=tuple(error.description))
         raise _refusal(web.HTTPForbidden, error)
@@ -238,7 +241,14 @@ def guarded(name: str, work: Work, *, makes_task: bool = True, cuts: bool = True
             await access.assert_role(caller, handler, task)
             if task is not None:
                 access.assert_adoptable(caller, task)
-            return await _do(access, handler, request, caller, makes_task, cuts, work)
+            outcome = "cut off"
+            try:
+                answer = await _do(access, handler, request, caller, makes_task, cuts, work)
+                outcome = OK if answer.status < 400 else f"status {answer.status}"
+            finally:
+                if makes_task:
+                    access.auditor.transferred(caller, handler, outcome)
+            return answer
 
     return handle
 

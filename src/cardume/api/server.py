@@ -25,6 +25,7 @@ import cardume.messages.subject
 import cardume.messages.task
 from cardume.api import xmlrpc
 from cardume.api.app import make_app, make_redirect_app
+from cardume.api.audit import Auditor, Note, no_note
 from cardume.api.budget import Budget
 from cardume.api.dispatch import AlwaysMaster, Dispatcher, Standing
 from cardume.api.door import Door, open_sockets
@@ -91,6 +92,7 @@ class Parts:
     authenticator: Authenticator
     passwords: PasswordChanger
     standing: Standing = field(default_factory=AlwaysMaster)
+    note: Note = no_note  # of the audit log
     services: Mapping[str, Any] = field(default_factory=dict)  # more, for the messages that need them
     handlers: Mapping[tuple[str, str], Handler] = field(default_factory=dict)
 
@@ -145,8 +147,10 @@ def _compose(parts: Parts, limits: Limits) -> Server:
         "authenticator": parts.authenticator,
         "passwords": parts.passwords,
     }
-    dispatcher = Dispatcher(parts.db, parts.hosts, parts.localhost, sessions, tasks, services, parts.standing)
-    access = HttpAccess(parts.db, sessions, tasks, parts.authenticator, result_text)
+    dispatcher = Dispatcher(
+        parts.db, parts.hosts, parts.localhost, sessions, tasks, services, parts.standing, parts.note
+    )
+    access = HttpAccess(parts.db, sessions, tasks, parts.authenticator, result_text, Auditor(parts.db, parts.note))
     bodies = Budget(limits.most_bodies)
     answers = Budget(limits.most_answers, grace_s=limits.answer_grace_s)
     responder = Responder(parts.db, dispatcher, limits, answers.room)

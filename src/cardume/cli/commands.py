@@ -21,6 +21,7 @@ THEMES = (
     "commands_pool",
     "commands_emergency",
     "commands_migration",
+    "commands_backup",
     "commands_blobs",
     "commands_transfer",
 )

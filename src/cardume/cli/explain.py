@@ -6,6 +6,11 @@ from typing import TextIO
 from cardume.cli.directory import Directory, is_reference
 from cardume.cli.failures import Aborted, Misused, Plain, Refused, SomeFailed, Unreachable, XeFailure
 
+HINTS = {
+    "HOST_IS_SLAVE": "If the master is lost for good, say on this host: pool-emergency-transition-to-master",
+}
+"""The way out, where a command is one."""
+
 USAGE_HINT = "For usage run: 'xe help'"
 
 
@@ -51,6 +56,8 @@ def _refusal(refused: Refused, directory: Directory | None) -> Iterator[str]:
     for position, param in enumerate(refused.params):
         name = names[position] if position < len(names) else "<extra>"
         yield f"{name}: {_named(param, name, directory)}"
+    if refused.code in HINTS:
+        yield HINTS[refused.code]
     if not code.variadic:
         yield from (f"{name}: <unknown>" for name in names[len(refused.params) :])
 

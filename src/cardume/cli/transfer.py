@@ -14,10 +14,14 @@ from cardume.cli.work import cancel, watch
 CHUNK_BYTES = 1 << 20
 
 
-def download(call: Call, path: str, query: Mapping[str, str], filename: str) -> None:
-    """Write what a handler sends to a new file; without success there is no file."""
+def download(call: Call, path: str, query: Mapping[str, str], filename: str, *, mode: int = 0o666) -> None:
+    """Write what a handler sends to a new file; without success there is no file.
+
+    mode: who may read it, if the caller's umask does not forbid more.
+    """
     try:
-        file = open(filename, "xb")  # noqa: SIM115 – closed below, whose errors are others
+        descriptor = os.open(filename, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        file = open(descriptor, "wb")  # noqa: SIM115 – closed below, whose errors are others
     except OSError as error:
         raise Plain(f"The file {filename} cannot be made: {error.strerror}.") from None
     task = _task(call, f"xe {path}")

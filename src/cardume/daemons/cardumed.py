@@ -8,12 +8,15 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import structlog
 
 from cardume.api.admission import admission_handlers
+from cardume.api.audit_log import audit_handlers
 from cardume.api.authentication import PasswordAuthenticator
 from cardume.api.blobs import blob_handlers
+from cardume.api.pool_dump import pool_dump_handlers
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Parts, load_messages, serve
 from cardume.api.tasks import Work
@@ -22,6 +25,7 @@ from cardume.channel.questions import answering
 from cardume.channel.sockets import listening
 from cardume.daemons.accounts import AccountFile
 from cardume.daemons.admitting import Admitting
+from cardume.daemons.alerting import Alerting
 from cardume.daemons.config import Config, ConfigError, load
 from cardume.daemons.etcd_here import EtcdHere
 from cardume.daemons.joining import Joining, finish_join
@@ -41,6 +45,7 @@ from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.roles import Role
 from cardume.datamodel.vm import VM
+from cardume.hostops.audit_file import AuditFile
 from cardume.hostops.blob_files import BlobFiles
 from cardume.messages.call import Call, Caller, TaskHandle
 from cardume.messages.certificate import record_certificate
@@ -112,18 +117,22 @@ async def _master(
         db.derive_with(derive_allowed_operations)
         hands, certificate, facts = here.hands, here.certificate, here.inventory.facts
         host = await record_host(db, here.inventory.this, facts, hands.storage, here.inventory.guest_vms)
-        await record_master(db, host)
-        database.refresh_map()
+        is_new_master = await record_master(db, host)
         accounts = AccountFile(config.passwords)
         hosts = Members(db, hands, host, accounts.text, database.refresh_map)
         keeper = VoterKeeper(place, database, etcd, hosts)
         mastering = Mastering(config, place, database, keeper, hosts)
         admitting = Admitting(db, place.answer, database.shared, database.refresh_map)
+        alerting = Alerting(db, hosts)
+        if is_new_master:
+            await alerting.new_master(host, place.map.copied_from)
+        place.know(replace(place.map, copied_from=0))
+        database.refresh_map()
         upkeep = Upkeep(db, hands, host)
         await upkeep.recover(after_boot=here.inventory.after_boot)
         here.mark_awake()
         authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
-        blobs = BlobFiles(config.blobs)
+        blobs, audit = BlobFiles(config.blobs), AuditFile(config.audit_log)
 
         def restart() -> None:
             server.tasks.spawn(hands.machine.restart_agent())
@@ -136,6 +145,7 @@ async def _master(
             authenticator=authenticator,
             passwords=authenticator,
             standing=place.standing,
+            note=audit.note,
             services={
                 "blobs": blobs,
                 "certificate": certificate,
@@ -147,6 +157,8 @@ async def _master(
                 **blob_handlers(db, blobs),
                 **xva_handlers(db, hosts, host),
                 **admission_handlers(here.certify),
+                **audit_handlers(audit),
+                **pool_dump_handlers(db, place.step_down),
             },
         )
         server = await stack.enter_async_context(serve(parts, here.listen))
@@ -178,6 +190,7 @@ async def _master(
         keeper.after_change(mirroring.look_again)
         server.tasks.spawn(keeper.run())
         server.tasks.spawn(mastering.look_out())
+        server.tasks.spawn(alerting.run())
         server.tasks.spawn(_keep_certificate(db, host, certificate))
         server.tasks.spawn(_sweep_blobs(db, blobs))
         place.serve()

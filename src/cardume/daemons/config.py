@@ -64,6 +64,10 @@ class Config:
         return self.state / "mirror.sqlite"
 
     @property
+    def audit_log(self) -> Path:
+        return self.state / "audit.log"
+
+    @property
     def awake(self) -> Path:
         """In memory: it is gone when the host has booted."""
         return self.run / "awake"

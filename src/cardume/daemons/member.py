@@ -30,6 +30,7 @@ from cardume.daemons.place import Place
 from cardume.daemons.pool_map import parse
 from cardume.daemons.this_host import HereNow
 from cardume.datamodel import errors
+from cardume.hostops.audit_file import AuditFile
 from cardume.hostops.errors import HostError
 from cardume.hostops.host_names import names_of
 from cardume.messages.inventory import record_host
@@ -73,6 +74,7 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
             authenticator=authenticator,
             passwords=authenticator,
             standing=place.standing,
+            note=AuditFile(config.audit_log).note,
             services={"certificate": here.certificate, "directory": accounts, "membership": membership},
             handlers=takeover_handlers(membership.report),
         )

@@ -92,7 +92,7 @@ class Membership:
         finally:
             await store.close()
         log.warning("mirror_taken_for_the_database", revision=mirror.held.revision, generation=generation)
-        self._place.be_master(PoolMap(generation, own, cluster, (own,), known.hosts))
+        self._place.be_master(PoolMap(generation, own, cluster, (own,), known.hosts, mirror.held.revision))
 
     async def _master_in_database(self) -> Mastership | None:
         """Who is the master by the pool database; None when it does not answer."""

@@ -32,6 +32,7 @@ class PoolMap:
     cluster: str = ""  # the etcd cluster that has the objects; empty: the file of a pool of one
     voters: tuple[str, ...] = ()  # uuids of the hosts that keep it
     hosts: tuple[KnownHost, ...] = ()
+    copied_from: int = 0  # the last change of the copy that this cluster was made of, until the master has told it
 
     @property
     def rank(self) -> tuple[int, str]:
@@ -69,6 +70,7 @@ def parse(told: Mapping[str, Any]) -> PoolMap:
         cluster=str(told["cluster"]),
         voters=tuple(str(uuid) for uuid in told["voters"]),
         hosts=tuple(KnownHost(**host) for host in told["hosts"]),
+        copied_from=int(told["copied_from"]),
     )
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import structlog
 
+from cardume.core.host_alerts import PBD_PLUG_FAILED, PRIORITIES, body
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
+from cardume.datamodel.message import AlertClass
 from cardume.datamodel.pbd import PBD
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.sr import SR
@@ -21,6 +23,7 @@ from cardume.messages.guest_watch import GuestWatch
 from cardume.messages.host_network import picture
 from cardume.messages.host_power import enable_after_boot
 from cardume.messages.layer_merging import LayerMerging, RunTask
+from cardume.messages.message import raise_alert
 from cardume.messages.new_vdi import remove_incomplete
 from cardume.messages.pif_watch import refresh_interfaces
 from cardume.messages.sr_space import record_sizes
@@ -126,7 +129,13 @@ class Upkeep:
     async def _plug_again(self) -> None:
         """Attach what was attached when the daemon stopped."""
         attached = [ref for ref, pbd in self._db.all(PBD).items() if pbd.host == self._host and pbd.currently_attached]
-        await asyncio.gather(*(self._attach(ref) for ref in attached))
+        succeeded = await asyncio.gather(*(self._attach(ref) for ref in attached))
+        failed = [ref for ref, is_attached in zip(attached, succeeded, strict=True) if not is_attached]
+        if failed:
+            names = ", ".join(self._db.get(self._db.get(ref).SR).name_label for ref in failed)
+            told = body(message="These repositories could not be attached.", repositories=names)
+            uuid = self._db.get(self._host).uuid
+            await raise_alert(self._db, PBD_PLUG_FAILED, PRIORITIES[PBD_PLUG_FAILED], AlertClass.HOST, uuid, told)
 
     async def _replug(self) -> None:
         for ref in list(self._to_replug):

@@ -11,6 +11,7 @@ import pytest
 import XenAPI
 
 from cardume.api.blobs import blob_handlers
+from cardume.api.pool_dump import pool_dump_handlers
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Listen, Parts, load_messages, serve
 from cardume.api.tasks import Work
@@ -129,6 +130,7 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
     upkeep = Upkeep(db, hands, ref)
     await upkeep.recover()
     blobs = BlobFiles(tmp_path / "blobs")
+    restarts = asyncio.Event()
     parts = Parts(
         db=db,
         hosts=Members(db, hands, ref),
@@ -136,7 +138,11 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
         authenticator=AnyPassword(),
         passwords=AnyPassword(),
         services={"blobs": blobs, "certificate": certificate},
-        handlers={**blob_handlers(db, blobs), **xva_handlers(db, Members(db, hands, ref), ref)},
+        handlers={
+            **blob_handlers(db, blobs),
+            **xva_handlers(db, Members(db, hands, ref), ref),
+            **pool_dump_handlers(db, restarts.set),
+        },
     )
     listen = Listen(tls=certificate.context, address="127.0.0.1", port=0)
 

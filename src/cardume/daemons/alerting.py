@@ -1,0 +1,55 @@
+"""The alerts that the master raises about hosts and the pool."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+from cardume.core.host_alerts import MASTER_TRANSITION, PRIORITIES, HostWatch, body, certificate_alert
+from cardume.daemons.members import Members
+from cardume.datamodel.certificate import Certificate, CertificateType
+from cardume.datamodel.host import Host
+from cardume.datamodel.message import AlertClass, Message
+from cardume.datamodel.refs import Ref
+from cardume.messages.message import raise_alert
+from cardume.pooldb.db import Database
+
+LOOK_S = 2.0
+CERTIFICATES_S = 6 * 3600.0
+
+
+class Alerting:
+    """Looks at hosts and certificates, and tells."""
+
+    def __init__(self, db: Database, hosts: Members) -> None:
+        self._db, self._hosts = db, hosts
+        self._watch = HostWatch()
+
+    async def new_master(self, host: Ref[Host], copied_from: int) -> None:
+        """This host has become the master; copied_from: out of its copy, which ended with this change (0: not so)."""
+        told = body(copy_ended_with_change=str(copied_from)) if copied_from else ""
+        await self._raise(MASTER_TRANSITION, self._db.get(host).uuid, told)
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        certificates_at = 0.0
+        while True:
+            now = time.monotonic()
+            present = {host.uuid: self._hosts.is_connected(ref) for ref, host in self._db.all(Host).items()}
+            for name, uuid in self._watch.look(present, now):
+                await self._raise(name, uuid, body(host_uuid=uuid))
+            if now >= certificates_at:
+                certificates_at = now + CERTIFICATES_S
+                await self._look_at_certificates()
+            await asyncio.sleep(LOOK_S)
+
+    async def _look_at_certificates(self) -> None:
+        told = {(alert.name, alert.obj_uuid) for alert in self._db.all(Message).values()}
+        for certificate in self._db.all(Certificate).values():
+            name = certificate_alert(certificate.not_after, datetime.now(UTC))
+            host = self._db.find(certificate.host)
+            if certificate.type is CertificateType.HOST and name and host and (name, host.uuid) not in told:
+                ends = certificate.not_after.isoformat()
+                await self._raise(name, host.uuid, body(message="The server's certificate ends.", date=ends))
+
+    async def _raise(self, name: str, host_uuid: str, told: str) -> None:
+        await raise_alert(self._db, name, PRIORITIES[name], AlertClass.HOST, host_uuid, told)
