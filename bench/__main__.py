@@ -3,7 +3,7 @@
 import os
 import sys
 
-from bench import lab, wire
+from bench import lab, pool, wire
 from bench.table import show
 
 
@@ -13,6 +13,7 @@ def main() -> None:
         sys.exit("the benchmarks bring up a lab: run them as root")
     rows = [*wire.rows()]
     rows += lab.rows()
+    rows += pool.rows()
     show(rows)
 
 

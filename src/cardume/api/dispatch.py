@@ -184,7 +184,7 @@ class Dispatcher:
         self._assert_master(message, session)
         caller = self._sessions.caller(session)
         if self._sessions.is_local(caller.session) and not _is_local_call(message):
-            raise errors.SESSION_INVALID(caller.session)
+            raise self._standing.refusal() or errors.SESSION_INVALID(caller.session)
         _assert_count(message, params[1:])
         return caller, params[1:]
 

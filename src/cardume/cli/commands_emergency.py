@@ -6,6 +6,7 @@ from typing import Any
 
 from cardume.cli.command import Call, Commands
 from cardume.cli.confirm import confirm
+from cardume.cli.failures import Plain, Unreachable
 
 commands = Commands()
 
@@ -16,7 +17,12 @@ TAKEOVER = "/cardume/takeover"
 def pool_emergency_transition_to_master(call: Call) -> None:
     """Make this host the master, when the master is lost. Says what would be lost and asks, unless --force is given."""
     told = _report(call)
-    if told and not told["master_connected"]:
+    if told is not None and told["master_connected"]:
+        raise Plain(
+            f"The master at {told['master_address']} is connected to this host."
+            " It hands over by itself: pool-designate-new-master, asked there"
+        )
+    if told is not None:
         confirm(call, "\n".join(stakes(told)))
     call.server.call("pool.emergency_transition_to_master")
     call.printer.always(
@@ -44,14 +50,19 @@ def stakes(told: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _report(call: Call) -> dict[str, Any]:
-    """What the host says of it; empty when it is the master itself."""
+def _report(call: Call) -> dict[str, Any] | None:
+    """What the host says of it; None on a master, which has nothing to say and refuses the call itself."""
     connection = call.server.raw_connection()
     try:
         connection.request("GET", f"{TAKEOVER}?session_id={call.server.session}")
         answer = connection.getresponse()
-        return json.loads(answer.read()) if answer.status == 200 else {}
-    except (OSError, http.client.HTTPException, ValueError):
-        return {}  # the call itself says what is wrong
+        if answer.status in (404, 501):
+            return None
+        told: dict[str, Any] = json.loads(answer.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Unreachable(f"The host does not say what taking over would mean: {error}.") from None
     finally:
         connection.close()
+    if answer.status != 200:
+        raise Plain(str(told.get("refused", answer.reason)))
+    return told

@@ -35,6 +35,7 @@ from cardume.daemons.members import Members
 from cardume.daemons.mirroring import Mirroring
 from cardume.daemons.notify import notify
 from cardume.daemons.place import Place
+from cardume.daemons.pool_certificate import keep_pool_certificate
 from cardume.daemons.pool_database import NotTheMaster, PoolDatabase
 from cardume.daemons.role import Standing, read_role
 from cardume.daemons.this_host import HereNow, this_host
@@ -192,6 +193,7 @@ async def _master(
         server.tasks.spawn(mastering.look_out())
         server.tasks.spawn(alerting.run())
         server.tasks.spawn(_keep_certificate(db, host, certificate))
+        server.tasks.spawn(keep_pool_certificate(here, place))
         server.tasks.spawn(_sweep_blobs(db, blobs))
         place.serve()
         yield

@@ -44,16 +44,26 @@ class Mastering:
         record = self._database.db.get(host)
         if gateway is None or not self._hosts.is_connected(host):
             raise errors.HOST_OFFLINE(host)
+        await self._catch_up(host, await self._database.revision())
+        await self._database.hand_over(record)
+        log.warning("mastership_handed_over", host=record.uuid)
+
+    async def sync(self) -> None:
+        """Return when every connected host's copy has all that is in the database now; HOST_NOT_LIVE."""
+        if self._database.gateway is None:
+            return
         wanted = await self._database.revision()
+        hosts = [ref for ref in self._database.db.all(Host) if self._hosts.is_connected(ref)]
+        await asyncio.gather(*(self._catch_up(ref, wanted) for ref in hosts if not self._hosts.is_here(ref)))
+
+    async def _catch_up(self, host: Ref[Host], wanted: int) -> None:
         try:
             async with asyncio.timeout(CATCH_UP_S):
                 while int(await self._hosts.ask(host, "mirrored", {}, TELL_S)) < wanted:
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
-            log.warning("mirror_too_far_behind", host=record.uuid)
+            log.warning("mirror_too_far_behind", host=self._database.db.get(host).uuid)
             raise errors.HOST_NOT_LIVE() from None
-        await self._database.hand_over(record)
-        log.warning("mastership_handed_over", host=record.uuid)
 
     async def gather(self) -> list[Ref[Host]]:
         """Have hosts that are not connected follow this master; those that do."""

@@ -27,6 +27,7 @@ from cardume.daemons.members import Members
 from cardume.daemons.membership import Membership
 from cardume.daemons.mirroring import Mirroring
 from cardume.daemons.place import Place
+from cardume.daemons.pool_certificate import keep_pool_certificate
 from cardume.daemons.pool_map import parse
 from cardume.daemons.this_host import HereNow
 from cardume.datamodel import errors
@@ -86,6 +87,7 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
         )
         group = await stack.enter_async_context(_Background())
         group.start(_run_etcd(etcd, place))
+        group.start(keep_pool_certificate(here, place))
         if place.is_master:
             group.start(_wait_for_majority(place, etcd))
         else:

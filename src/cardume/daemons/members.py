@@ -65,6 +65,10 @@ class Members:
         found = self._connected.get(host)
         return host == self._host or (found is not None and found[0].is_up)
 
+    def is_here(self, host: Ref[Any]) -> bool:
+        """Whether it is this very host."""
+        return host == self._host
+
     async def ask(self, host: Ref[Any], do: str, given: dict[str, Any], timeout_s: float) -> Any:
         """A member's own answer; HOST_OFFLINE when it is not connected, HostError when it cannot do it."""
         found = self._connected.get(host)

@@ -40,11 +40,12 @@ class Membership:
 
     async def report(self) -> dict[str, Any]:
         """What taking over would mean, as JSON."""
+        answers = await self._master_in_database() is not None
         held = self._mirroring.mirror.held
         return {
             "master_address": self._place.role.master_address,
             "master_connected": self.is_connected,
-            "database_answers": await self._master_in_database() is not None,
+            "database_answers": answers,
             "mirror": None if held is None else held.revision,
         }
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from cardume.core.voters import AddLearner, PoolHost, Promote, Remove, Step, plan_voters
-from cardume.daemons.etcd_here import EtcdHere
+from cardume.daemons.etcd_here import EtcdHere, writable
 from cardume.daemons.members import Members as Hosts
 from cardume.daemons.place import Place
 from cardume.daemons.pool_database import PoolDatabase
@@ -19,13 +19,15 @@ from cardume.hostops.errors import HostError
 from cardume.pooldb.etcd_gateway import Gateway
 from cardume.pooldb.etcd_members import Member, Members
 from cardume.pooldb.etcd_settings import Voter
-from cardume.pooldb.store import StoreError
+from cardume.pooldb.etcd_store import EtcdStore
+from cardume.pooldb.store import NoQuorum, StoreError
 
 log = structlog.get_logger()
 
 LOOK_S = 2.0
 TIDY_S = 3600.0
 VOTER_S = 60.0
+DECIDE_S = 20.0
 WORTH_BYTES = 64 << 20
 """A database file smaller than this is left as it is; a larger one of which half is unused is defragmented."""
 
@@ -123,16 +125,36 @@ class VoterKeeper:
                 await self._remove(gateway, uuid, found[uuid])
 
     async def _remove(self, gateway: Gateway, uuid: str, member: Member) -> None:
+        """Have others lead, take it out, and stop it only when those that are left decide without it.
+
+        A leader that ends right after its own removal leaves followers that have not heard of it, and wait for ever.
+        """
         left = tuple(voter for voter in self._place.map.voters if voter != uuid)
         if left:
+            await self._have_others_lead(member, left)
             self._database.set_voters(left)  # nobody asks it any more when it ends
         await Members(gateway).remove(member.id)
+        await writable(EtcdStore(gateway), DECIDE_S)
         if uuid == self._place.uuid:
             await self._etcd.give_up()
             return
         host = next((ref for ref, each in self._database.db.all(Host).items() if each.uuid == uuid), None)
         if host is not None and self._hosts.is_connected(host):
             await self._hosts.ask(host, "voter_stop", {}, VOTER_S)
+
+    async def _have_others_lead(self, member: Member, left: tuple[str, ...]) -> None:
+        there = self._etcd.gateway([member.client_url])
+        try:
+            members = Members(there)
+            status = await members.status()
+            if status.leader == member.id:
+                others = [one for one in await members.list() if one.votes and one.name in left]
+                heir = max(others, key=lambda one: one.name == self._place.uuid)
+                await members.move_leader(heir.id)
+        except NoQuorum:
+            pass  # it does not answer, so it does not lead
+        finally:
+            await there.close()
 
     async def _start(self, uuid: str) -> None:
         """Have a host's member run, should it not."""

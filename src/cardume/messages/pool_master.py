@@ -21,6 +21,10 @@ class Mastery(Protocol):
         """Make another host the master, which has all of the database. HOST_OFFLINE, HOST_NOT_LIVE."""
         ...
 
+    async def sync(self) -> None:
+        """Return when every connected host's copy of the database has all. HOST_NOT_LIVE."""
+        ...
+
     async def gather(self) -> list[Ref[Host]]:
         """Have hosts that are not connected follow this master; those that do."""
         ...

@@ -167,12 +167,18 @@ async def test_a_second_admission_of_the_same_host_changes_nothing(first: Alone,
     assert first.db.counts() == before
 
 
-async def test_a_pools_database_is_not_said_to_be_on_members_that_have_no_copy(first: Alone, second: Alone) -> None:
-    call = cast(Call, SimpleNamespace(db=first.db))
+async def test_a_pools_database_is_on_its_members_when_they_say_so(first: Alone, second: Alone) -> None:
+    waited: list[bool] = []
+
+    async def sync() -> None:
+        waited.append(True)
+
+    call = cast(Call, SimpleNamespace(db=first.db, services={"mastery": SimpleNamespace(sync=sync)}))
     await sync_database(call)
+    assert not waited
     await join(first, second)
-    with pytest.raises(ApiError, match="NOT_IMPLEMENTED"):
-        await sync_database(call)
+    await sync_database(call)
+    assert waited
 
 
 async def run_on(one: Alone, db: Objects, vm: Ref[VM]) -> None:
