@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.lab.npm_client import node_modules
 
 from cardume.lab import room, starting_point
 from cardume.lab.api import session
 from cardume.lab.handle import LabHandle, quiet
+
+__all__ = ["node_modules"]
 
 NAME = os.environ.get("CARDUME_TEST_LAB", "test")
 SUBNET = os.environ.get("CARDUME_TEST_SUBNET", "10.148.0.0/23")

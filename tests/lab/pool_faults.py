@@ -221,9 +221,20 @@ class Pool:
     def hand_over(self) -> None:
         host, heir = self.master(), self.member()
         self.story.append(f"{host} hands over to {heir}")
-        with session(self.lab.address(host)) as api:
-            (found,) = api.host.get_by_name_label(heir)
-            api.pool.designate_new_master(found)
+
+        def hand_over() -> bool:
+            """Refused, with nothing changed, while the heir is just coming back."""
+            try:
+                with session(self.lab.address(host)) as api:
+                    (found,) = api.host.get_by_name_label(heir)
+                    api.pool.designate_new_master(found)
+            except XenAPI.Failure as failure:
+                if failure.details[0] not in ("HOST_OFFLINE", "HOST_NOT_LIVE"):
+                    raise
+                return False
+            return True
+
+        wait_until(f"{host} hands over", hand_over, 60, every_s=1.0)
         wait_until(f"{heir} is the master", lambda: self.master() == heir, WHOLE_S, every_s=0.5)
 
     def _pause(self, least_s: float, most_s: float) -> None:

@@ -4,59 +4,14 @@ It is the library under Xen Orchestra. It shows what it knows from a cache that 
 life is told here through that cache alone: a change that is not told as an event is waited for in vain.
 """
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
-import pytest
+from tests.lab.npm_client import tell
 
-from cardume.lab.api import PASSWORD, USER
-from cardume.lab.cache import CACHE, built, key_of, key_of_files
-from cardume.lab.handle import LabHandle, quiet
+from cardume.lab.handle import LabHandle
 from cardume.lab.starting_point import LOCAL_PATH
 
-STORY = Path(__file__).parent / "clients/npm"
-NODE_AT_LEAST = 18
 NAME = "npm-story"
-
-
-@pytest.fixture(scope="module")
-def node_modules() -> Path:
-    """The packages of the lock file, installed into the cache: nothing of them comes into the checkout."""
-    for program, package in (("node", "nodejs"), ("npm", "npm")):
-        if shutil.which(program) is None:
-            pytest.fail(f"{program} is missing: install the package {package} (apt-get install nodejs npm)")
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True, timeout=20).stdout
-    if int(version.removeprefix("v").partition(".")[0]) < NODE_AT_LEAST:
-        pytest.fail(f"node is {version.strip()}; the package xen-api needs {NODE_AT_LEAST} or later")
-    declared = [STORY / "package.json", STORY / "package-lock.json"]
-
-    def install(fresh: Path) -> None:
-        for path in declared:
-            shutil.copy(path, fresh)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", f"--cache={fresh}/.npm"]
-        done = subprocess.run(command, cwd=fresh, capture_output=True, text=True, timeout=300)
-        if done.returncode != 0:
-            pytest.fail(f"npm ci failed: {done.stderr[-2000:]}")
-        shutil.rmtree(fresh / ".npm", ignore_errors=True)
-
-    return built(CACHE, "npm", key_of(1, key_of_files(STORY, declared)), install, quiet) / "node_modules"
-
-
-def tell(lab: LabHandle, node_modules: Path) -> dict[str, dict[str, Any]]:
-    """Run the story; what each of its steps told."""
-    url = f"https://{lab.address('d1-g1')}"
-    command = ["node", str(STORY / "life_of_a_vm.mjs"), str(node_modules), url, USER, PASSWORD, NAME]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=420)
-    assert done.stdout, done.stderr[-4000:]
-    story: dict[str, Any] = json.loads(done.stdout)
-    steps = {step.pop("step"): step for step in story["steps"]}
-    print(json.dumps({"took_s": story["took_s"], "steps": steps}, indent=1))
-    assert story["failure"] is None, f"after {list(steps)}: {story['failure']}\n{done.stderr[-2000:]}"
-    assert done.stderr == "", "the package warns of what it does not understand"
-    return steps
 
 
 def left_behind(lab: LabHandle) -> tuple[list[str], list[str]]:
@@ -68,7 +23,7 @@ def left_behind(lab: LabHandle) -> tuple[list[str], list[str]]:
 
 def test_a_vm_lives_and_ends_through_the_package_s_cache_and_leaves_nothing(lab: LabHandle, node_modules: Path) -> None:
     before = left_behind(lab)
-    steps = tell(lab, node_modules)
+    steps = tell(lab, node_modules, "life_of_a_vm.mjs", "d1-g1", NAME)
 
     assert list(steps) == [
         "logIn",

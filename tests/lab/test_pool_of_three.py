@@ -5,8 +5,10 @@ Has a lab of its own. A run's seed is in its name; it is repeated by `-k`. `-m s
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.lab.npm_client import tell
 from tests.lab.pool_faults import Pool, Scribe
 from tests.lab.pool_room import done, join, leave_nothing_in_the_way, pool_lab, standing, wait_live
 
@@ -63,6 +65,17 @@ def test_nothing_acknowledged_is_lost_or_done_twice(three: LabHandle, seed: int)
 @pytest.mark.parametrize("seed", range(100, 150))
 def test_nothing_acknowledged_is_lost_or_done_twice_often(three: LabHandle, seed: int) -> None:
     play(three, seed)
+
+
+def test_npm_xen_api_follows_a_change_of_master(three: LabHandle, node_modules: Path) -> None:
+    pool = Pool(three, random.Random(0))
+    pool.wait_whole()
+    master = pool.master()
+    heir = next(host for host in three.hosts if host != master)
+    steps = tell(three, node_modules, "change_of_master.mjs", master, heir, warns=True)
+    assert steps["logIn"]["hosts"] == list(three.hosts)
+    assert (steps["logIn"]["master"], steps["handOver"]["master"]) == (master, heir)
+    assert pool.master() == heir
 
 
 def test_hosts_leave_until_one_is_left(three: LabHandle) -> None:

@@ -181,8 +181,9 @@ class Dispatcher:
             self._assert_master(message, NULL)
             return Caller(NULL, "", Role.READ_ONLY, peer.is_local_root, address=peer.address), params
         session = params[0] if params else ""
-        self._assert_master(message, session)
+        # Before anything else: who logs in again, as clients then do, is told where the master is.
         caller = self._sessions.caller(session)
+        self._assert_master(message, session)
         if self._sessions.is_local(caller.session) and not _is_local_call(message):
             raise self._standing.refusal() or errors.SESSION_INVALID(caller.session)
         _assert_count(message, params[1:])
