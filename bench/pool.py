@@ -75,7 +75,7 @@ def _writes_and_events(lab: LabHandle) -> tuple[list[float], list[float]]:
         token = _events(listener, "", 1.0)[0]
         for number in range(WRITES):
             heard = pool_of_one.submit(_events, listener, token, 10.0)
-            time.sleep(0.02)  # it waits before anything happens
+            time.sleep(0.1)  # it waits before anything happens
             began = time.perf_counter()
             api.pool.set_name_description(pool, f"write {number}")
             writes.append(time.perf_counter() - began)

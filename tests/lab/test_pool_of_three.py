@@ -56,7 +56,7 @@ def play(lab: LabHandle, seed: int) -> None:
     )
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [21, 29])
 def test_nothing_acknowledged_is_lost_or_done_twice(three: LabHandle, seed: int) -> None:
     play(three, seed)
 
