@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cardume.core.cpu_features import lacks
 from cardume.datamodel import errors
 from cardume.datamodel.errors import ApiError
 
@@ -18,6 +19,7 @@ class HostLoad:
     memory_free: int
     srs: frozenset[str]  # attached here
     networks: frozenset[str]  # reachable from here, or internal to one host
+    cpu_features: str = ""  # of its processor, as in cpu_features.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Demand:
     srs: frozenset[str]
     networks: frozenset[str]
     affinity: str = ""
+    cpu_features: str = ""  # that it counts on, because it was started with them; empty: none
 
 
 def why_not(vm: Demand, host: HostLoad) -> ApiError | None:
@@ -41,6 +44,9 @@ def why_not(vm: Demand, host: HostLoad) -> ApiError | None:
         return errors.VM_REQUIRES_SR(vm.ref, missing[0])
     if missing := sorted(vm.networks - host.networks):
         return errors.VM_REQUIRES_NETWORK(vm.ref, missing[0])
+    if vm.cpu_features and (missing := sorted(lacks(host.cpu_features, vm.cpu_features))):
+        reason = f"Its processor lacks what the VM was started with: {', '.join(missing)}."
+        return errors.VM_INCOMPATIBLE_WITH_THIS_HOST(vm.ref, host.ref, reason)
     if host.memory_free < vm.memory:
         return errors.HOST_NOT_ENOUGH_FREE_MEMORY(vm.memory, host.memory_free)
     return None

@@ -4,8 +4,10 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
-from cardume.core.host_alerts import MASTER_TRANSITION, PRIORITIES, HostWatch, body, certificate_alert
+from cardume.core.host_alerts import HostWatch, body, certificate_alert
 from cardume.daemons.members import Members
+from cardume.datamodel import api_messages
+from cardume.datamodel.api_messages import Alert
 from cardume.datamodel.certificate import Certificate, CertificateType
 from cardume.datamodel.host import Host
 from cardume.datamodel.message import AlertClass, Message
@@ -27,7 +29,7 @@ class Alerting:
     async def new_master(self, host: Ref[Host], copied_from: int) -> None:
         """This host has become the master; copied_from: out of its copy, which ended with this change (0: not so)."""
         told = body(copy_ended_with_change=str(copied_from)) if copied_from else ""
-        await self._raise(MASTER_TRANSITION, self._db.get(host).uuid, told)
+        await self._raise(api_messages.POOL_MASTER_TRANSITION, self._db.get(host).uuid, told)
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -35,8 +37,8 @@ class Alerting:
         while True:
             now = time.monotonic()
             present = {host.uuid: self._hosts.is_connected(ref) for ref, host in self._db.all(Host).items()}
-            for name, uuid in self._watch.look(present, now):
-                await self._raise(name, uuid, body(host_uuid=uuid))
+            for alert, uuid in self._watch.look(present, now):
+                await self._raise(alert, uuid, body(host_uuid=uuid))
             if now >= certificates_at:
                 certificates_at = now + CERTIFICATES_S
                 await self._look_at_certificates()
@@ -45,11 +47,13 @@ class Alerting:
     async def _look_at_certificates(self) -> None:
         told = {(alert.name, alert.obj_uuid) for alert in self._db.all(Message).values()}
         for certificate in self._db.all(Certificate).values():
-            name = certificate_alert(certificate.not_after, datetime.now(UTC))
+            alert = certificate_alert(certificate.not_after, datetime.now(UTC))
             host = self._db.find(certificate.host)
-            if certificate.type is CertificateType.HOST and name and host and (name, host.uuid) not in told:
+            if alert is None or host is None or certificate.type is not CertificateType.HOST:
+                continue
+            if (alert.name, host.uuid) not in told:
                 ends = certificate.not_after.isoformat()
-                await self._raise(name, host.uuid, body(message="The server's certificate ends.", date=ends))
+                await self._raise(alert, host.uuid, body(message="The server's certificate ends.", date=ends))
 
-    async def _raise(self, name: str, host_uuid: str, told: str) -> None:
-        await raise_alert(self._db, name, PRIORITIES[name], AlertClass.HOST, host_uuid, told)
+    async def _raise(self, alert: Alert, host_uuid: str, told: str) -> None:
+        await raise_alert(self._db, alert.name, alert.priority, AlertClass.HOST, host_uuid, told)

@@ -7,7 +7,8 @@ from typing import Any
 
 import structlog
 
-from cardume.core.host_alerts import PBD_PLUG_FAILED, PRIORITIES, body
+from cardume.core.host_alerts import body
+from cardume.datamodel import api_messages
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.message import AlertClass
@@ -135,7 +136,8 @@ class Upkeep:
             names = ", ".join(self._db.get(self._db.get(ref).SR).name_label for ref in failed)
             told = body(message="These repositories could not be attached.", repositories=names)
             uuid = self._db.get(self._host).uuid
-            await raise_alert(self._db, PBD_PLUG_FAILED, PRIORITIES[PBD_PLUG_FAILED], AlertClass.HOST, uuid, told)
+            alert = api_messages.PBD_PLUG_FAILED_ON_SERVER_START
+            await raise_alert(self._db, alert.name, alert.priority, AlertClass.HOST, uuid, told)
 
     async def _replug(self) -> None:
         for ref in list(self._to_replug):

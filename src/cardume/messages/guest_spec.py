@@ -3,19 +3,23 @@
 from collections.abc import Mapping
 
 from cardume.datamodel import errors
+from cardume.datamodel.host import Host
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.vbd import VBD, VBDMode, VBDType
 from cardume.datamodel.vif import VIF
 from cardume.datamodel.vm import VM
 from cardume.hostops.guests.guest import Disk, DiskBus, DiskSource, Firmware, GuestSpec, Nic, NicModel
+from cardume.messages.cpu_levelling import hidden_from_guests
 from cardume.pooldb.db import Reader
 
 # VM.platform["device-model"] chooses the hardware a guest sees: drivers of its own come with Linux only.
 EMULATED = "emulated"
 
 
-def guest_spec(db: Reader, vm_ref: Ref[VM], sources: Mapping[Ref[VBD], DiskSource | None]) -> GuestSpec:
-    """All that is needed to start a VM whose disks were opened as `sources` (None: an empty CD drive)."""
+def guest_spec(
+    db: Reader, vm_ref: Ref[VM], host: Ref[Host], sources: Mapping[Ref[VBD], DiskSource | None]
+) -> GuestSpec:
+    """All that a host needs to start a VM whose disks were opened as `sources` (None: an empty CD drive)."""
     vm = db.get(vm_ref)
     order = vm.HVM_boot_params.get("order", "cd")
     disks = [disk(vm, db.get(vbd), source, order) for vbd, source in sources.items()]
@@ -35,6 +39,7 @@ def guest_spec(db: Reader, vm_ref: Ref[VM], sources: Mapping[Ref[VBD], DiskSourc
         localtime=_is_true(vm.platform.get("localtime", "false")),
         hyperv=_is_true(vm.platform.get("viridian", "false")),
         platform=dict(vm.platform),
+        hidden_features=hidden_from_guests(db, host),
         bios_strings=dict(vm.bios_strings),
     )
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cardume import __date__, __version__
+from cardume.core.cpu_features import encode
 from cardume.datamodel.host import Host
 from cardume.datamodel.host_cpu import HostCpu
 from cardume.datamodel.host_metrics import HostMetrics
@@ -18,6 +19,7 @@ from cardume.hostops.host_facts import HostFacts
 from cardume.hostops.network.host_network import Configured
 from cardume.hostops.storage.driver import StorageDriver
 from cardume.messages.card_records import record_cards
+from cardume.messages.cpu_levelling import level_processors
 from cardume.messages.templates import blank_vm, ensure_templates
 from cardume.messages.vm_state import ensure_metrics
 from cardume.pooldb.db import Database, Transaction
@@ -66,6 +68,7 @@ async def record_host(
     async with db.transaction() as txn:
         host = _ensure_host(txn, this, facts, guest_vms, live)
         _ensure_pool(txn, host)
+        level_processors(txn)
         _record_cpus(txn, host, facts)
         record_cards(txn, host, facts.nics, this.management_bridge, this.configured, facts.dns)
         _record_address(txn, host)
@@ -192,20 +195,19 @@ def _cpu_info(facts: HostFacts) -> dict[str, str]:
         "model": cpu.model,
         "stepping": cpu.stepping,
         "flags": " ".join(cpu.flags),
-        "features": "",
-        "features_pv": "",
-        "features_hvm": "",
+        "features": encode(cpu.flags),
+        "features_pv": encode(cpu.flags),
+        "features_hvm": encode(cpu.flags),
     }
     return {key: str(value) for key, value in told.items()}
 
 
 def _ensure_pool(txn: Transaction, host: Ref[Host]) -> None:
     facts = txn.get(host)
-    cpu_info = {**facts.cpu_info, "features_hvm_host": "", "features_pv_host": ""}
-    shared: dict[str, Any] = {"cpu_info": cpu_info, "restrictions": dict(facts.license_params)}
+    restrictions = dict(facts.license_params)
     for pool_ref, pool in txn.all(Pool).items():
         if pool.master == host:
-            txn.update(pool_ref, **shared)
+            txn.update(pool_ref, restrictions=restrictions)
         return
     made = Pool(
         name_label="",
@@ -215,7 +217,8 @@ def _ensure_pool(txn: Transaction, host: Ref[Host]) -> None:
         suspend_image_SR=NULL,
         crash_dump_SR=NULL,
         other_config={},
-        **shared,
+        cpu_info={},
+        restrictions=restrictions,
     )
     txn.create(made)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from cardume.datamodel import errors
+from cardume.datamodel.api_messages import Alert
 from cardume.datamodel.message import AlertClass, Message
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.schema import schema
@@ -33,11 +34,15 @@ async def raise_alert(
 ) -> Ref[Message]:
     """Keep an alert, for whoever in the program has something to tell."""
     async with db.transaction() as txn:
-        _make_room(txn)
-        alert = Message(
-            name=name, priority=priority, cls=cls, obj_uuid=obj_uuid, timestamp=datetime.now(UTC), body=body
-        )
-        return txn.create(alert)
+        return add_alert(txn, Alert(name, priority), cls, obj_uuid, body)
+
+
+def add_alert(txn: Transaction, alert: Alert, cls: AlertClass, obj_uuid: str, body: str) -> Ref[Message]:
+    """The same, together with what it tells of."""
+    _make_room(txn)
+    now = datetime.now(UTC)
+    made = Message(name=alert.name, priority=alert.priority, cls=cls, obj_uuid=obj_uuid, timestamp=now, body=body)
+    return txn.create(made)
 
 
 def _make_room(txn: Transaction) -> None:

@@ -21,6 +21,7 @@ from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vdi import VDI
 from cardume.datamodel.vif import VIF
 from cardume.datamodel.vm import VM
+from cardume.messages.cpu_levelling import level_processors
 from cardume.messages.inventory import ensure_host_metrics
 from cardume.messages.new_vdi import doom
 from cardume.messages.vm_state import ensure_metrics
@@ -67,6 +68,7 @@ async def admit(db: Database, records: Records, host_uuid: str) -> Ref[Host]:
         for vm in txn.all(VM):
             ensure_metrics(txn, vm)
         ensure_host_metrics(txn)
+        level_processors(txn)
     return host_ref
 
 

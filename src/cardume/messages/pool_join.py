@@ -15,6 +15,7 @@ from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.messages.activations import deactivate_all
 from cardume.messages.call import Call
+from cardume.messages.cpu_levelling import level_processors
 from cardume.messages.pool_master import Mastery
 from cardume.messages.registry import implements
 from cardume.messages.sr import forget_records
@@ -155,6 +156,7 @@ def _forget_host(txn: Transaction, host: Ref[Host]) -> None:
     if domain is not None:
         _delete_all(txn, domain.metrics, domain.guest_metrics, record.control_domain)
     _delete_all(txn, *record.host_CPUs, *record.certificates, record.metrics, host)
+    level_processors(txn)
 
 
 def _delete_all(txn: Transaction, *refs: Ref[Any]) -> None:

@@ -5,6 +5,8 @@ from cardume.datamodel.host import Host
 from cardume.datamodel.network import Network
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import VMPowerState
+from cardume.messages.cpu_levelling import FEATURES
 from cardume.pooldb.db import Reader
 
 HOST_RESERVE_BYTES = 512 * 2**20
@@ -24,6 +26,8 @@ def vm_demand(db: Reader, vm_ref: Ref[VM]) -> Demand:
         srs=frozenset(db.get(vdi).SR for vdi in disks),
         networks=frozenset(db.get(vif).network for vif in vm.VIFs),
         affinity=vm.affinity,
+        # A guest that is started looks at the processor anew; one whose memory was saved counts on the one it had.
+        cpu_features=vm.last_boot_CPU_flags.get("features", "") if vm.power_state is VMPowerState.SUSPENDED else "",
     )
 
 
@@ -59,5 +63,6 @@ def _load(db: Reader, ref: Ref[Host], host: Host, internal: frozenset[str]) -> H
         live=metrics is not None and metrics.live,
         memory_free=free_memory(db, host),
         srs=frozenset(pbd.SR for pbd in pbds if pbd.currently_attached),
+        cpu_features=host.cpu_info.get(FEATURES, ""),
         networks=internal | {db.get(pif).network for pif in host.PIFs},
     )

@@ -16,6 +16,7 @@ from cardume.hostops.guests.guest import DiskSource, GuestEvent, GuestEventKind,
 from cardume.hostops.guests.interface import Guests
 from cardume.hostops.hands import Hands
 from cardume.messages.call import Call
+from cardume.messages.cpu_levelling import boot_flags
 from cardume.messages.failures import guest_failures
 from cardume.messages.guest_spec import guest_spec
 from cardume.messages.lifecycle import operation
@@ -63,7 +64,7 @@ async def _start_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> N
             guest = await hands.guests.start(spec, paused=paused)
         async with call.db.transaction() as txn:
             set_running(txn, vm, host, guest)
-            txn.update(vm, last_boot_CPU_flags={"vendor": txn.get(host).cpu_info.get("vendor", "")})
+            txn.update(vm, last_boot_CPU_flags=boot_flags(txn, host))
     call.log.info("vm_started", vm=spec.uuid, host=str(host))
 
 
@@ -77,7 +78,7 @@ async def _coming_up(call: Call, vm: Ref[VM], host: Ref[Host]) -> AsyncIterator[
     async with AsyncExitStack() as undo:
         hands = call.hosts.hands(host)
         sources = await _prepare(call, vm, host, hands, undo)
-        spec = guest_spec(call.db, vm, sources)
+        spec = guest_spec(call.db, vm, host, sources)
         try:
             yield hands, spec
         except BaseException:

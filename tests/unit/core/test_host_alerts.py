@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cardume.core.host_alerts import PRIORITIES, HostWatch, body, certificate_alert
+from cardume.core.host_alerts import HostWatch, body, certificate_alert
+from cardume.datamodel import api_messages
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
@@ -14,9 +15,9 @@ def test_a_host_that_is_gone_for_long_is_told_of_once_and_when_it_is_back() -> N
     assert watch.look({"a": True, "b": True}, 0.0) == []
     assert watch.look({"a": True, "b": False}, 10.0) == []
     assert watch.look({"a": True, "b": False}, 24.9) == []
-    assert watch.look({"a": True, "b": False}, 25.0) == [("HOST_OFFLINE", "b")]
+    assert watch.look({"a": True, "b": False}, 25.0) == [(api_messages.HOST_OFFLINE, "b")]
     assert watch.look({"a": True, "b": False}, 99.0) == []
-    assert watch.look({"a": True, "b": True}, 100.0) == [("HOST_ONLINE", "b")]
+    assert watch.look({"a": True, "b": True}, 100.0) == [(api_messages.HOST_ONLINE, "b")]
     assert watch.look({"a": True, "b": True}, 101.0) == []
 
 
@@ -48,8 +49,8 @@ def test_a_host_that_left_the_pool_is_forgotten() -> None:
     ],
 )
 def test_a_certificate_that_ends_is_told_of_more_urgently_as_time_passes(left: timedelta, name: str | None) -> None:
-    assert certificate_alert(NOW + left, NOW) == name
-    assert name is None or name in PRIORITIES
+    alert = certificate_alert(NOW + left, NOW)
+    assert (alert.name if alert else None) == name
 
 
 def test_a_body_is_xml() -> None:

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cardume.core.cpu_features import encode
 from cardume.core.placement import Demand, HostLoad, choose_host, why_not
 from cardume.datamodel.errors import ApiError
 
 GIB = 2**30
+LACKS = "Its processor lacks what the VM was started with: "
 HOST = HostLoad(
     ref="host",
     uuid="h",
@@ -32,6 +34,17 @@ VM = Demand(ref="vm", memory=1 * GIB, srs=frozenset({"lun"}), networks=frozenset
         (HOST, replace(VM, memory=4 * GIB + 1), ["HOST_NOT_ENOUGH_FREE_MEMORY", str(4 * GIB + 1), str(4 * GIB)]),
         (HOST, replace(VM, srs=frozenset({"lun", "other", "more"})), ["VM_REQUIRES_SR", "vm", "more"]),
         (HOST, replace(VM, networks=frozenset({"dmz"})), ["VM_REQUIRES_NETWORK", "vm", "dmz"]),
+        (replace(HOST, cpu_features=encode(["sse2", "aes"])), replace(VM, cpu_features=encode(["sse2"])), None),
+        (
+            replace(HOST, cpu_features=encode(["sse2"])),
+            replace(VM, cpu_features=encode(["sse2", "avx2", "aes"])),
+            [
+                "VM_INCOMPATIBLE_WITH_THIS_HOST",
+                "vm",
+                "host",
+                "Its processor lacks what the VM was started with: aes, avx2.",
+            ],
+        ),
         (replace(HOST, enabled=False), VM, ["HOST_DISABLED", "host"]),
         (replace(HOST, live=False), VM, ["HOST_NOT_LIVE"]),
         (replace(HOST, live=False, enabled=False), replace(VM, memory=9 * GIB), ["HOST_NOT_LIVE"]),

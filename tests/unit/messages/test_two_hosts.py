@@ -9,8 +9,10 @@ import pytest
 from tests.contract.linked import memory_hands
 from tests.unit.messages.fake_host import FACTS
 
+from cardume.core.cpu_features import encode
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
+from cardume.datamodel.message import Message
 from cardume.datamodel.network import Network
 from cardume.datamodel.pbd import PBD
 from cardume.datamodel.pool import Pool
@@ -27,12 +29,14 @@ from cardume.hostops.host_parsers import NIC, IPv4
 from cardume.hostops.storage.driver import Volume
 from cardume.messages.activations import activation, deactivate_all
 from cardume.messages.call import Call
+from cardume.messages.cpu_levelling import boot_flags, hidden_from_guests
 from cardume.messages.guest_watch import GuestWatch
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
 from cardume.messages.new_vdi import is_incomplete
 from cardume.messages.pool import sync_database
 from cardume.messages.pool_admission import admit, knows, load_joiner
+from cardume.messages.pool_join import _forget_host
 from cardume.messages.templates import blank_vm
 from cardume.messages.vdi_records import vdi_record
 from cardume.messages.vm_disks import claim
@@ -259,3 +263,26 @@ async def test_a_host_that_is_declared_dead_holds_no_disk(first: Alone, second: 
         deactivate_all(txn, host)
     assert activation(first.db, drive) is None
     assert not first.db.get(drive).currently_attached
+
+
+async def test_the_pools_processors_can_do_what_each_of_them_can(first: Alone, second: Alone) -> None:
+    async with second.db.transaction() as txn:
+        told = {**txn.get(second.host).cpu_info, "features_hvm": encode(["sse"]), "cpu_count": "2"}
+        txn.update(second.host, cpu_info=told)
+    ((pool, before),) = first.db.all(Pool).items()
+    assert before.cpu_info["features_hvm"] == encode(["sse", "vmx"])
+    assert hidden_from_guests(first.db, first.host) == ()
+
+    host = await join(first, second)
+    info = first.db.get(pool).cpu_info
+    assert (info["features_hvm"], info["cpu_count"]) == (encode(["sse"]), "6")
+    assert hidden_from_guests(first.db, first.host) == ("vmx",)
+    assert hidden_from_guests(first.db, host) == ()
+    assert boot_flags(first.db, first.host) == {"vendor": "GenuineIntel"}  # it emulates, so the guest sees none of it
+
+    async with first.db.transaction() as txn:
+        _forget_host(txn, host)
+    assert first.db.get(pool).cpu_info == before.cpu_info
+    alerts = [(alert.name, alert.body) for alert in first.db.all(Message).values()]
+    told_of = "<body><features>vmx</features></body>"
+    assert sorted(alerts) == [("POOL_CPU_FEATURES_DOWN", told_of), ("POOL_CPU_FEATURES_UP", told_of)]

@@ -1,5 +1,6 @@
 """The whole domain XML of a guest: the same text for the same declaration, every time."""
 
+from cardume.core.cpu_features import libvirt_name
 from cardume.hostops.guests.accelerator import Accelerator
 from cardume.hostops.guests.device_xml import disk_xml, nic_xml
 from cardume.hostops.guests.guest import Firmware, GuestSpec
@@ -13,8 +14,14 @@ METADATA_NAMESPACE = "urn:cardume:guest:1"
 _ROOT_PORTS = MAX_DISKS + MAX_NICS + 4
 
 
-def domain_xml(spec: GuestSpec, accelerator: Accelerator, page_cache: frozenset[str] = frozenset()) -> str:
+def domain_xml(
+    spec: GuestSpec,
+    accelerator: Accelerator,
+    page_cache: frozenset[str] = frozenset(),
+    known_features: frozenset[str] | None = None,
+) -> str:
     """Domain XML to start this guest with; `page_cache` names the disks whose file cannot be opened with O_DIRECT.
+    known_features: libvirt's words for features of processors; None: it knows all.
 
     Raises GuestError when the declaration asks for more than a guest can hold.
     """
@@ -32,7 +39,7 @@ def domain_xml(spec: GuestSpec, accelerator: Accelerator, page_cache: frozenset[
         _sysinfo(spec),
         _os(spec),
         _features(spec, kvm),
-        _cpu(spec, kvm),
+        _cpu(spec, kvm, known_features),
         _clock(spec, kvm),
         element("on_poweroff", text="destroy"),
         element("on_reboot", text="restart"),
@@ -114,7 +121,7 @@ def _hyperv() -> Element:
     )
 
 
-def _cpu(spec: GuestSpec, kvm: bool) -> Element:
+def _cpu(spec: GuestSpec, kvm: bool, known_features: frozenset[str] | None) -> Element:
     topology = element(
         "topology",
         sockets=spec.vcpus_max // spec.cores_per_socket,
@@ -123,7 +130,10 @@ def _cpu(spec: GuestSpec, kvm: bool) -> Element:
         threads=1,
     )
     if kvm:
-        return element("cpu", topology, mode="host-model", check="partial")
+        names = [libvirt_name(flag) for flag in spec.hidden_features]
+        hidden = [name for name in names if known_features is None or name in known_features]
+        features = [element("feature", policy="disable", name=name) for name in hidden]
+        return element("cpu", topology, *features, mode="host-model", check="partial")
     # Emulated: `qemu64` with what makes it an x86-64-v2, which today's distributions ask for. It is the same on every
     # host and in every QEMU, so guests migrate and resume; `max` changes with QEMU's version. It calls itself an AMD:
     # on the Intel models Linux guards against Meltdown by flushing at each system call, and that is slow to emulate.

@@ -95,6 +95,7 @@ class GuestSpec:
     localtime: bool = False  # Windows keeps local time in its hardware clock
     hyperv: bool = False
     platform: Mapping[str, str] = field(default_factory=dict)
+    hidden_features: tuple[str, ...] = ()  # of the host's processor, in Linux's words
     bios_strings: Mapping[str, str] = field(default_factory=dict)  # what it reads as its maker, by XenAPI's keys
 
 

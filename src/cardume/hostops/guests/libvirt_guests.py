@@ -15,6 +15,7 @@ import structlog
 from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound, GuestUncertain
 from cardume.hostops.guests.accelerator import Accelerator
 from cardume.hostops.guests.agent import QUESTIONS, facts_from
+from cardume.hostops.guests.cpu_map import known_features
 from cardume.hostops.guests.device_xml import DISK_ALIAS, NIC_ALIAS, disk_xml, nic_xml
 from cardume.hostops.guests.domain_edit import disk_paths, snapshot_xml, with_devices_of, with_media
 from cardume.hostops.guests.domain_view import qemu_owner, view_of
@@ -89,7 +90,7 @@ class LibvirtGuests:
 
         def work(connection: Connection) -> None:
             page_cache = prepare_sources(spec.disks, self._owner)
-            connection.create(domain_xml(spec, self._accelerator, page_cache), paused=paused)
+            connection.create(domain_xml(spec, self._accelerator, page_cache, known_features()), paused=paused)
 
         return await self._bring_up(spec.uuid, "start", work, timeout_s)
 

@@ -3,11 +3,13 @@
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from cardume.hostops.errors import GuestError
 from cardume.hostops.guests.accelerator import Accelerator
+from cardume.hostops.guests.cpu_map import known_features
 from cardume.hostops.guests.domain_edit import snapshot_xml
 from cardume.hostops.guests.domain_xml import domain_xml
 from cardume.hostops.guests.guest import (
@@ -165,3 +167,23 @@ def test_a_snapshot_moves_the_disks_that_are_named_and_no_others() -> None:
     assert source.attrib == {"file": "/srv/sr/1.layer-a.qcow2"}
     with pytest.raises(GuestError, match="no disk 9"):
         snapshot_xml(xml, {"9": FileSource("/srv/sr/x", "qcow2")}, None)
+
+
+def test_a_guest_does_not_see_what_other_hosts_of_the_pool_cannot_do() -> None:
+    spec = replace(EMPTY, hidden_features=("avx512_vnni", "sse4_2", "too_new"))
+    cpu = ET.fromstring(domain_xml(spec, Accelerator.KVM, known_features=frozenset({"avx512vnni", "sse4.2"}))).find(
+        "cpu"
+    )
+    assert cpu is not None
+    hidden = [(one.get("policy"), one.get("name")) for one in cpu.findall("feature")]
+    assert (cpu.get("mode"), hidden) == ("host-model", [("disable", "avx512vnni"), ("disable", "sse4.2")])
+    emulated = ET.fromstring(domain_xml(spec, Accelerator.TCG)).find("cpu")
+    assert emulated is not None
+    assert all(one.get("policy") == "require" for one in emulated.findall("feature"))
+
+
+def test_libvirts_own_words_are_read_from_its_list(tmp_path: Path) -> None:
+    listed = tmp_path / "x86_features.xml"
+    listed.write_text("<cpus>\n  <feature name='fpu'>\n <feature name=\"sse4.2\" migratable='no'>\n</cpus>")
+    assert known_features(listed) == {"fpu", "sse4.2"}
+    assert known_features(tmp_path / "none") == frozenset()
