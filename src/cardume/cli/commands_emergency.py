@@ -1,11 +1,11 @@
-"""The command for the day when the master is lost: it says what is at stake before it acts."""
+"""The commands for the day when a host is lost: they say what is at stake before they act."""
 
 import http.client
 import json
 from typing import Any
 
 from cardume.cli.command import Call, Commands
-from cardume.cli.confirm import confirm
+from cardume.cli.confirm import confirm, confirm_by_name
 from cardume.cli.failures import Plain, Unreachable
 
 commands = Commands()
@@ -29,6 +29,19 @@ def pool_emergency_transition_to_master(call: Call) -> None:
         "This host is the master in a few seconds. When the old one is off for good, let the pool know:"
         " host-list shows it, host-declare-dead frees its VMs."
     )
+
+
+@commands.add("host-declare-dead", "uuid", optional=("force",))
+def host_declare_dead(call: Call) -> None:
+    """Swear that a host is off, so that its VMs are free. Asks for its name, unless --force is given."""
+    host = call.by_uuid("host")
+    confirm_by_name(
+        call,
+        "WARNING: a host that only lost its cable still runs its VMs. Started elsewhere they run twice, and a disk"
+        " that two of them write is destroyed. Be sure that it is off.",
+        call.get("host.get_name_label", host),
+    )
+    call.server.call("host.declare_dead", host)
 
 
 def stakes(told: dict[str, Any]) -> list[str]:

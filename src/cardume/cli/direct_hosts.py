@@ -32,7 +32,6 @@ ROWS: tuple[Direct, ...] = (
         "List the VMs of a host that do not give back memory when they are asked to.",
     ),
     Direct("host-forget", "host.destroy", "uuid", "Forget a host that will not come back."),
-    Direct("host-declare-dead", "host.declare_dead", "uuid", "Swear that a host is off, so that its VMs are free."),
     Direct("host-restart-agent", "host.restart_agent", "@host", "Restart the daemon of hosts; guests run on."),
     Direct("host-dmesg", "host.dmesg", "@host", "Show the kernel's messages of hosts."),
     Direct("host-syslog-reconfigure", "host.syslog_reconfigure", "host-uuid", "Let a host read its logging anew."),

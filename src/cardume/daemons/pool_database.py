@@ -51,6 +51,7 @@ class PoolDatabase:
         """Open it where it is. NotTheMaster; NoQuorum when too few hosts answer that keep it."""
         if not place.map.cluster:
             place.know(replace(place.map, master=place.uuid))
+            await etcd.leave_behind("")  # a move that a crash cut short
             db = await Objects.open(await SQLiteStore.open(config.database))
             return cls(config, place, etcd, db, None)
         if await follow_better_master(config, place):
