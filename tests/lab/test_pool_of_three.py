@@ -11,9 +11,11 @@ import pytest
 from tests.lab.npm_client import tell
 from tests.lab.pool_faults import Pool, Scribe
 from tests.lab.pool_room import done, join, leave_nothing_in_the_way, pool_lab, standing, wait_live
+from tests.lab.test_xe import run_xe
 
 from cardume.lab.api import session
 from cardume.lab.handle import LabHandle
+from cardume.lab.programs import wait_until
 
 FAULTS = 4
 
@@ -65,6 +67,36 @@ def test_nothing_acknowledged_is_lost_or_done_twice(three: LabHandle, seed: int)
 @pytest.mark.parametrize("seed", range(100, 150))
 def test_nothing_acknowledged_is_lost_or_done_twice_often(three: LabHandle, seed: int) -> None:
     play(three, seed)
+
+
+def test_a_master_without_a_majority_says_so_and_goes_on_when_there_is_one_or_at_an_operators_word(
+    three: LabHandle,
+) -> None:
+    pool = Pool(three, random.Random(0))
+    pool.wait_whole()
+    master = pool.master()
+    members = [host for host in three.hosts if host != master]
+    with session(three.address(master)) as api:
+        kept = api.VM_appliance.create({"name_label": "kept", "name_description": ""})
+
+    def is_waiting() -> bool:
+        return "still starting" in run_xe(three, "host-list", host=master).stderr
+
+    for host in members:
+        three.power_off(host)
+    wait_until("the master to say so", is_waiting, timeout_s=90, every_s=1.0)
+    three.power_on(members[0])
+    wait_until("a majority", lambda: standing(three, master) == "master", timeout_s=90, every_s=0.5)
+    three.power_off(members[0])
+    wait_until("the master to say so", is_waiting, timeout_s=90, every_s=1.0)
+    done(three, master, "pool-emergency-transition-to-master", "--force")
+    wait_until("the master alone", lambda: standing(three, master) == "master", timeout_s=60, every_s=0.5)
+    with session(three.address(master)) as api:
+        assert api.VM_appliance.get_name_label(kept) == "kept"
+        api.VM_appliance.destroy(kept)
+    for host in members:
+        three.power_on(host)
+    pool.wait_whole()
 
 
 def test_npm_xen_api_follows_a_change_of_master(three: LabHandle, node_modules: Path) -> None:

@@ -125,7 +125,7 @@ async def _master(
         mastering = Mastering(config, place, database, keeper, hosts)
         admitting = Admitting(db, place.answer, database.shared, database.refresh_map)
         alerting = Alerting(db, hosts)
-        if is_new_master:
+        if is_new_master or place.map.copied_from:
             await alerting.new_master(host, place.map.copied_from)
         place.know(replace(place.map, copied_from=0))
         database.refresh_map()
@@ -191,6 +191,7 @@ async def _master(
         keeper.after_change(mirroring.look_again)
         server.tasks.spawn(keeper.run())
         server.tasks.spawn(mastering.look_out())
+        server.tasks.spawn(database.watch_majority())
         server.tasks.spawn(alerting.run())
         server.tasks.spawn(_keep_certificate(db, host, certificate))
         server.tasks.spawn(keep_pool_certificate(here, place))

@@ -18,7 +18,7 @@ from cardume.pooldb.store import NoQuorum, StoreError
 log = structlog.get_logger()
 
 READY_S = 40.0
-ASK_OTHERS_S = 4.0
+ASK_OTHERS_S = 2.0
 
 
 class EtcdHere:

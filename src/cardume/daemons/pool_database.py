@@ -25,11 +25,13 @@ from cardume.pooldb.etcd_store import EtcdStore
 from cardume.pooldb.mastership import read_mastership, take_mastership
 from cardume.pooldb.objects import Objects
 from cardume.pooldb.sqlite import SQLiteStore
-from cardume.pooldb.store import StoreDamaged
+from cardume.pooldb.store import NoQuorum, StoreDamaged
 
 log = structlog.get_logger()
 
-MAJORITY_S = 15.0
+MAJORITY_S = 5.0
+LOOK_S = 3.0
+WITHOUT_MAJORITY_S = 20.0
 
 
 class NotTheMaster(Exception):
@@ -108,6 +110,22 @@ class PoolDatabase:
             self._gateway = None
             await self._etcd.give_up()
             log.info("database_in_file")
+
+    async def watch_majority(self) -> None:
+        """Step down when the cluster has had no majority for long: then this host says so, instead of making wait.
+
+        It becomes the master again when there is one.
+        """
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._gateway is None:
+                continue
+            try:
+                await writable(EtcdStore(self._gateway), WITHOUT_MAJORITY_S)
+            except NoQuorum:
+                log.error("database_without_majority", limit_s=WITHOUT_MAJORITY_S)
+                self.db.give_up()
+                self._place.step_down()
 
     async def revision(self) -> int:
         """The number of the last change in the cluster. NoQuorum."""

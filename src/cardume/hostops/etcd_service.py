@@ -72,19 +72,25 @@ class EtcdService:
 
     async def forget(self) -> None:
         """Stop it, and remove its data with every copy: they are a pool's that this host has left."""
-        await self.stop()
+        await self._kill()
         for folder in (self.data, self.aside, self.backup):
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         self._settings.unlink(missing_ok=True)
 
     async def set_aside(self) -> None:
         """Make room for a new beginning: the old data is kept until the next time, out of etcd's reach."""
-        await self.stop()
+        await self._kill()
         if self.data.exists():
             if self.aside.exists():
                 await asyncio.to_thread(shutil.rmtree, self.aside)
             self.data.rename(self.aside)
             sync_folder(self.data.parent)
+
+    async def _kill(self) -> None:
+        """End it at once: without a majority it would wait for one, and its data is not asked any more."""
+        if (await self.state()).active:
+            await run("systemctl", "kill", "--signal=SIGKILL", UNIT, timeout_s=TIMEOUT_S)
+        await self.stop()
 
 
 def unit_text(state: Path) -> str:

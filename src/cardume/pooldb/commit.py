@@ -60,6 +60,7 @@ class Writer:
         self._commits = 0
         self._unsettled: bytes | None = None
         self._large: _Large | None = None
+        self._has_given_up = False
 
     @classmethod
     async def claim(cls, store: Store, guard: Sequence[Compare] = ()) -> "Writer":
@@ -100,6 +101,10 @@ class Writer:
                 raise OutcomeUnknown(f"a large change has happened, and is not carried out yet: {error}") from error
             self._large = None
             raise
+
+    def give_up(self) -> None:
+        """Wait for nothing any more: the process ends, and whoever opens the store next finds out what happened."""
+        self._has_given_up = True
 
     async def settle(self) -> bool:
         """Find out whether the unsettled change took effect, and make that final. OutcomeUnknown: try later."""
@@ -150,6 +155,8 @@ class Writer:
 
     async def _write(self, operations: Sequence[Operation]) -> None:
         """One transaction."""
+        if self._has_given_up:
+            raise NoQuorum("the pool database is not written any more")
         self._commits += 1
         value = _value(self.starts, self._commits)
         try:
@@ -170,6 +177,8 @@ class Writer:
         assert self._unsettled is not None, "nothing to settle"
         fence = self._unsettled + b"?"
         for pause_s in SETTLE_PAUSES_S:
+            if self._has_given_up:
+                break
             await asyncio.sleep(pause_s)
             try:
                 took_effect = await self._settle_once(self._unsettled, fence)

@@ -118,6 +118,10 @@ class Objects:
                 else:
                     txn.update(ref, **found.fields)
 
+    def give_up(self) -> None:
+        """Write no more, and wait for no answer: the store is away, and the process ends."""
+        self._writer.give_up()
+
     async def close(self) -> None:
         """Wait for the last commit, then close the store."""
         async with self._lock:

@@ -160,6 +160,20 @@ async def test_a_store_that_is_away_refuses_changes_and_nothing_happened() -> No
     assert await depth_after_restart(store, db) == (1, 1)
 
 
+async def test_who_gives_up_waits_for_nothing_and_the_next_finds_out() -> None:
+    store = FaultyStore()
+    db = await opened(store)
+    pond = await db.create(Pond(depth=1))
+    store.faults = ["applied", *["away"] * 20]
+    with pytest.raises(OutcomeUnknown):
+        await db.update(pond, depth=2)
+    db.give_up()
+    with pytest.raises(OutcomeUnknown):
+        await db.update(pond, depth=3)
+    store.faults = []
+    assert (await opened(store)).get(pond).depth == 2
+
+
 async def test_a_value_that_no_transaction_can_hold_is_refused_and_the_next_works() -> None:
     store = MemoryStore()
     db = await opened(store)
