@@ -2,7 +2,7 @@
 
 One voter, a learner, two voters; the leader's etcd killed; the leader's power cut in the middle of writes, what it had
 not synced lost with it; the other goes on alone; the first comes back without starting etcd, and joins anew. What was
-acknowledged stays, and nothing is there twice. cardumed does not use etcd yet: the test does what it will do.
+acknowledged stays, and nothing is there twice. The test does by hand what high availability with two hosts will do.
 """
 
 import asyncio

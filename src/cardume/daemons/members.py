@@ -44,6 +44,7 @@ class Members:
         self._db, self._here, self._host = db, here, host
         self._accounts, self._told_map = accounts, told_map
         self._connected: dict[Ref[Host], tuple[RemoteHost, Hands]] = {}
+        self._unknown: set[str] = set()  # that were told of
         self._start_vm: StartVM | None = None
         self._run_task: RunTask | None = None
 
@@ -92,7 +93,9 @@ class Members:
         """All that the master does for a member, as long as it is connected."""
         host = next((ref for ref, record in self._db.all(Host).items() if record.uuid == uuid), None)
         if host is None:
-            log.warning("host_unknown", host=uuid)  # it was forgotten while it was away
+            if uuid not in self._unknown:
+                self._unknown.add(uuid)
+                log.warning("host_unknown", host=uuid)  # it was forgotten while it was away; it tries for ever
             return
         try:
             await self._take_in(host, remote)

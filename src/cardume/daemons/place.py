@@ -140,6 +140,8 @@ class Place:
             case "standing":
                 return self.told()
             case "follow":
+                if self._map.find(uuid) is None:  # forgotten while it was away, and still with the pool's certificate
+                    raise HostError("this host's pool does not know the one that asks")
                 return {"followed": self.follow(parse(given["map"]))}
         raise HostError(f"this host has no answer to {do}")
 

@@ -14,6 +14,7 @@ from cardume.daemons.place import Place
 from cardume.daemons.pool_database import PoolDatabase
 from cardume.daemons.pool_map import KnownHost, PoolMap, read_map, write_map
 from cardume.daemons.role import HostRole, Standing, read_role, write_role
+from cardume.hostops.errors import HostError
 from cardume.pooldb.mastership import Mastership
 from cardume.pooldb.memory import MemoryStore
 from cardume.pooldb.objects import Objects
@@ -134,6 +135,14 @@ async def test_hosts_ask_each_other_and_are_asked_to_follow(tmp_path: Path) -> N
     better = replace(KNOWN, generation=4, master=THIRD)
     assert await host.place.answer(THIRD, "follow", {"map": better.told()}) == {"followed": True}
     assert await host.place.answer(THIRD, "follow", {"map": KNOWN.told()}) == {"followed": False}
+
+
+async def test_a_host_that_the_pool_has_forgotten_is_followed_by_nobody(tmp_path: Path) -> None:
+    host = Host(tmp_path, MEMBER, OF_MASTER, replace(KNOWN, hosts=HOSTS[:2]))
+    better = replace(KNOWN, generation=4, master=THIRD)
+    with pytest.raises(HostError, match="does not know"):
+        await host.place.answer(THIRD, "follow", {"map": better.told()})
+    assert (await host.settled())[0] == OF_MASTER
 
 
 def test_the_nearest_member_of_the_cluster_is_asked_first() -> None:
