@@ -3,8 +3,13 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger(__name__)
 
 MOST_BYTES = 8 << 20
 KEPT = 8
@@ -17,14 +22,23 @@ class AuditFile:
     def __init__(self, path: Path, *, most_bytes: int = MOST_BYTES) -> None:
         self._path = path
         self._most_bytes = most_bytes
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
 
     def note(self, entry: Mapping[str, Any]) -> None:
-        """Add a line. It is with the kernel when this returns: a crash of the daemon loses nothing."""
-        file = self._open()
-        file.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
-        if file.tell() >= self._most_bytes:
-            self._renew(file)
+        """Add a line. It is with the kernel when this returns: a crash of the daemon loses nothing.
+
+        What was called is done by then: where there is no room, the journal tells of it and the call goes on.
+        """
+        line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        try:
+            file = self._open()
+            if file.write(line) < len(line):
+                raise OSError("only a part of the line was written")
+            if file.tell() >= self._most_bytes:
+                self._renew()
+        except OSError as error:
+            log.error("audit_not_written", error=str(error), entry=line.decode().rstrip())
+            self._close()
 
     def lines(self, since: str = "") -> Iterator[bytes]:
         """Every line, oldest first, whose time is not before this one (ISO 8601)."""
@@ -36,7 +50,7 @@ class AuditFile:
                     if not since or _time_of(line) >= since:
                         yield line
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> FileIO:
         if self._file is None:
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             self._file = open(os.open(self._path, flags, 0o600), "a+b", buffering=0)  # noqa: SIM115 – kept open
@@ -44,9 +58,14 @@ class AuditFile:
                 self._file.write(b"\n")  # a power cut took the end of the last line
         return self._file
 
-    def _renew(self, file: BinaryIO) -> None:
-        file.close()
-        self._file = None
+    def _close(self) -> None:
+        """Open it anew for the next line: this one may have been written in part."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _renew(self) -> None:
+        self._close()
         for number in range(KEPT, 1, -1):
             if self._older(number - 1).exists():
                 self._older(number - 1).rename(self._older(number))

@@ -97,3 +97,18 @@ def test_a_log_that_a_crash_cut_is_read_and_written_on(tmp_path: Path) -> None:
     log.note({"time": "2"})
     assert b'"2"' in b"".join(log.lines())
     assert [json.loads(line)["time"] for line in log.lines("2")] == ["2"]
+
+
+async def test_a_call_that_was_done_is_answered_also_when_the_log_has_no_room(
+    api: Api, log: AuditFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room() -> None:
+        raise OSError(28, "No space left on device")
+
+    session = await api.login()
+    monkeypatch.setattr(log, "_open", no_room)
+    await api.rpc("VM.set_name_description", session, api.vm, "done")
+    monkeypatch.undo()
+    await api.rpc("session.logout", session)
+    assert api.db.get(api.vm).name_description == "done"
+    assert entries(log, "message") == [["session.login_with_password"], ["session.logout"]]
