@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.table import Row, seconds
 from cardume.lab import room, starting_point
-from cardume.lab.api import PASSWORD, USER, MemberOfPool, session
+from cardume.lab.api import PASSWORD, USER, MemberOfPool, leave_nothing_in_the_way, session
 from cardume.lab.errors import LabError
 from cardume.lab.handle import LabHandle, quiet
 from cardume.lab.programs import wait_until
@@ -41,14 +41,7 @@ def rows() -> Iterator[Row]:
 
 def _join(lab: LabHandle, member: str) -> float:
     with session(lab.address(member)) as api:
-        for vm, record in api.VM.get_all_records().items():
-            if record["power_state"] == "Running" and not record["is_control_domain"]:
-                api.VM.hard_shutdown(vm)
-        for sr, record in api.SR.get_all_records().items():
-            if record["shared"]:
-                for pbd in record["PBDs"]:
-                    api.PBD.unplug(pbd)
-                api.SR.forget(sr)
+        leave_nothing_in_the_way(api)
         took = _timed(lambda: api.pool.join(lab.address(MASTER), USER, PASSWORD))
 
     def is_live() -> bool:

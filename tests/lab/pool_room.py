@@ -4,7 +4,6 @@ import ipaddress
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import XenAPI
 from tests.lab.conftest import NAME, SUBNET
@@ -61,18 +60,6 @@ def wait_live(lab: LabHandle, master: str, host: str, live: bool = True, timeout
     wait_until(
         f"{host} {'live' if live else 'lost'}", lambda: is_live(lab, master, host) is live, timeout_s, every_s=0.3
     )
-
-
-def leave_nothing_in_the_way(api: Any) -> None:
-    """Shut VMs down, and detach and forget what is shared: section 1 of the course."""
-    for vm, record in api.VM.get_all_records().items():
-        if record["power_state"] == "Running" and not record["is_control_domain"]:
-            api.VM.hard_shutdown(vm)
-    for sr, record in api.SR.get_all_records().items():
-        if record["shared"]:
-            for pbd in record["PBDs"]:
-                api.PBD.unplug(pbd)
-            api.SR.forget(sr)
 
 
 def standing(lab: LabHandle, host: str) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from tests.lab.npm_client import tell
 from tests.lab.pool_faults import Pool, Scribe
-from tests.lab.pool_room import done, join, leave_nothing_in_the_way, pool_lab, standing, wait_live
+from tests.lab.pool_room import done, join, pool_lab, standing, wait_live
 from tests.lab.test_xe import run_xe
 
-from cardume.lab.api import session
+from cardume.lab.api import leave_nothing_in_the_way, session
 from cardume.lab.handle import LabHandle
 from cardume.lab.programs import wait_until
 

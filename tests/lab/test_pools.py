@@ -16,10 +16,10 @@ import pytest
 import XenAPI
 from tests.lab.following import following
 from tests.lab.guest_page import fetch, fetch_other_boot, wait_address
-from tests.lab.pool_room import done, join, leave_nothing_in_the_way, pool_lab, standing, wait_live
+from tests.lab.pool_room import done, join, pool_lab, standing, wait_live
 from tests.lab.test_xe import run_xe
 
-from cardume.lab.api import PASSWORD, USER, MemberOfPool, session
+from cardume.lab.api import PASSWORD, USER, MemberOfPool, leave_nothing_in_the_way, session
 from cardume.lab.handle import LabHandle
 from cardume.lab.programs import wait_until
 

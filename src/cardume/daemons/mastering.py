@@ -13,7 +13,6 @@ from cardume.daemons.voter_keeper import VoterKeeper
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import Ref
-from cardume.pooldb.store import StoreError
 
 log = structlog.get_logger()
 
@@ -80,5 +79,5 @@ class Mastering:
             await asyncio.sleep(LOOK_S)
             try:
                 await self.gather()
-            except StoreError as fault:
-                log.warning("hosts_not_gathered", error=str(fault))
+            except Exception:  # of two masters one would go on for ever
+                log.exception("hosts_not_gathered")

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
+import structlog
+
 from cardume.daemons.config import Config
 from cardume.daemons.etcd_here import EtcdHere
 from cardume.daemons.place import Place
@@ -14,7 +16,10 @@ from cardume.pooldb.memory import MemoryStore
 from cardume.pooldb.mirror import Mirror
 from cardume.pooldb.objects import Objects
 
+log = structlog.get_logger()
+
 FIRST_S = 15.0
+AGAIN_S = 1.0
 
 
 class Mirroring:
@@ -69,7 +74,12 @@ class Mirroring:
 
     async def _follow(self, store: EtcdStore, cluster: str) -> None:
         try:
-            await self.mirror.follow(store, cluster, self._told)
+            while True:
+                try:
+                    await self.mirror.follow(store, cluster, self._told)
+                except Exception:  # a copy that stands still without a word would be taken for the pool one day
+                    log.exception("mirror_failed")
+                    await asyncio.sleep(AGAIN_S)
         finally:
             await store.close()
 

@@ -85,3 +85,15 @@ def find_vm_address(api: Any, name_label: str) -> str | None:
     networks: dict[str, str] = api.VM_guest_metrics.get_networks(metrics)
     found = (networks.get(key) for key in ("0/ip", "0/ipv4/0"))
     return next((address for address in found if address), None)
+
+
+def leave_nothing_in_the_way(api: Any) -> None:
+    """Shut VMs down, and detach and forget what is shared: section 1 of the course."""
+    for vm, record in api.VM.get_all_records().items():
+        if record["power_state"] == "Running" and not record["is_control_domain"]:
+            api.VM.hard_shutdown(vm)
+    for sr, record in api.SR.get_all_records().items():
+        if record["shared"]:
+            for pbd in record["PBDs"]:
+                api.PBD.unplug(pbd)
+            api.SR.forget(sr)
