@@ -7,7 +7,7 @@ import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -42,6 +42,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Making:
+    """A volume in the making: the name of the file to fill, and what came of it."""
+
+    part: str
+    made: Volume | None = None
+
+    @property
+    def volume(self) -> Volume:
+        assert self.made is not None, "the block was left"
+        return self.made
 
 
 class ExtDriver:
@@ -153,12 +166,12 @@ class ExtDriver:
         path = await self._checked_folder(repo)
         format = format or "qcow2"
         size = _rounded(virtual_size)
-        async with self._making(repo, path, uuid, format, folder.Sidecar(name_label), _EMPTY_IMAGE) as part:
+        async with self._making(repo, path, uuid, format, folder.Sidecar(name_label), _EMPTY_IMAGE) as making:
             if format == "raw":
-                await _files(os.truncate, path / part, size)
+                await _files(os.truncate, path / making.part, size)
             else:
-                await images.create_qcow2(str(path / part), size)
-        return await _files(folder.read_volume, path, folder.image_name(uuid, format))
+                await images.create_qcow2(str(path / making.part), size)
+        return making.volume
 
     async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:
         """Of a snapshot a layer on it, at once. Else a full copy: the blocks shared where the file system can."""
@@ -168,25 +181,26 @@ class ExtDriver:
         async with self._layering:
             now = await _files(folder.read_sidecar, path, source.uuid)
             if now is not None and now.frozen:
-                await self._clone_as_layer(repo, path, uuid, now.image or source.location, sidecar)
+                made = await self._clone_as_layer(repo, path, uuid, now.image or source.location, sidecar)
                 progress(1.0)
-                return await _files(folder.read_volume, path, folder.image_name(uuid, "qcow2"))
-        making = self._making(repo, path, uuid, source.format, sidecar, source.physical_utilisation)
-        async with self._merging.reading(path, repo.uuid, source), making as part:
+                return made
+        making_room = self._making(repo, path, uuid, source.format, sidecar, source.physical_utilisation)
+        async with self._merging.reading(path, repo.uuid, source), making_room as making:
             chain = await _files(layers.list_chain, path, await _files(folder.head_name, path, source.location))
             await images.assert_unused(str(path / chain[0].name), source.format)
-            if not (len(chain) == 1 and await _files(_share_blocks, path / chain[0].name, path / part)):
-                await self._copy_blocks(path, chain, part, progress)
+            if not (len(chain) == 1 and await _files(_share_blocks, path / chain[0].name, path / making.part)):
+                await self._copy_blocks(path, chain, making.part, progress)
         progress(1.0)
-        return await _files(folder.read_volume, path, folder.image_name(uuid, source.format))
+        return making.volume
 
     async def _clone_as_layer(
         self, repo: Repository, path: Path, uuid: str, under: str, sidecar: folder.Sidecar
-    ) -> None:
+    ) -> Volume:
         chain = await _files(_chain_with_room, path, under)
-        async with self._making(repo, path, uuid, "qcow2", sidecar, _EMPTY_IMAGE) as part:
+        async with self._making(repo, path, uuid, "qcow2", sidecar, _EMPTY_IMAGE) as making:
             await _files(folder.mark_layered, path, repo.uuid)
-            await images.create_layer(str(path / part), chain[0].virtual_size, under, chain[0].format)
+            await images.create_layer(str(path / making.part), chain[0].virtual_size, under, chain[0].format)
+        return making.volume
 
     async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
         path = await self._checked_folder(repo)
@@ -332,8 +346,11 @@ class ExtDriver:
     @asynccontextmanager
     async def _making(
         self, repo: Repository, path: Path, uuid: str, format: str, sidecar: folder.Sidecar, needed: int
-    ) -> AsyncIterator[str]:
-        """The name of an empty part to be filled; it becomes the volume at the end, or nothing is left of it."""
+    ) -> AsyncIterator["_Making"]:
+        """An empty part to be filled; it becomes the volume at the end, or nothing is left of it.
+
+        Nothing can be cancelled between the moment from which the volume stays and the end of the block.
+        """
         name = folder.image_name(uuid, format)
         if uuid in self._living or any((path / f"{uuid}.{each}").exists() for each in (*folder.FORMATS, "json")):
             raise StorageError(f"a volume {uuid} is there already")
@@ -347,8 +364,10 @@ class ExtDriver:
                 failed.push_async_callback(_files, (path / part).unlink, missing_ok=True)
                 with _full_with_numbers(path, needed):
                     await _files(folder.make_private, path / part)
-                    yield part
+                    making = _Making(part)
+                    yield making
                     await _files(folder.publish, path, part, name, sidecar)
+                    making.made = await _files(folder.read_volume, path, name)
                 failed.pop_all()
 
     async def _copy_blocks(self, path: Path, chain: tuple[layers.Image, ...], part: str, progress: Progress) -> None:
