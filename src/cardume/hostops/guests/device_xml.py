@@ -1,6 +1,15 @@
 """libvirt's XML of a guest's disks and network cards, from their declarations."""
 
-from cardume.hostops.guests.guest import Disk, DiskBus, DiskSource, FileSource, NBDSource, Nic
+from cardume.hostops.guests.guest import (
+    Disk,
+    DiskBus,
+    DiskSource,
+    FileSource,
+    IscsiSource,
+    NBDSource,
+    NfsSource,
+    Nic,
+)
 from cardume.hostops.guests.xml_element import Element, element
 
 # libvirt keeps names that start with "ua-" as we gave them: a device is found again by its userdevice,
@@ -34,6 +43,17 @@ def source_xml(source: DiskSource | None) -> Element | None:
         case NBDSource(socket, export):
             host = element("host", transport="unix", socket=socket)
             return element("source", host, protocol="nbd", name=export)
+        case IscsiSource():
+            return _iscsi_xml(source)
+        case NfsSource(server, path):
+            # Root owns the images: the server is told so, whoever runs QEMU.
+            return element(
+                "source",
+                element("host", name=server),
+                element("nfs", user="+0", group="+0"),
+                protocol="nfs",
+                name=path,
+            )
         case None:
             return None
 
@@ -41,7 +61,7 @@ def source_xml(source: DiskSource | None) -> Element | None:
 def source_type(source: DiskSource | None) -> str:
     """libvirt's `type` for a disk with this source; an empty drive waits for a file."""
     match source:
-        case NBDSource():
+        case NBDSource() | IscsiSource() | NfsSource():
             return "network"
         case FileSource(path) if _is_block_device(path):
             return "block"
@@ -51,7 +71,20 @@ def source_type(source: DiskSource | None) -> str:
 
 def source_format(source: DiskSource | None) -> str:
     """The format QEMU reads the source with; what an NBD export holds is always plain blocks."""
-    return source.format if isinstance(source, FileSource) else "raw"
+    return source.format if isinstance(source, FileSource | NfsSource) else "raw"
+
+
+def _iscsi_xml(source: IscsiSource) -> Element:
+    secret = element("secret", type_="iscsi", usage=source.chap_secret)
+    return element(
+        "source",
+        element("host", name=source.address, port=source.port),
+        element("auth", secret, username=source.chap_user) if source.chap_user else None,
+        element("initiator", element("iqn", name=source.initiator)),
+        element("slices", element("slice", type_="storage", offset=source.offset, size=source.size)),
+        protocol="iscsi",
+        name=f"{source.target}/{source.lun}",
+    )
 
 
 def nic_xml(nic: Nic, *, boot_order: int | None = None) -> Element:

@@ -36,7 +36,44 @@ class NBDSource:
     export: str
 
 
-DiskSource = FileSource | NBDSource
+@dataclass(frozen=True, slots=True)
+class IscsiSource:
+    """A slice of a LUN, which QEMU reaches by itself."""
+
+    address: str
+    port: int
+    target: str  # IQN
+    lun: int
+    offset: int  # bytes, of the slice on the LUN
+    size: int  # bytes
+    initiator: str  # IQN that this host logs in with
+    chap_user: str = ""
+    chap_secret: str = ""  # name among the host's CHAP secrets (`storage/chap.py`)
+
+
+@dataclass(frozen=True, slots=True)
+class NfsSource:
+    """A disk image in an exported folder of a server, which QEMU reaches by itself."""
+
+    server: str
+    path: str  # of the file, as the server exports it
+    format: str  # raw, qcow2
+
+
+DiskSource = FileSource | NBDSource | IscsiSource | NfsSource
+
+
+def disk_name(source: DiskSource) -> str:
+    """What people are told when something is wrong with the place of a disk."""
+    match source:
+        case FileSource(path):
+            return path
+        case NBDSource(socket):
+            return socket
+        case NfsSource(server, path):
+            return f"nfs://{server}{path}"
+        case IscsiSource():
+            return f"iscsi://{source.address}:{source.port}/{source.target}/{source.lun} at byte {source.offset}"
 
 
 @dataclass(frozen=True, slots=True)

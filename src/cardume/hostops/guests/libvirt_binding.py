@@ -14,6 +14,7 @@ import libvirt_qemu
 
 from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound
 from cardume.hostops.guests.lifecycle import RawEvent
+from cardume.hostops.guests.xml_element import Element, element, render
 
 _KEEPALIVE_S = 5
 _KEEPALIVE_MISSES = 5
@@ -181,6 +182,17 @@ class Connection:
         with _translated():
             self._domain(uuid).blockJobAbort(target, flags)
 
+    def keep_secret(self, usage: str, password: str) -> None:
+        """Let libvirt know a CHAP password, until it ends; it gives it to QEMU without showing it to anybody."""
+        with _translated():
+            try:
+                secret = self._virt.secretLookupByUsage(libvirt.VIR_SECRET_USAGE_TYPE_ISCSI, usage)
+            except libvirt.libvirtError as error:
+                if error.get_error_code() != libvirt.VIR_ERR_NO_SECRET:
+                    raise
+                secret = self._virt.secretDefineXML(render(_secret_xml(usage)))
+            secret.setValue(password.encode())
+
     def ask_agent(self, uuid: str, command: str, timeout_s: int) -> str:
         with _translated():
             return str(libvirt_qemu.qemuAgentCommand(self._domain(uuid), command, timeout_s, 0))
@@ -259,6 +271,11 @@ class EventConnection:
             (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED, removal_failed),
         ):
             self._virt.domainEventRegisterAny(None, number, callback, None)
+
+
+def _secret_xml(usage: str) -> Element:
+    target = element("usage", element("target", text=usage), type_="iscsi")
+    return element("secret", target, ephemeral="yes", private="yes")
 
 
 _event_thread_lock = threading.Lock()

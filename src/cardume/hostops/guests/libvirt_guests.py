@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -12,7 +12,15 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound, GuestUncertain
+from cardume.hostops.chap_secrets import read_secret
+from cardume.hostops.errors import (
+    DeviceRefused,
+    GuestBadState,
+    GuestError,
+    GuestNotFound,
+    GuestUncertain,
+    StorageError,
+)
 from cardume.hostops.guests.accelerator import Accelerator
 from cardume.hostops.guests.agent import QUESTIONS, facts_from
 from cardume.hostops.guests.cpu_map import known_features
@@ -28,6 +36,7 @@ from cardume.hostops.guests.guest import (
     FileSource,
     GuestPower,
     GuestSpec,
+    IscsiSource,
     Nic,
     RunningGuest,
 )
@@ -89,7 +98,7 @@ class LibvirtGuests:
         check_spec(spec)
 
         def work(connection: Connection) -> None:
-            page_cache = prepare_sources(spec.disks, self._owner)
+            page_cache = self._prepare(connection, spec.disks)
             connection.create(domain_xml(spec, self._accelerator, page_cache, known_features()), paused=paused)
 
         return await self._bring_up(spec.uuid, "start", work, timeout_s)
@@ -166,7 +175,7 @@ class LibvirtGuests:
         check_spec(spec)
 
         def work(connection: Connection) -> None:
-            page_cache = prepare_sources(spec.disks, self._owner)
+            page_cache = self._prepare(connection, spec.disks)
             xml = with_devices_of(connection.saved_xml(path), spec, page_cache)
             connection.restore(path, xml, paused=paused)
 
@@ -181,7 +190,7 @@ class LibvirtGuests:
         def work(connection: Connection) -> None:
             if disk.device in view_of(_get(connection, uuid).xml).disks:
                 raise GuestError(f"the guest has a disk {disk.device} already")
-            page_cache = disk.device in prepare_sources((disk,), self._owner)
+            page_cache = disk.device in self._prepare(connection, (disk,))
             connection.attach(uuid, render(disk_xml(disk, uuid, page_cache=page_cache)))
 
         await self._link_call(uuid, "attach_disk", work)
@@ -192,7 +201,7 @@ class LibvirtGuests:
     async def change_media(self, uuid: str, device: str, source: DiskSource | None) -> None:
         def work(connection: Connection) -> None:
             drive = with_media(_get(connection, uuid).xml, device, source)
-            prepare_sources((Disk(device, source, is_cdrom=True),), self._owner)
+            self._prepare(connection, (Disk(device, source, is_cdrom=True),))
             connection.update(uuid, drive)
 
         await self._link_call(uuid, "change_media", work)
@@ -313,6 +322,16 @@ class LibvirtGuests:
 
     def on_reconnect(self, resync: Callable[[], Awaitable[None]]) -> None:
         self._resyncs.append(resync)
+
+    def _prepare(self, connection: Connection, disks: Iterable[Disk]) -> frozenset[str]:
+        """Let QEMU at what is behind these disks; returns the disks that have to go through the page cache."""
+        disks = tuple(disks)
+        for name in sorted({disk.source.chap_secret for disk in disks if isinstance(disk.source, IscsiSource)} - {""}):
+            try:
+                connection.keep_secret(name, read_secret(name))
+            except StorageError as error:
+                raise GuestError(str(error)) from error
+        return prepare_sources(disks, self._owner)
 
     async def _link_call(
         self,

@@ -184,8 +184,8 @@ class ExtDriver:
                 made = await self._clone_as_layer(repo, path, uuid, now.image or source.location, sidecar)
                 progress(1.0)
                 return made
-        making_room = self._making(repo, path, uuid, source.format, sidecar, source.physical_utilisation)
-        async with self._merging.reading(path, repo.uuid, source), making_room as making:
+        room = self._making(repo, path, uuid, source.format, sidecar, source.physical_utilisation)
+        async with self._merging.reading(path, repo.uuid, source), room as making:
             chain = await _files(layers.list_chain, path, await _files(folder.head_name, path, source.location))
             await images.assert_unused(str(path / chain[0].name), source.format)
             if not (len(chain) == 1 and await _files(_share_blocks, path / chain[0].name, path / making.part)):
@@ -356,9 +356,9 @@ class ExtDriver:
             raise StorageError(f"a volume {uuid} is there already")
         part = folder.new_part_name(uuid, format)
         async with AsyncExitStack() as undo:
-            for making in (uuid, part):
-                self._living[making] = repo.uuid
-                undo.callback(self._living.pop, making)
+            for living in (uuid, part):
+                self._living[living] = repo.uuid
+                undo.callback(self._living.pop, living)
             async with AsyncExitStack() as failed:
                 failed.push_async_callback(_files, folder.remove_new_volume, path, name)
                 failed.push_async_callback(_files, (path / part).unlink, missing_ok=True)

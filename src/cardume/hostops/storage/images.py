@@ -4,8 +4,9 @@ import asyncio
 import re
 from collections.abc import Callable
 
+from cardume.hostops.chap_secrets import secret_file
 from cardume.hostops.errors import RunError, StorageError, StorageFull, StorageUnreachable
-from cardume.hostops.guests.guest import DiskSource, FileSource, NBDSource
+from cardume.hostops.guests.guest import DiskSource, FileSource, IscsiSource, NBDSource, NfsSource
 from cardume.hostops.run import run
 from cardume.hostops.storage.driver import Progress
 
@@ -39,18 +40,63 @@ class PercentReader:
 
 def image_options(source: DiskSource) -> str:
     """The source as `--image-opts` of QEMU's programs; every comma in a value is doubled, as their syntax asks."""
+    return ",".join(f"{key}={value.replace(',', ',,')}" for key, value in block_options(source).items())
+
+
+def image_objects(*sources: DiskSource) -> tuple[str, ...]:
+    """The arguments that QEMU's programs need before `--image-opts` of these sources: where passwords are read."""
+    names = sorted({source.chap_secret for source in sources if isinstance(source, IscsiSource) and source.chap_user})
+    return tuple(
+        argument
+        for name in names
+        for argument in ("--object", f"secret,id={_secret_id(name)},file={secret_file(name)}")
+    )
+
+
+def block_options(source: DiskSource) -> dict[str, str]:
+    """The source as QEMU's block driver options, dotted keys and texts."""
     match source:
         case FileSource(path, format):
-            options = {"driver": format, "file.driver": "file", "file.filename": path}
+            return {"driver": format, "file.driver": "file", "file.filename": path}
         case NBDSource(socket, export):
-            options = {
+            return {
                 "driver": "raw",
                 "file.driver": "nbd",
                 "file.server.type": "unix",
                 "file.server.path": socket,
                 "file.export": export,
             }
-    return ",".join(f"{key}={value.replace(',', ',,')}" for key, value in options.items())
+        case NfsSource(server, path, format):
+            return {
+                "driver": format,
+                "file.driver": "nfs",
+                "file.server.type": "inet",
+                "file.server.host": server,
+                "file.path": path,
+                "file.user": "0",
+                "file.group": "0",
+            }
+        case IscsiSource():
+            return {
+                "driver": "raw",
+                "offset": str(source.offset),
+                "size": str(source.size),
+                "file.driver": "iscsi",
+                "file.transport": "tcp",
+                "file.portal": f"{source.address}:{source.port}",
+                "file.target": source.target,
+                "file.lun": str(source.lun),
+                "file.initiator-name": source.initiator,
+                **(
+                    {"file.user": source.chap_user, "file.password-secret": _secret_id(source.chap_secret)}
+                    if source.chap_user
+                    else {}
+                ),
+            }
+
+
+def _secret_id(name: str) -> str:
+    return f"chap-{name}"
 
 
 def stall_limit_s(size_bytes: int) -> float:
@@ -85,6 +131,7 @@ async def convert(source: DiskSource, target_path: str, format: str, size_bytes:
     await _copy(
         size_bytes,
         progress,
+        *image_objects(source),
         *("--image-opts", "-t", "writeback", "-O", format, image_options(source), target_path),
     )
 
@@ -94,6 +141,7 @@ async def convert_into(source: DiskSource, target: DiskSource, size_bytes: int, 
     await _copy(
         size_bytes,
         progress,
+        *image_objects(source, target),
         *("-n", "-t", "writeback", "--image-opts", "--target-image-opts"),
         *(image_options(source), image_options(target)),
     )

@@ -18,7 +18,9 @@ from cardume.hostops.guests.guest import (
     FileSource,
     Firmware,
     GuestSpec,
+    IscsiSource,
     NBDSource,
+    NfsSource,
     Nic,
     NicModel,
 )
@@ -42,6 +44,21 @@ LINUX = GuestSpec(
     ),
     nics=(Nic("0", "02:00:00:00:00:01", "br0", boot_index=1), Nic("1", "02:00:00:00:00:02", "br1", mtu=9000)),
     clock_offset_s=-3600,
+)
+
+SLICE = IscsiSource("10.0.0.10", 3260, "iqn.2005-10.org.freenas.cttl:lun1", 1, 9 << 20, 64 * MIB, "iqn.2026-01.x:h1")
+
+NETWORK_DISKS = GuestSpec(
+    uuid=UUID,
+    name="shared",
+    memory_bytes=512 * MIB,
+    vcpus_max=1,
+    vcpus=1,
+    disks=(
+        Disk("0", SLICE, boot_index=0),
+        Disk("1", replace(SLICE, offset=100 << 20, chap_user="cardume", chap_secret="sr-1"), bus=DiskBus.SATA),
+        Disk("2", NfsSource("10.0.0.10", "/mnt/vdi/a.qcow2", "qcow2")),
+    ),
 )
 
 WINDOWS = GuestSpec(
@@ -70,6 +87,7 @@ WINDOWS = GuestSpec(
         ("linux_tcg", LINUX, Accelerator.TCG, ()),
         ("linux_kvm", LINUX, Accelerator.KVM, ()),
         ("linux_without_o_direct", LINUX, Accelerator.TCG, ("0", "2")),
+        ("network_disks_tcg", NETWORK_DISKS, Accelerator.TCG, ()),
         ("windows_kvm", WINDOWS, Accelerator.KVM, ()),
         ("windows_tcg", WINDOWS, Accelerator.TCG, ()),
     ],

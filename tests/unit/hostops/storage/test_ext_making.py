@@ -54,7 +54,7 @@ async def test_a_making_that_is_cancelled_at_any_step_leaves_nothing(
         return result
 
     monkeypatch.setattr(ext, "_files", counting)
-    making: asyncio.Task[Volume] = asyncio.ensure_future(make(driver, repo, volume))  # type: ignore[assignment]
+    making = asyncio.ensure_future(make(driver, repo, volume))
     await asyncio.wait([making])
     monkeypatch.setattr(ext, "_files", files)
     expected = {A} if making.cancelled() else {A, B}

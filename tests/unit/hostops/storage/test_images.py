@@ -1,7 +1,9 @@
 """What is made of qemu-img's output, and of our values for its command line."""
 
-from cardume.hostops.guests.guest import FileSource, NBDSource
-from cardume.hostops.storage.images import PercentReader, image_options, stall_limit_s
+from dataclasses import replace
+
+from cardume.hostops.guests.guest import FileSource, IscsiSource, NBDSource, NfsSource
+from cardume.hostops.storage.images import PercentReader, image_objects, image_options, stall_limit_s
 
 
 def test_progress_is_read_whatever_pieces_it_comes_in() -> None:
@@ -32,6 +34,10 @@ def test_a_comma_in_a_path_stays_in_the_path() -> None:
 
 
 def test_an_nbd_socket_is_opened_as_raw() -> None:
+    assert image_options(NfsSource("10.0.0.10", "/mnt/vdi/a.qcow2", "qcow2")) == (
+        "driver=qcow2,file.driver=nfs,file.server.type=inet,file.server.host=10.0.0.10,"
+        "file.path=/mnt/vdi/a.qcow2,file.user=0,file.group=0"
+    )
     assert image_options(NBDSource("/run/x.sock", "iso")) == (
         "driver=raw,file.driver=nbd,file.server.type=unix,file.server.path=/run/x.sock,file.export=iso"
     )
@@ -40,3 +46,15 @@ def test_an_nbd_socket_is_opened_as_raw() -> None:
 def test_a_large_image_on_a_slow_disk_has_time_for_each_percent() -> None:
     assert stall_limit_s(0) == 120
     assert stall_limit_s(1000 << 30) == 120 + 10240
+
+
+def test_a_password_is_named_by_its_file_in_a_command_line() -> None:
+    plain = IscsiSource("10.0.0.10", 3260, "iqn.2005-10.org.x:lun1", 1, 9 << 20, 64 << 20, "iqn.2026-01.x:h1")
+    guarded = replace(plain, chap_user="cardume", chap_secret="sr-1")
+    assert image_objects(plain, FileSource("/a", "raw")) == ()
+    assert image_objects(guarded, guarded) == ("--object", "secret,id=chap-sr-1,file=/run/cardume/chap/sr-1")
+    assert image_options(guarded) == (
+        "driver=raw,offset=9437184,size=67108864,file.driver=iscsi,file.transport=tcp,file.portal=10.0.0.10:3260,"
+        "file.target=iqn.2005-10.org.x:lun1,file.lun=1,file.initiator-name=iqn.2026-01.x:h1,"
+        "file.user=cardume,file.password-secret=chap-sr-1"
+    )
