@@ -11,6 +11,7 @@ from tests.contract.storage_cases import MIB, Case, make_case, needs_qemu_img, n
 
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageUnreachable, VolumeNotFound
 from cardume.hostops.storage.driver import LayerMerger, Prober, Usage, Volume
+from cardume.hostops.storage.found import FoundRepositories
 
 GONE_UUID = "00000000-0000-4000-8000-00000000dead"
 
@@ -207,8 +208,9 @@ async def test_a_repository_is_found_where_it_is(case: Case) -> None:
 
     found = await case.driver.probe(case.repo.device_config)
 
-    assert [repository.uuid for repository in found] == [case.repo.uuid]
-    assert found[0].size > 0
+    assert isinstance(found, FoundRepositories)
+    assert [repository.uuid for repository in found.repositories] == [case.repo.uuid]
+    assert found.repositories[0].size > 0
 
 
 async def snapshot(case: Case, volume: Volume) -> tuple[Volume, Volume]:

@@ -19,7 +19,7 @@ MARGIN_S = 10.0
 LONG_S = 24 * 3600.0
 """For calls that tell their progress: a connection that dies ends them long before."""
 
-SAID_LOCALLY = frozenset({"subscribe", "on_reconnect", "check_config"})
+SAID_LOCALLY = frozenset({"subscribe", "on_reconnect", "check_config", "missing_keys"})
 """Done by the side that asks: see remote.py."""
 
 

@@ -86,6 +86,8 @@ class RemoteHost:
         for name in DRIVER_FACTS:
             setattr(stub, name, getattr(here, name))
         stub.check_config = here.check_config
+        if isinstance(here, Prober):
+            stub.missing_keys = here.missing_keys
         return cast(StorageDriver, stub)
 
     def _stub(self, on: str, *interfaces: type) -> Any:

@@ -1,6 +1,7 @@
 """What can go wrong on a host, by layer. The layer above decides what a caller of XenAPI is told."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 
 class HostError(Exception):
@@ -62,8 +63,28 @@ class StorageFull(StorageError):
         self.free_bytes = free_bytes
 
 
+class Cause(StrEnum):
+    """What exactly of a repository's storage does not answer, where that is known."""
+
+    NAME = "name"  # the server's name does not resolve
+    TARGET = "target"  # nobody answers at the iSCSI portal
+    DISCOVERY = "discovery"  # the portal answers, but does not tell its targets
+    LOGIN = "login"  # the target refuses this host, or its CHAP password
+    SERVER = "server"  # nobody answers at the NFS server
+    MOUNT = "mount"  # the NFS server does not give the folder
+    UNKNOWN = ""
+
+
 class StorageUnreachable(StorageError):
-    """The server or device behind the repository does not answer."""
+    """The server or device behind the repository does not answer, or not to us."""
+
+    def __init__(self, message: str, cause: Cause = Cause.UNKNOWN) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class StorageInUse(StorageError):
+    """There is something else where the repository is to be made."""
 
 
 class MergeStopped(StorageError):

@@ -1,12 +1,13 @@
 """Failures of a host's hands, told as XenAPI's errors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from cardume.datamodel import errors
 from cardume.datamodel.refs import NULL, Ref
 from cardume.hostops.errors import (
+    Cause,
     DeviceRefused,
     GuestBadState,
     GuestError,
@@ -22,6 +23,16 @@ from cardume.hostops.machine.interface import MachineError
 from cardume.pooldb.db import Reader
 
 CONFIG_WRONG = 90  # device_config lacks something, or holds what cannot be
+NUMBERS: Mapping[Cause, errors.Backend] = {
+    Cause.NAME: errors.Backend.DNS,
+    Cause.TARGET: errors.Backend.ISCSI_TARGET,
+    Cause.DISCOVERY: errors.Backend.ISCSI_DISCOVERY,
+    Cause.LOGIN: errors.Backend.ISCSI_LOGIN,
+    Cause.SERVER: errors.Backend.NFS_TARGET,
+    Cause.MOUNT: errors.Backend.NFS_MOUNT,
+    Cause.UNKNOWN: errors.Backend.NFS_MOUNT,
+}
+"""What clients are told of storage that does not answer."""
 UNFORESEEN = 1  # the driver's own words are all there is
 
 
@@ -37,7 +48,7 @@ def storage_failures(db: Reader, *, sr: Ref[Any] = NULL, vdi: Ref[Any] = NULL) -
     except StorageConfigError as fault:
         raise errors.sr_backend_failure(CONFIG_WRONG, f"device_config {fault.key}: {fault}") from None
     except StorageUnreachable as fault:
-        raise errors.sr_backend_failure(errors.Backend.NFS_MOUNT, f"the storage does not answer: {fault}") from None
+        raise errors.sr_backend_failure(NUMBERS[fault.cause], f"the storage does not answer: {fault}") from None
     except StorageError as fault:
         raise errors.sr_backend_failure(UNFORESEEN, str(fault)) from None
 

@@ -6,9 +6,11 @@ from cardume.datamodel import errors
 from cardume.datamodel.pbd import PBD
 from cardume.datamodel.refs import Ref
 from cardume.messages.call import Call
+from cardume.messages.device_config import drop_secrets, for_driver, store_secrets
 from cardume.messages.failures import storage_failures
 from cardume.messages.registry import implements
 from cardume.messages.storage_values import driver, find_pbd, repository
+from cardume.pooldb.db import Transaction
 
 
 @implements("PBD.create")
@@ -18,17 +20,21 @@ async def create(call: Call, args: PBD) -> Ref[PBD]:
     existing = find_pbd(call.db, args.SR, args.host)
     if existing is not None:
         raise errors.PBD_EXISTS(args.SR, args.host, existing)
+    config = for_driver(call.db, args.device_config, args.host)
     with storage_failures(call.db, sr=args.SR):
-        driver(call.hosts.hands(args.host), sr.type).check_config(args.device_config)
-    link = PBD(host=args.host, SR=args.SR, device_config=dict(args.device_config), other_config=dict(args.other_config))
-    return await call.db.create(link)
+        driver(call.hosts.hands(args.host), sr.type).check_config(config)
+    async with call.db.transaction() as txn:
+        stored = store_secrets(txn, args.device_config)
+        link = PBD(host=args.host, SR=args.SR, device_config=stored, other_config=dict(args.other_config))
+        return txn.create(link)
 
 
 @implements("PBD.destroy")
 async def destroy(call: Call, self: Ref[PBD]) -> None:
     if call.db.get(self).currently_attached:
         raise errors.OPERATION_NOT_ALLOWED("the PBD is plugged: unplug it first")
-    await call.db.delete(self)
+    async with call.db.transaction() as txn:
+        remove_pbd(txn, self)
 
 
 @implements(PBD.plug, as_task=True)
@@ -45,8 +51,19 @@ async def unplug(call: Call, self: Ref[PBD]) -> None:
 async def set_device_config(call: Call, self: Ref[PBD], value: Mapping[str, str]) -> None:
     pbd = call.db.get(self)
     with storage_failures(call.db, sr=pbd.SR):
-        driver(call.hosts.hands(pbd.host), call.db.get(pbd.SR).type).check_config(value)
-    await call.db.update(self, device_config=dict(value))
+        config = for_driver(call.db, value, pbd.host)
+        driver(call.hosts.hands(pbd.host), call.db.get(pbd.SR).type).check_config(config)
+    async with call.db.transaction() as txn:
+        before = txn.get(self).device_config
+        txn.update(self, device_config=store_secrets(txn, value))
+        drop_secrets(txn, before)
+
+
+def remove_pbd(txn: Transaction, pbd: Ref[PBD]) -> None:
+    """Remove a PBD, with the secrets that were made for it."""
+    config = txn.get(pbd).device_config
+    txn.delete(pbd)
+    drop_secrets(txn, config)
 
 
 async def attach(call: Call, pbd_ref: Ref[PBD]) -> None:

@@ -10,19 +10,24 @@ from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import NULL, Ref, new_uuid
 from cardume.datamodel.sr import SR, StorageOperation
 from cardume.datamodel.vdi import VDI
-from cardume.hostops.storage.driver import Repository, Volume
+from cardume.hostops.storage.driver import Prober, Repository, Volume
+from cardume.hostops.storage.found import FoundRepositories
 from cardume.messages.blob import forget_blobs
 from cardume.messages.call import Call
+from cardume.messages.device_config import for_driver, store_secrets
 from cardume.messages.failures import storage_failures
 from cardume.messages.lifecycle import operation
 from cardume.messages.new_vdi import is_incomplete
-from cardume.messages.pbd import attach, detach
+from cardume.messages.pbd import attach, detach, remove_pbd
 from cardume.messages.registry import implements
+from cardume.messages.sr_probe import choose_one, look
 from cardume.messages.sr_space import refresh_space
-from cardume.messages.storage_values import driver, reachable_host, repository
+from cardume.messages.storage_values import MASTER_CHANGES, driver, is_live, reachable_host, repository
 from cardume.messages.vdi_records import vdi_record
 from cardume.pooldb.db import Transaction
 
+OVERWRITE = "overwrite"
+"""The key of device_config by which a client says that what is on the storage may go; it is kept nowhere."""
 CONTENT_TYPES = ("user", "iso", "disk", "")
 
 
@@ -40,24 +45,43 @@ async def create(
     sm_config: Mapping[str, str],
 ) -> Ref[SR]:
     """Make a repository and attach it: on every host of the pool if it is shared, else on the host named."""
+    await _assert_complete(call, host, device_config, type)
+    if type in MASTER_CHANGES:
+        host, shared = call.localhost, True
     uuid = new_uuid()
     of = driver(call.hosts.hands(host), type)
-    repo = Repository(uuid, type, content_type or of.default_content_type, dict(device_config))
+    config = for_driver(call.db, device_config, host)
+    repo = Repository(uuid, type, content_type or of.default_content_type, config, name_label, name_description)
     _check_content_type(repo.content_type)
     async with AsyncExitStack() as undo:
         with storage_failures(call.db):
-            of.check_config(device_config)
+            of.check_config(config)
             await of.create(repo, physical_size=physical_size)
         undo.push_async_callback(of.destroy, repo)
-        sr = await call.db.create(_sr_record(repo, name_label, name_description, shared=shared, sm_config=sm_config))
+        async with call.db.transaction() as txn:
+            sr = txn.create(_sr_record(repo, name_label, name_description, shared=shared, sm_config=sm_config))
+            stored = store_secrets(txn, {key: value for key, value in device_config.items() if key != OVERWRITE})
+            members = [*txn.all(Host)] if shared else [host]
+            pbds = [txn.create(PBD(host=member, SR=sr, device_config=stored)) for member in members]
         undo.push_async_callback(_forget_records, call, sr)
-        for member in call.db.all(Host) if shared else (host,):
-            pbd = await call.db.create(PBD(host=member, SR=sr, device_config=dict(device_config)))
+        for pbd in pbds:
+            if not is_live(call.db, call.db.get(pbd).host):
+                await call.db.update(pbd, currently_attached=True)  # it attaches what it finds so when it is back
+                continue
             await attach(call, pbd)
             undo.push_async_callback(detach, call, pbd)
         await _scan(call, sr)
         undo.pop_all()
     return sr
+
+
+async def _assert_complete(call: Call, host: Ref[Host], device_config: Mapping[str, str], sr_type: str) -> None:
+    """Where device_config lacks what a probe helps to choose, fail as the probe does: clients build on that."""
+    of = driver(call.hosts.hands(host), sr_type)
+    if isinstance(of, Prober) and of.missing_keys(device_config):
+        found = await look(call, host, device_config, sr_type)
+        if not isinstance(found, FoundRepositories):
+            raise choose_one(found)
 
 
 @implements(SR.introduce)
@@ -210,7 +234,7 @@ def forget_records(txn: Transaction, sr: Ref[SR]) -> None:
     for vdi in record.VDIs:
         _forget_vdi(txn, vdi)
     for pbd in record.PBDs:
-        txn.delete(pbd)
+        remove_pbd(txn, pbd)
     for pool_ref, pool in txn.all(Pool).items():
         names = ("default_SR", "suspend_image_SR", "crash_dump_SR")
         txn.update(pool_ref, **{name: NULL for name in names if getattr(pool, name) == sr})

@@ -6,14 +6,19 @@ from typing import Any
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
 from cardume.datamodel.pbd import PBD
+from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.sr import SR
 from cardume.datamodel.vdi import VDI
 from cardume.hostops.guests.guest import DiskSource
 from cardume.hostops.hands import Hands
 from cardume.hostops.storage.driver import Repository, StorageDriver, Volume
+from cardume.messages.device_config import for_driver
 from cardume.messages.failures import storage_failures
 from cardume.pooldb.db import Reader
+
+MASTER_CHANGES = frozenset({"lvmoiscsi"})
+"""Types whose volumes only the master makes, grows and removes; every host opens them."""
 
 
 def find_pbd(db: Reader, sr: Ref[SR], host: Ref[Host]) -> Ref[PBD] | None:
@@ -29,7 +34,7 @@ def repository(db: Reader, sr_ref: Ref[SR], host: Ref[Host], *, attached: bool =
         raise errors.SR_HAS_NO_PBDS(sr_ref)
     if attached and not db.get(pbd).currently_attached:
         raise errors.SR_NOT_ATTACHED(sr_ref)
-    return Repository(sr.uuid, sr.type, sr.content_type, dict(db.get(pbd).device_config))
+    return Repository(sr.uuid, sr.type, sr.content_type, for_driver(db, db.get(pbd).device_config, host))
 
 
 def volume(vdi: VDI) -> Volume:
@@ -55,11 +60,14 @@ def driver(hands: Hands, sr_type: str) -> StorageDriver:
 
 
 def reachable_host(db: Reader, sr: Ref[SR]) -> Ref[Host]:
-    """A host on which the SR is attached, a live one if there is any.
+    """A host that may change what is on the SR, and has it attached: a live one if there is any.
 
-    SR_HAS_NO_PBDS or SR_NOT_ATTACHED when it is attached nowhere.
+    Of some types that is the master alone. SR_HAS_NO_PBDS or SR_NOT_ATTACHED when it is attached on no such host.
     """
     pbds = [db.get(pbd) for pbd in db.get(sr).PBDs]
+    if db.get(sr).type in MASTER_CHANGES:
+        (pool,) = db.all(Pool).values()
+        pbds = [pbd for pbd in pbds if pbd.host == pool.master]
     if not pbds:
         raise errors.SR_HAS_NO_PBDS(sr)
     attached = [pbd.host for pbd in pbds if pbd.currently_attached]
@@ -97,5 +105,5 @@ async def close_volume(db: Reader, hands: Hands, host: Ref[Host], vdi_ref: Ref[A
     pbd = find_pbd(db, vdi.SR, host)
     if pbd is None:
         return
-    repo = Repository(sr.uuid, sr.type, sr.content_type, dict(db.get(pbd).device_config))
+    repo = repository(db, vdi.SR, host, attached=False)
     await driver(hands, sr.type).close(repo, volume(vdi))

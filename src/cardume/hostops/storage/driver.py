@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from cardume.hostops.guests.guest import DiskSource
+from cardume.hostops.storage.found import Found
 
 Progress = Callable[[float], None]
 """Called in the event loop with a fraction from 0.0 to 1.0."""
@@ -18,7 +19,9 @@ class Repository:
     uuid: str
     type: str  # ext, iso, nfs, lvmoiscsi
     content_type: str  # user, iso
-    device_config: Mapping[str, str]
+    device_config: Mapping[str, str] = field(repr=False)  # passwords and all
+    name_label: str = ""
+    name_description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,21 +191,16 @@ class StorageDriver(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FoundRepository:
-    """A repository that is there, whether the pool knows it or not."""
-
-    uuid: str
-    location: str
-    size: int  # bytes, of all that lies under it
-
-
 @runtime_checkable
 class Prober(Protocol):
     """A driver that can look for repositories; not every type can."""
 
-    async def probe(self, device_config: Mapping[str, str]) -> tuple[FoundRepository, ...]:
-        """The repositories where device_config leads; changes nothing. StorageConfigError when it leads nowhere."""
+    def missing_keys(self, device_config: Mapping[str, str]) -> tuple[str, ...]:
+        """The keys that a repository cannot be made without, and that a probe helps to choose."""
+        ...
+
+    async def probe(self, device_config: Mapping[str, str]) -> Found:
+        """What is there, as far as device_config leads; changes nothing. StorageConfigError when it leads nowhere."""
         ...
 
 

@@ -19,7 +19,6 @@ from cardume.hostops.guests.guest import DiskSource, FileSource
 from cardume.hostops.storage import folder, images, layers, sweep
 from cardume.hostops.storage.driver import (
     Fork,
-    FoundRepository,
     GuestCommit,
     LeftMerge,
     Merge,
@@ -31,6 +30,7 @@ from cardume.hostops.storage.driver import (
 )
 from cardume.hostops.storage.ext_merge import SPARE_BYTES, FolderMerging
 from cardume.hostops.storage.file_calls import file_call, free_bytes
+from cardume.hostops.storage.found import FoundRepositories, FoundRepository
 from cardume.hostops.storage.opened import OpenCounts
 
 DEFAULT_FOLDER = "/var/lib/cardume/sr"
@@ -100,12 +100,15 @@ class ExtDriver:
         self.check_config(repo.device_config)
         await _files(folder.make_repository, self._folder(repo), repo.uuid)
 
-    async def probe(self, device_config: Mapping[str, str]) -> tuple[FoundRepository, ...]:
+    def missing_keys(self, device_config: Mapping[str, str]) -> tuple[str, ...]:
+        return ()
+
+    async def probe(self, device_config: Mapping[str, str]) -> FoundRepositories:
         """The repository in the folder that is named, or all below the default folder."""
         self.check_config(device_config)
         location = device_config.get("location")
         folders = [Path(location)] if location else await _files(_folders, Path(self._default_folder))
-        return await _files(_repositories, folders)
+        return FoundRepositories(await _files(_repositories, folders))
 
     async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
         self.check_config(repo.device_config)

@@ -19,7 +19,6 @@ from cardume.hostops.errors import (
 from cardume.hostops.guests.guest import DiskSource, FileSource
 from cardume.hostops.storage.driver import (
     Fork,
-    FoundRepository,
     GuestCommit,
     LeftMerge,
     Merge,
@@ -29,6 +28,7 @@ from cardume.hostops.storage.driver import (
     Usage,
     Volume,
 )
+from cardume.hostops.storage.found import Found, FoundRepositories, FoundRepository
 from cardume.hostops.storage.layers import MAX_LAYERS
 from cardume.hostops.storage.merging import Tree, is_possible, plan_merge
 from cardume.hostops.storage.opened import OpenCounts
@@ -70,6 +70,7 @@ class MemoryDriver:
         self.shelf = shelf or MemoryShelf()
         self.physical_size = physical_size
         self.unreachable = False
+        self.offers: Found | None = None  # what a probe finds, other than the shelf's repositories
         self.calls: list[str] = []
         self._opens = OpenCounts()
         self._forks = 0
@@ -107,10 +108,16 @@ class MemoryDriver:
             raise StorageError(f"{repo.uuid} is not empty")
         self.shelf.volumes[repo.uuid] = {}
 
-    async def probe(self, device_config: Mapping[str, str]) -> tuple[FoundRepository, ...]:
+    def missing_keys(self, device_config: Mapping[str, str]) -> tuple[str, ...]:
+        return ()
+
+    async def probe(self, device_config: Mapping[str, str]) -> Found:
         await self._begin("probe")
         self.check_config(device_config)
-        return tuple(FoundRepository(uuid, self.shelf.folder, self.physical_size) for uuid in self.shelf.volumes)
+        if self.offers is not None:
+            return self.offers
+        found = (FoundRepository(uuid, self.shelf.folder, self.physical_size) for uuid in self.shelf.volumes)
+        return FoundRepositories(tuple(found))
 
     async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
         await self._begin("attach")
