@@ -34,6 +34,7 @@ CAPABILITIES: Mapping[Op, str | None] = {
     Op.VDI_CREATE: "VDI_CREATE",
     Op.VDI_DESTROY: "VDI_DELETE",
     Op.VDI_RESIZE: "VDI_RESIZE",
+    Op.VDI_RESIZE_ONLINE: "VDI_RESIZE_ONLINE",
     Op.VDI_CLONE: "VDI_CLONE",
     Op.VDI_SNAPSHOT: "VDI_SNAPSHOT",
     Op.VDI_COPY: "VDI_CREATE",  # a copy that goes to this SR
@@ -47,7 +48,15 @@ IMPLEMENTED_SR_OPERATIONS = frozenset(CAPABILITIES)
 _LINKS = frozenset({Op.PLUG, Op.UNPLUG, Op.PBD_CREATE, Op.PBD_DESTROY})
 _DISKS = frozenset(
     {
-        *(Op.VDI_CREATE, Op.VDI_DESTROY, Op.VDI_RESIZE, Op.VDI_CLONE, Op.VDI_SNAPSHOT, Op.VDI_COPY),
+        *(
+            Op.VDI_CREATE,
+            Op.VDI_DESTROY,
+            Op.VDI_RESIZE,
+            Op.VDI_RESIZE_ONLINE,
+            Op.VDI_CLONE,
+            Op.VDI_SNAPSHOT,
+            Op.VDI_COPY,
+        ),
         *(Op.VDI_FORGET, Op.VDI_UPDATE),
     }
 )

@@ -33,6 +33,7 @@ CAPABILITIES: Mapping[Op, str | None] = {
     Op.SNAPSHOT: "VDI_SNAPSHOT",
     Op.COPY: None,
     Op.RESIZE: "VDI_RESIZE",
+    Op.RESIZE_ONLINE: "VDI_RESIZE_ONLINE",
     Op.DESTROY: "VDI_DELETE",
     Op.FORGET: None,
     Op.UPDATE: None,
@@ -86,7 +87,7 @@ def _why_not_its_content(vdi: VDIFacts, operation: Op) -> ApiError | None:
 
 def _why_not_its_users(vdi: VDIFacts, operation: Op) -> ApiError | None:
     match operation:
-        case Op.UPDATE | Op.SNAPSHOT:
+        case Op.UPDATE | Op.SNAPSHOT | Op.RESIZE_ONLINE:
             return None
         case Op.CLONE | Op.COPY:
             in_use = vdi.attached_writable

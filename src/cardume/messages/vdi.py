@@ -6,10 +6,11 @@ from typing import Any
 from cardume.datamodel import errors
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.sr import SR, StorageOperation
+from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vdi import VDI, VDIOperation, VDIType
 from cardume.hostops.storage.driver import Volume
 from cardume.messages.call import Call
-from cardume.messages.failures import storage_failures
+from cardume.messages.failures import guest_failures, storage_failures
 from cardume.messages.lifecycle import operation
 from cardume.messages.new_vdi import complete, make_vdi, mark_incomplete, remove_vdi
 from cardume.messages.registry import implements
@@ -93,6 +94,46 @@ async def resize(call: Call, vdi: Ref[VDI], size: int) -> None:
             grown = await driver(call.hosts.hands(host), repo.type).resize_volume(repo, volume(record), size)
         await _record_sizes(call, vdi, grown)
         await refresh_space(call, record.SR, host)
+
+
+@implements(VDI.resize_online, as_task=True)
+async def resize_online(call: Call, vdi: Ref[VDI], size: int) -> None:
+    """Grow a disk also while a guest writes to it: the guest sees the new size at once."""
+    async with operation(call, vdi, VDIOperation.RESIZE_ONLINE):
+        record = call.db.get(vdi)
+        if size < record.virtual_size:
+            raise errors.VDI_TOO_SMALL(vdi, record.virtual_size)
+        host = reachable_host(call.db, record.SR)
+        repo = repository(call.db, record.SR, host)
+        of = driver(call.hosts.hands(host), repo.type)
+        user = _open_by(call, vdi)
+        with storage_failures(call.db, sr=record.SR, vdi=vdi):
+            grown = await of.resize_volume(repo, volume(record), size, online=user is not None)
+        if user is not None:
+            await _grow_in_guest(call, vdi, user, max(size, grown.virtual_size))
+            with storage_failures(call.db, sr=record.SR, vdi=vdi):
+                grown = await of.stat_volume(repo, volume(record))
+        await _record_sizes(call, vdi, grown)
+        await refresh_space(call, record.SR, host)
+
+
+def _open_by(call: Call, vdi: Ref[VDI]) -> Ref[VBD] | None:
+    """The drive whose guest has a disk open; None when nobody has. VDI_IN_USE when several have."""
+    users = [vbd for vbd in call.db.get(vdi).VBDs if call.db.get(vbd).currently_attached]
+    if len(users) > 1:
+        raise errors.VDI_IN_USE(vdi, VDIOperation.RESIZE_ONLINE)
+    return users[0] if users else None
+
+
+async def _grow_in_guest(call: Call, vdi: Ref[VDI], vbd_ref: Ref[VBD], size: int) -> None:
+    vbd = call.db.get(vbd_ref)
+    vm = call.db.get(vbd.VM)
+    hands = call.hosts.hands(vm.resident_on)
+    async with AsyncExitStack() as looked_up:
+        # Opened once more: where the disk is now, and how much of the storage is its own.
+        source = await open_volume(call.db, hands, vm.resident_on, vdi, writable=True, undo=looked_up)
+        with guest_failures(vbd.VM, device=vbd_ref, device_class="VBD"):
+            await hands.guests.resize_disk(vm.uuid, vbd.userdevice, source, size)
 
 
 @implements(VDI.clone, as_task=True)

@@ -75,6 +75,7 @@ class FakeHost:
 
     guests: MemoryGuests
     disks: MemoryDriver
+    luns: MemoryDriver
     isos: MemoryDriver
     bridges: MemoryBridges
     network: MemoryNetwork
@@ -118,10 +119,13 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
     store = MemoryStore()
     shelf = MemoryShelf(folder=str(tmp_path))
     disks, isos = MemoryDriver(shelf, type="ext"), MemoryDriver(shelf, type="iso")
+    luns = MemoryDriver(shelf, type="lvmoiscsi")
     guests, bridges, network, machine = MemoryGuests(), MemoryBridges(), MemoryNetwork(FACTS.nics), MemoryMachine()
     db = await Objects.open(store)
     db.derive_with(derive_allowed_operations)
-    hands = Hands(guests, {"ext": disks, "iso": isos}, MemoryCopier(shelf), bridges, network, machine)
+    hands = Hands(
+        guests, {"ext": disks, "lvmoiscsi": luns, "iso": isos}, MemoryCopier(shelf), bridges, network, machine
+    )
     this = ThisHost("11111111-1111-4111-8111-111111111111", "d1-g1", "xenbr0", time.time(), await network.configured())
     ref = await record_host(db, this, FACTS, hands.storage, "tcg")
     files = HostFiles(tmp_path / "host.pem", tmp_path / "host.key")
@@ -155,7 +159,7 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
         await server.tasks.run(label, root, work)
 
     async with serve(parts, listen) as server, upkeep.running(start_vm, run_task):
-        yield FakeHost(guests, disks, isos, bridges, network, machine, hands, store, db, server.port)
+        yield FakeHost(guests, disks, luns, isos, bridges, network, machine, hands, store, db, server.port)
     await db.close()
 
 

@@ -74,6 +74,10 @@ class Guests(Protocol):
         """Put a disc in the CD drive, or take it out."""
         ...
 
+    async def resize_disk(self, uuid: str, device: str, source: DiskSource, size: int) -> None:
+        """Let a running guest see its disk grown to `size` bytes; `source` is where it is, a slice at its new size."""
+        ...
+
     async def move_disks(
         self,
         uuid: str,

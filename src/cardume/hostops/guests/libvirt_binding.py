@@ -3,8 +3,9 @@
 Import this, and what builds on it, only in a daemon that runs guests: the module needs the host's libvirt.
 """
 
+import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -192,6 +193,20 @@ class Connection:
                     raise
                 secret = self._virt.secretDefineXML(render(_secret_xml(usage)))
             secret.setValue(password.encode())
+
+    def resize_block(self, uuid: str, target: str, size: int) -> None:
+        """Grow a disk image that a guest has open, by the disk's name in the guest."""
+        with _translated():
+            self._domain(uuid).blockResize(target, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+
+    def ask_monitor(self, uuid: str, execute: str, arguments: Mapping[str, Any]) -> Any:
+        """QEMU's answer; GuestError with its words when it refuses."""
+        command = json.dumps({"execute": execute, "arguments": arguments})
+        with _translated():
+            answer = json.loads(libvirt_qemu.qemuMonitorCommand(self._domain(uuid), command, 0))
+        if "error" in answer:
+            raise GuestError(f"QEMU refuses {execute}: {answer['error'].get('desc', answer['error'])}")
+        return answer.get("return")
 
     def ask_agent(self, uuid: str, command: str, timeout_s: int) -> str:
         with _translated():

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -25,7 +25,8 @@ from cardume.hostops.guests.accelerator import Accelerator
 from cardume.hostops.guests.agent import QUESTIONS, facts_from
 from cardume.hostops.guests.cpu_map import known_features
 from cardume.hostops.guests.device_xml import DISK_ALIAS, NIC_ALIAS, disk_xml, nic_xml
-from cardume.hostops.guests.domain_edit import disk_paths, snapshot_xml, with_devices_of, with_media
+from cardume.hostops.guests.disk_growth import grow_slice
+from cardume.hostops.guests.domain_edit import disk_layers, disk_paths, snapshot_xml, with_devices_of, with_media
 from cardume.hostops.guests.domain_view import qemu_owner, view_of
 from cardume.hostops.guests.domain_xml import domain_xml
 from cardume.hostops.guests.guest import (
@@ -205,6 +206,31 @@ class LibvirtGuests:
             connection.update(uuid, drive)
 
         await self._link_call(uuid, "change_media", work)
+
+    async def resize_disk(self, uuid: str, device: str, source: DiskSource, size: int) -> None:
+        def work(connection: Connection) -> None:
+            if not isinstance(source, IscsiSource):
+                target = disk_layers(_get(connection, uuid).xml, device).target
+                connection.resize_block(uuid, target, size)
+                return
+
+            def ask(execute: str, arguments: Mapping[str, Any]) -> Any:
+                return connection.ask_monitor(uuid, execute, arguments)
+
+            was_running = not _get(connection, uuid).paused
+            connection.suspend(uuid)
+            try:
+                grow_slice(ask, device, source)
+            finally:
+                if was_running:
+                    connection.resume(uuid)
+
+        await self._end_merge(uuid)
+        self._commits.still.add(uuid)
+        try:
+            await self._link_call(uuid, "resize a disk of", work)
+        finally:
+            self._commits.still.discard(uuid)
 
     async def move_disks(
         self,

@@ -40,6 +40,7 @@ class _Machine:
     agent: AgentFacts | None = None
     keeps_devices: bool = False
     heeds_requests: bool = True
+    sizes: dict[str, int] = field(default_factory=dict)  # of disks that were grown under it, by device
 
 
 @dataclass(slots=True)
@@ -167,6 +168,16 @@ class MemoryGuests:
             raise GuestError(f"the guest has no disk {device}")
         await self._await_release(machine, f"disk {device}", timeout_s)
         machine.spec = replace(machine.spec, disks=tuple(d for d in machine.spec.disks if d.device != device))
+
+    async def resize_disk(self, uuid: str, device: str, source: DiskSource, size: int) -> None:
+        await self._end_merge(uuid)
+        await self._reach("resize_disk")
+        machine = self._get(uuid)
+        if all(device != disk.device for disk in machine.spec.disks):
+            raise GuestError(f"the guest has no disk {device}")
+        machine.sizes[device] = size
+        disks = tuple(replace(d, source=source) if d.device == device else d for d in machine.spec.disks)
+        machine.spec = replace(machine.spec, disks=disks)
 
     async def change_media(self, uuid: str, device: str, source: DiskSource | None) -> None:
         await self._reach("change_media")
@@ -331,6 +342,10 @@ class MemoryGuests:
     def ignore_requests(self, uuid: str, ignores: bool = True) -> None:
         """Whether the guest is deaf to requests to power off or reboot."""
         self._get(uuid).heeds_requests = not ignores
+
+    def disk_size(self, uuid: str, device: str) -> int | None:
+        """The size that a disk was grown to under its guest; None: it was not."""
+        return self._get(uuid).sizes.get(device)
 
     def fail_next(self, operation: str, error: HostError) -> None:
         """Let the next call of this method fail."""

@@ -154,8 +154,14 @@ class StorageDriver(Protocol):
         """Remove a volume; one that is gone already is no error. Without a location: whatever its uuid has there."""
         ...
 
-    async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:
-        """Grow a volume that nobody has open."""
+    async def resize_volume(
+        self, repo: Repository, volume: Volume, virtual_size: int, *, online: bool = False
+    ) -> Volume:
+        """Grow a volume that nobody has open.
+
+        online: a guest has it open, perhaps on another host. Then there is made room for it, where that is the
+        driver's to do, and whoever has the guest lets it see its disk grow.
+        """
         ...
 
     async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:

@@ -69,7 +69,8 @@ class ExtDriver:
     capabilities = frozenset(
         {
             *("SR_PROBE", "SR_UPDATE", "VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH"),
-            *("VDI_ACTIVATE", "VDI_DEACTIVATE", "VDI_RESIZE", "VDI_CLONE", "VDI_SNAPSHOT", "VDI_UPDATE"),
+            *("VDI_ACTIVATE", "VDI_DEACTIVATE", "VDI_RESIZE", "VDI_RESIZE_ONLINE", "VDI_CLONE"),
+            *("VDI_SNAPSHOT", "VDI_UPDATE"),
         }
     )
     default_content_type = "user"
@@ -216,8 +217,12 @@ class ExtDriver:
             await _files(sweep.bury, path, uuid)
             await _files(sweep.sweep, path, frozenset(self._living))
 
-    async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:
+    async def resize_volume(
+        self, repo: Repository, volume: Volume, virtual_size: int, *, online: bool = False
+    ) -> Volume:
         path = await self._checked_folder(repo)
+        if online:
+            return await _files(folder.read_volume, path, volume.location)  # QEMU makes its image larger by itself
         self._opens.assert_not_open(repo, volume)
         now = await _files(folder.read_volume, path, volume.location)
         size = _rounded(virtual_size)

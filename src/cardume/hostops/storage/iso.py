@@ -89,7 +89,9 @@ class IsoDriver:
     async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
         raise _read_only(repo)
 
-    async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:
+    async def resize_volume(
+        self, repo: Repository, volume: Volume, virtual_size: int, *, online: bool = False
+    ) -> Volume:
         raise _read_only(repo)
 
     async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:

@@ -61,7 +61,16 @@ class MemoryDriver:
     name_description = "Volumes that exist in memory only"
     configuration: Mapping[str, str] = {"location": "any text"}
     capabilities = frozenset(
-        {"VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH", "VDI_RESIZE", "VDI_CLONE", "VDI_SNAPSHOT"}
+        {
+            "VDI_CREATE",
+            "VDI_DELETE",
+            "VDI_ATTACH",
+            "VDI_DETACH",
+            "VDI_RESIZE",
+            "VDI_RESIZE_ONLINE",
+            "VDI_CLONE",
+            "VDI_SNAPSHOT",
+        }
     )
     default_content_type = "user"
 
@@ -70,6 +79,7 @@ class MemoryDriver:
         self.shelf = shelf or MemoryShelf()
         self.physical_size = physical_size
         self.unreachable = False
+        self.seen_config: Mapping[str, str] = {}  # what the last probe or attachment was given
         self.offers: Found | None = None  # what a probe finds, other than the shelf's repositories
         self.calls: list[str] = []
         self._opens = OpenCounts()
@@ -109,11 +119,12 @@ class MemoryDriver:
         self.shelf.volumes[repo.uuid] = {}
 
     def missing_keys(self, device_config: Mapping[str, str]) -> tuple[str, ...]:
-        return ()
+        return ("location",) if self.offers is not None and "location" not in device_config else ()
 
     async def probe(self, device_config: Mapping[str, str]) -> Found:
         await self._begin("probe")
         self.check_config(device_config)
+        self.seen_config = dict(device_config)
         if self.offers is not None:
             return self.offers
         found = (FoundRepository(uuid, self.shelf.folder, self.physical_size) for uuid in self.shelf.volumes)
@@ -121,6 +132,7 @@ class MemoryDriver:
 
     async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
         await self._begin("attach")
+        self.seen_config = dict(repo.device_config)
         self.check_config(repo.device_config)
         self._held(repo)
 
@@ -168,7 +180,9 @@ class MemoryDriver:
                 self._sweep(repo)
                 self.shelf.contents.pop(self._path(repo, held), None)
 
-    async def resize_volume(self, repo: Repository, volume: Volume, virtual_size: int) -> Volume:
+    async def resize_volume(
+        self, repo: Repository, volume: Volume, virtual_size: int, *, online: bool = False
+    ) -> Volume:
         await self._begin("resize_volume")
         self._opens.assert_not_open(repo, volume)
         now = self._get(repo, volume)
