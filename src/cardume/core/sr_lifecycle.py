@@ -48,16 +48,8 @@ IMPLEMENTED_SR_OPERATIONS = frozenset(CAPABILITIES)
 _LINKS = frozenset({Op.PLUG, Op.UNPLUG, Op.PBD_CREATE, Op.PBD_DESTROY})
 _DISKS = frozenset(
     {
-        *(
-            Op.VDI_CREATE,
-            Op.VDI_DESTROY,
-            Op.VDI_RESIZE,
-            Op.VDI_RESIZE_ONLINE,
-            Op.VDI_CLONE,
-            Op.VDI_SNAPSHOT,
-            Op.VDI_COPY,
-        ),
-        *(Op.VDI_FORGET, Op.VDI_UPDATE),
+        *(Op.VDI_CREATE, Op.VDI_DESTROY, Op.VDI_RESIZE, Op.VDI_RESIZE_ONLINE, Op.VDI_CLONE, Op.VDI_SNAPSHOT),
+        *(Op.VDI_COPY, Op.VDI_FORGET, Op.VDI_UPDATE),
     }
 )
 _JOINING = frozenset({Op.UPDATE, Op.PLUG, Op.PBD_CREATE})

@@ -1,4 +1,4 @@
-"""SR.probe and SR.create as clients use them to find storage: what there is to choose from, and passwords kept apart."""
+"""SR.probe and SR.create as clients use them to find storage: what there is to choose from; passwords kept apart."""
 
 from typing import Any
 from xml.etree import ElementTree
