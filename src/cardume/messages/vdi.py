@@ -10,6 +10,7 @@ from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vdi import VDI, VDIOperation, VDIType
 from cardume.hostops.storage.driver import Volume
 from cardume.messages.call import Call
+from cardume.messages.disk_copy import Place, copy_disk, place_of
 from cardume.messages.failures import guest_failures, storage_failures
 from cardume.messages.lifecycle import operation
 from cardume.messages.new_vdi import complete, make_vdi, mark_incomplete, remove_vdi
@@ -178,12 +179,11 @@ async def copy(call: Call, vdi: Ref[VDI], sr: Ref[SR], base_vdi: Ref[VDI], into_
 async def copy_into(
     call: Call, vdi: Ref[VDI], sr: Ref[SR], undo: AsyncExitStack, **more: Any
 ) -> tuple[Ref[VDI], Volume]:
-    """An incomplete copy of a disk in any SR that the host of the source reaches."""
+    """An incomplete copy of a disk in any SR."""
     record = call.db.get(vdi)
     if sr == record.SR:
         return await clone_into(call, vdi, undo, **more)
     host = reachable_host(call.db, sr)
-    hands = call.hosts.hands(host)
     draft = _copy_draft(record, sr, **more)
     new, made = await make_vdi(
         call,
@@ -192,14 +192,10 @@ async def copy_into(
         lambda of, repo, uuid: of.create_volume(repo, uuid, record.virtual_size, name_label=record.name_label),
         undo,
     )
-    async with AsyncExitStack() as opened:
-        source = await open_volume(call.db, hands, host, vdi, writable=False, undo=opened)
-        repo = repository(call.db, sr, host)
-        with storage_failures(call.db, sr=sr):
-            target = await driver(hands, repo.type).open(repo, made, writable=True)
-            opened.push_async_callback(driver(hands, repo.type).close, repo, made)
-            await hands.copier.copy(source, target, call.task.progress)
-            made = await driver(hands, repo.type).stat_volume(repo, made)
+    await copy_disk(call, place_of(call.db, vdi), Place(sr, made), target_is_zero=True)
+    repo = repository(call.db, sr, host)
+    with storage_failures(call.db, sr=sr):
+        made = await driver(call.hosts.hands(host), repo.type).stat_volume(repo, made)
     return new, made
 
 
@@ -207,13 +203,8 @@ async def _copy_over(call: Call, vdi: Ref[VDI], into: Ref[VDI]) -> Ref[VDI]:
     source, target = call.db.get(vdi), call.db.get(into)
     if target.virtual_size < source.virtual_size:
         raise errors.VDI_TOO_SMALL(into, source.virtual_size)
-    async with operation(call, into, VDIOperation.COPY), AsyncExitStack() as opened:
-        host = reachable_host(call.db, target.SR)
-        hands = call.hosts.hands(host)
-        reading = await open_volume(call.db, hands, host, vdi, writable=False, undo=opened)
-        writing = await open_volume(call.db, hands, host, into, writable=True, undo=opened)
-        with storage_failures(call.db, sr=target.SR, vdi=into):
-            await hands.copier.copy(reading, writing, call.task.progress)
+    async with operation(call, into, VDIOperation.COPY):
+        await copy_disk(call, place_of(call.db, vdi), place_of(call.db, into), target_is_zero=False)
     return into
 
 

@@ -165,4 +165,4 @@ async def test_a_disk_grows_under_a_running_guest(host: FakeHost, api: Client, v
 
     (guest,) = await host.guests.list()
     assert host.guests.disk_size(guest.uuid, "0") == 2 * size
-    assert await api.refused("VDI.resize_online", disk, "1") == ["VDI_TOO_SMALL", disk, str(size)]
+    assert await api.refused("VDI.resize_online", disk, "1") == ["VDI_TOO_SMALL", disk, str(2 * size)]

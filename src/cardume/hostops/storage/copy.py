@@ -15,8 +15,11 @@ from cardume.hostops.storage.threads import in_thread
 class QemuCopier:
     """Copies by `qemu-img convert -n`: holes stay holes, the end is flushed, and cancelling ends the program."""
 
-    async def copy(self, source: DiskSource, target: DiskSource, progress: Progress) -> None:
-        await images.convert_into(source, target, await in_thread(_allocated, source), progress)
+    async def copy(
+        self, source: DiskSource, target: DiskSource, progress: Progress, *, target_is_zero: bool = False
+    ) -> None:
+        size_bytes = await in_thread(_allocated, source)
+        await images.convert_into(source, target, size_bytes, progress, target_is_zero=target_is_zero)
         if isinstance(target, FileSource):
             await in_thread(_sync, target.path)
         progress(1.0)

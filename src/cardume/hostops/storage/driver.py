@@ -261,8 +261,13 @@ class LayerMerger(Protocol):
 class Copier(Protocol):
     """Copies between opened volumes of any two drivers, and opens the bytes of one."""
 
-    async def copy(self, source: DiskSource, target: DiskSource, progress: Progress) -> None:
-        """Copy the whole of `source` into `target`, which exists and is at least as large; sparse stays sparse."""
+    async def copy(
+        self, source: DiskSource, target: DiskSource, progress: Progress, *, target_is_zero: bool = False
+    ) -> None:
+        """Copy the whole of `source` into `target`, which exists and is at least as large; sparse stays sparse.
+
+        target_is_zero: nothing was ever written to it; then zeros need not be.
+        """
         ...
 
     def opened(self, source: DiskSource, *, writable: bool) -> AbstractAsyncContextManager[DiskBytes]:

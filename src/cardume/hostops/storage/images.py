@@ -136,11 +136,14 @@ async def convert(source: DiskSource, target_path: str, format: str, size_bytes:
     )
 
 
-async def convert_into(source: DiskSource, target: DiskSource, size_bytes: int, progress: Progress) -> None:
+async def convert_into(
+    source: DiskSource, target: DiskSource, size_bytes: int, progress: Progress, *, target_is_zero: bool = False
+) -> None:
     """Write the content of `source` over the beginning of `target`, flushed when this returns."""
     await _copy(
         size_bytes,
         progress,
+        *(("--target-is-zero",) if target_is_zero else ()),
         *image_objects(source, target),
         *("-n", "-t", "writeback", "--image-opts", "--target-image-opts"),
         *(image_options(source), image_options(target)),

@@ -380,7 +380,9 @@ class MemoryCopier:
     def __init__(self, shelf: MemoryShelf) -> None:
         self._shelf = shelf
 
-    async def copy(self, source: DiskSource, target: DiskSource, progress: Progress) -> None:
+    async def copy(
+        self, source: DiskSource, target: DiskSource, progress: Progress, *, target_is_zero: bool = False
+    ) -> None:
         assert isinstance(source, FileSource), "the memory driver opens files only"
         assert isinstance(target, FileSource), "the memory driver opens files only"
         progress(0.0)
