@@ -1,0 +1,506 @@
+"""The volume group on a LUN against the real LVM: what we read, what we write, and what a crash leaves."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.contract.real_lvm import RealLvm, lvm_on, made_by_lvm, real_lvm
+from tests.contract.sparse_lun import CutOff, SparseLun, crashes
+
+from cardume.hostops.errors import StorageError
+from cardume.hostops.storage.lvm import editing
+from cardume.hostops.storage.lvm.editing import ChangeTags, Create, Extend, Remove, Rename, edit
+from cardume.hostops.storage.lvm.errors import (
+    LunNotEmpty,
+    LunShrunk,
+    NoContiguousSpace,
+    NoSuchVolume,
+    VolumeGroupChanged,
+    VolumeGroupMissing,
+)
+from cardume.hostops.storage.lvm.reader import read_volume_group, what_is_there
+from cardume.hostops.storage.lvm.shadow import Shadow
+from cardume.hostops.storage.lvm.tags import from_tags, to_tags
+from cardume.hostops.storage.lvm.text import parse_text
+from cardume.hostops.storage.lvm.volume_group import VolumeGroup
+
+pytestmark = pytest.mark.inside_host("CARDUME_CONTRACT_LVM")
+
+MIB = 1 << 20
+GIB = 1 << 30
+GROUP = "cardume-7c1b9f0e-8a55-4d0c-9c0e-0d9f3f1f8a11"
+SR_TAGS = to_tags(["cardume.sr"], {"name_label": "Discos rápidos"})
+BLOCKS = pytest.mark.parametrize("block_bytes", [512, 4096])
+
+Change = Callable[[SparseLun], object]
+
+
+def allowed() -> None:
+    """A fence of a host that may."""
+
+
+class Room:
+    """One LUN with its group, and where its shadows are made."""
+
+    def __init__(self, place: Path, size_bytes: int = 4 * GIB, block_bytes: int = 512) -> None:
+        self.place = place
+        self.folder = place / "shadows"
+        self.lun = SparseLun(size_bytes, block_bytes)
+
+    def format(self) -> VolumeGroup:
+        return editing.format_lun(self.lun, GROUP, SR_TAGS, fence=allowed, folder=self.folder)
+
+    def edit(self, *commands: editing.Command) -> VolumeGroup:
+        return edit(self.lun, GROUP, commands, fence=allowed, folder=self.folder)
+
+    def read(self) -> VolumeGroup:
+        group = read_volume_group(self.lun)
+        assert group is not None
+        return group
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    made = Room(tmp_path)
+    made.format()
+    return made
+
+
+def assert_sound(lun: SparseLun, place: Path, group: VolumeGroup) -> None:
+    """The real LVM finds this very group, and nothing wrong with it."""
+    with lvm_on(lun, place) as lvm:
+        assert_agree(lvm, group)
+        said = lvm("vgck", group.name)
+        assert [line for line in said.splitlines() if "Activation disabled" not in line] == []
+        said = lvm("vgs", "--noheadings", "-o", "vg_name")
+        assert [line.strip() for line in said.splitlines() if "Activation disabled" not in line] == [group.name]
+
+
+def assert_agree(lvm: RealLvm, group: VolumeGroup) -> None:
+    """Reader and LVM say the same."""
+    fields = "vg_name,vg_uuid,vg_seqno,vg_extent_size,vg_tags,lv_count,pv_count"
+    (row,) = lvm.report("vgs", "-o", fields, group.name)
+    assert (row["vg_name"], row["vg_uuid"], int(row["vg_seqno"])) == (group.name, group.uuid, group.seqno)
+    assert int(row["vg_extent_size"]) == group.extent_bytes
+    assert tags_of(row["vg_tags"]) == group.tags
+    assert int(row["pv_count"]) == group.pv_count
+    pv = lvm.report("pvs", "-o", "pv_name,pe_start,pv_pe_count,pv_pe_alloc_count")[0]
+    assert int(pv["pe_start"]) == group.data_offset_bytes
+    assert int(pv["pv_pe_count"]) == group.extent_count
+    assert int(pv["pv_pe_count"]) - int(pv["pv_pe_alloc_count"]) == group.free_extents
+    rows = lvm.report("lvs", "-a", "-o", "lv_name,lv_uuid,lv_tags,lv_size", group.name)
+    assert {
+        row["lv_name"].strip("[]"): (row["lv_uuid"], tags_of(row["lv_tags"]), int(row["lv_size"])) for row in rows
+    } == {volume.name: (volume.uuid, volume.tags, volume.size_bytes) for volume in group.volumes}
+    for row in lvm.report("lvs", "-a", "--segments", "-o", "lv_name,segtype,stripes,seg_pe_ranges", group.name):
+        volume = group.get(row["lv_name"].strip("[]"))
+        if volume.is_slice and len(volume.segments) == 1:
+            first, last = row["seg_pe_ranges"].rpartition(":")[2].split("-")
+            assert (int(first), int(last) - int(first) + 1) == (volume.pv_start_extent, volume.extent_count)
+        else:
+            assert row["segtype"] != "linear" or len(volume.segments) > 1 or len(lvm.disks) > 1
+
+
+def tags_of(value: Any) -> frozenset[str]:
+    return frozenset(tag for tag in str(value).split(",") if tag)
+
+
+# What is made
+
+
+@BLOCKS
+def test_a_formatted_lun_holds_an_empty_group_that_no_host_activates(tmp_path: Path, block_bytes: int) -> None:
+    room = Room(tmp_path, block_bytes=block_bytes)
+    made = room.format()
+
+    assert made == room.read()
+    assert (made.name, made.tags, made.volumes) == (GROUP, SR_TAGS, ())
+    assert (made.extent_bytes, made.data_offset_bytes) == (4 * MIB, 16 * MIB)
+    assert made.extent_count == (4 * GIB - 16 * MIB) // (4 * MIB)
+    assert_sound(room.lun, tmp_path / "sound", made)
+    with lvm_on(room.lun, tmp_path / "again") as lvm:
+        (row,) = lvm.report("vgs", "-o", "vg_autoactivation,vg_mda_size", GROUP)
+        assert row["vg_autoactivation"] in ("", "0")
+        assert int(row["vg_mda_size"]) > 15 * MIB
+
+
+@BLOCKS
+def test_volumes_are_made_found_changed_and_removed(tmp_path: Path, block_bytes: int) -> None:
+    room = Room(tmp_path, block_bytes=block_bytes)
+    room.format()
+    tags = to_tags(["cardume.vdi"], {"name_label": "São Paulo & cia", "virtual_size": str(10 * MIB)})
+
+    made = editing.create(room.lun, GROUP, "vdi-1", 10 * MIB, tags, fence=allowed, folder=room.folder)
+    assert made == room.read()
+    volume = made.get("vdi-1")
+    assert (volume.size_bytes, volume.offset_bytes, volume.is_slice) == (12 * MIB, 16 * MIB, True)
+    assert from_tags(volume.tags).facts["name_label"] == "São Paulo & cia"
+    assert volume.created is not None
+    assert_sound(room.lun, tmp_path / "made", made)
+
+    editing.extend_in_place(room.lun, GROUP, "vdi-1", 20 * MIB, fence=allowed, folder=room.folder)
+    editing.rename(room.lun, GROUP, "vdi-1", "vdi-2", fence=allowed, folder=room.folder)
+    changed = editing.set_tags(
+        room.lun,
+        GROUP,
+        "vdi-2",
+        add=["new=1"],
+        remove=["cardume.vdi", "never.there"],
+        fence=allowed,
+        folder=room.folder,
+    )
+    assert changed.get("vdi-2").size_bytes == 20 * MIB
+    assert changed.get("vdi-2").tags == (tags | {"new=1"}) - {"cardume.vdi"}
+    assert_sound(room.lun, tmp_path / "changed", changed)
+
+    named = editing.set_tags(room.lun, GROUP, None, add=["other=2"], fence=allowed, folder=room.folder)
+    assert named.tags == SR_TAGS | {"other=2"}
+    emptied = editing.remove(room.lun, GROUP, "vdi-2", fence=allowed, folder=room.folder)
+    assert emptied.volumes == ()
+    assert emptied.free_extents == emptied.extent_count
+    assert_sound(room.lun, tmp_path / "emptied", emptied)
+
+
+def test_several_changes_are_one_commit(room: Room) -> None:
+    room.edit(Create("vdi-a", 8 * MIB), Create("vdi-b", 4 * MIB))
+    seen = room.read().get("vdi-a")
+    room.lun.log = [[]]
+
+    room.edit(
+        Create("vdi-c", 16 * MIB, frozenset({"cardume.vdi"})),
+        Rename("vdi-a", "old-a"),
+        Rename("vdi-c", "vdi-a"),
+        ChangeTags("old-a", add=frozenset({"cardume.wipe"})),
+        Remove("vdi-b"),
+    )
+
+    group = room.read()
+    assert {volume.name for volume in group.volumes} == {"vdi-a", "old-a"}
+    assert group.get("old-a").uuid == seen.uuid
+    assert group.get("old-a").tags == {"cardume.wipe"}
+    assert [len(part) for part in room.lun.log if part][-1] == 1  # the header
+    assert sum(len(part) > 0 for part in room.lun.log) == 2
+    assert_sound(room.lun, room.place / "sound", group)
+
+
+def test_a_piece_is_chosen_that_leaves_the_large_ones_whole(room: Room) -> None:
+    room.edit(*(Create(f"v{number}", 40 * MIB) for number in range(4)))
+    room.edit(Remove("v0"), Remove("v2"), Create("in-v0", 20 * MIB))
+    group = room.edit(Create("small", 20 * MIB), Create("more", 40 * MIB))
+    # v0's hole has 20 MiB left, which is the smallest that fits
+    assert group.get("small").offset_bytes == 16 * MIB + 20 * MIB
+    assert group.get("more").offset_bytes == 16 * MIB + 80 * MIB
+
+
+def test_without_room_in_one_piece_nothing_is_changed(tmp_path: Path) -> None:
+    room = Room(tmp_path, 16 * MIB + 10 * 4 * MIB)
+    room.format()
+    room.edit(*(Create(f"v{number}", 8 * MIB) for number in range(5)))
+    before = room.edit(Remove("v1"), Remove("v3"))
+
+    with pytest.raises(NoContiguousSpace) as refused:
+        room.edit(Create("large", 12 * MIB))
+    assert (refused.value.needed_bytes, refused.value.largest_bytes, refused.value.free_bytes) == (
+        12 * MIB,
+        8 * MIB,
+        16 * MIB,
+    )
+    with pytest.raises(NoContiguousSpace) as refused:
+        room.edit(Extend("v2", 20 * MIB))
+    assert (refused.value.needed_bytes, refused.value.largest_bytes) == (12 * MIB, 8 * MIB)
+    with pytest.raises(NoContiguousSpace):
+        room.edit(Extend("v4", 12 * MIB))
+    assert room.read() == before
+    assert room.edit(Extend("v2", 16 * MIB)).get("v2").is_slice
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        (Remove("gone"), NoSuchVolume),
+        (Rename("gone", "there"), NoSuchVolume),
+        (Rename("one", "two"), StorageError),
+        (Create("one", MIB), StorageError),
+        (Create("-n", MIB), StorageError),
+        (Create("a b", MIB), StorageError),
+        (Create("three", MIB, frozenset({"not allowed"})), StorageError),
+        (Create("snapshot1", MIB), StorageError),
+    ],
+)
+def test_what_cannot_be_done_changes_nothing(room: Room, command: editing.Command, error: type[Exception]) -> None:
+    before = room.edit(Create("one", MIB), Create("two", MIB))
+    room.lun.log = [[]]
+    with pytest.raises(error):
+        room.edit(ChangeTags("one", add=frozenset({"never"})), command)
+    assert room.lun.log == [[]]
+    assert room.read() == before
+
+
+def test_a_group_grows_with_its_lun_and_is_not_touched_on_a_smaller_one(room: Room) -> None:
+    room.edit(Create("one", 8 * MIB))
+    room.lun.size_bytes = 6 * GIB
+    grown = editing.grow_volume_group(room.lun, GROUP, fence=allowed, folder=room.folder)
+    assert grown == room.read()
+    assert grown.extent_count == (6 * GIB - 16 * MIB) // (4 * MIB)
+    assert_sound(room.lun, room.place / "grown", grown)
+
+    room.lun.size_bytes = 5 * GIB
+    assert room.read().missing_bytes(room.lun.size_bytes) == GIB
+    with pytest.raises(LunShrunk):
+        room.edit(Create("two", MIB))
+
+
+def test_a_lun_that_holds_something_is_formatted_only_when_told_so(room: Room) -> None:
+    room.edit(Create("precious", 8 * MIB))
+    assert what_is_there(room.lun) == f"LVM volume group {GROUP}"
+    with pytest.raises(LunNotEmpty) as refused:
+        room.format()
+    assert GROUP in str(refused.value)
+    again = editing.format_lun(room.lun, "cardume-other", fence=allowed, overwrite=True, folder=room.folder)
+    assert (again.name, again.volumes) == ("cardume-other", ())
+    assert_sound(room.lun, room.place / "again", again)
+
+
+def test_a_removed_group_leaves_a_blank_lun(room: Room) -> None:
+    room.edit(Create("one", 8 * MIB))
+    with pytest.raises(StorageError, match="still holds 1 volumes"):
+        editing.remove_volume_group(room.lun, GROUP, fence=allowed, folder=room.folder)
+    room.edit(Remove("one"))
+    editing.remove_volume_group(room.lun, GROUP, fence=allowed, folder=room.folder)
+    assert read_volume_group(room.lun) is None
+    assert what_is_there(room.lun) is None
+    with pytest.raises(VolumeGroupMissing):
+        room.edit(Create("one", 8 * MIB))
+
+
+def test_two_hundred_volumes_with_long_tags(room: Room) -> None:
+    facts = {"name_label": "Máquina", "name_description": "ção " * 400}
+    for begin in range(0, 200, 50):
+        room.edit(
+            *(Create(f"vdi-{number}", 4 * MIB, to_tags(["cardume.vdi"], facts)) for number in range(begin, begin + 50))
+        )
+    group = room.read()
+    assert len(group.volumes) == 200
+    assert from_tags(group.get("vdi-199").tags).facts == facts
+    assert_sound(room.lun, room.place / "sound", group)
+
+
+def test_the_ring_of_texts_is_gone_round_many_times(tmp_path: Path) -> None:
+    # An area of the least size: each text takes a good part of it.
+    command = ["pvcreate", "-y", "--metadatasize", "60k", "--dataalignment", "64k", "{0}"]
+    (lun,) = made_by_lvm(tmp_path / "made", [GIB], [command, ["vgcreate", "-s", "4m", GROUP, "{0}"]])
+    room = Room(tmp_path)
+    room.lun = lun
+    room.edit(*(Create(f"v{number}", 4 * MIB, to_tags([], {"x": "y" * 900})) for number in range(14)))
+    for round in range(12):
+        before, start = room.read(), lun.copy()
+        lun.log = [[]]
+        after = room.edit(*(Rename(f"v{number}", f"w{number}") for number in range(round % 4 + 1)))
+        for state in crashes(start, lun.log, round):
+            assert read_volume_group(state) in (before, after)
+        room.edit(*(Rename(f"w{number}", f"v{number}") for number in range(round % 4 + 1)))
+    assert_sound(room.lun, tmp_path / "sound", room.read())
+
+
+# Crashes
+
+
+def changes() -> list[tuple[str, Change]]:
+    def doing(*commands: editing.Command) -> Callable[[Path], Change]:
+        return lambda folder: lambda lun: edit(lun, GROUP, commands, fence=allowed, folder=folder)
+
+    return [
+        ("create", doing(Create("vdi-9", 8 * MIB, to_tags(["cardume.vdi"], {"name_description": "x" * 3000})))),
+        ("extend", doing(Extend("vdi-2", 12 * MIB))),
+        ("rename", doing(Rename("vdi-1", "vdi-7"))),
+        ("remove", doing(Remove("vdi-1"))),
+        ("tags", doing(ChangeTags(None, add=frozenset({"a=b"})))),
+        ("move", doing(Create("m", 8 * MIB), Rename("vdi-1", "o"), Rename("m", "vdi-1"), Remove("o"))),
+    ]  # type: ignore[return-value]
+
+
+@BLOCKS
+@pytest.mark.parametrize("change", [change for _, change in changes()], ids=[name for name, _ in changes()])
+def test_a_crash_at_any_sector_leaves_the_old_or_the_new_group(
+    tmp_path: Path, change: Callable[[Path], Change], block_bytes: int
+) -> None:
+    room = Room(tmp_path, block_bytes=block_bytes)
+    room.format()
+    before = room.edit(Create("vdi-1", 4 * MIB), Create("vdi-2", 4 * MIB))
+    start = room.lun.copy()
+    room.lun.log = [[]]
+    change(room.folder)(room.lun)
+    after = room.read()
+    assert after.seqno > before.seqno
+    assert_each_is(room, start, {"before": before, "after": after})
+
+
+def test_a_crash_while_the_group_grows_leaves_the_old_or_the_new_group(room: Room) -> None:
+    before = room.edit(Create("vdi-1", 4 * MIB))
+    room.lun.size_bytes = 6 * GIB
+    start = room.lun.copy()
+    room.lun.log = [[]]
+    after = editing.grow_volume_group(room.lun, GROUP, fence=allowed, folder=room.folder)
+    assert_each_is(room, start, {"before": before, "after": after})
+
+
+@BLOCKS
+def test_a_crash_while_a_lun_is_formatted_leaves_none_or_the_new_group(tmp_path: Path, block_bytes: int) -> None:
+    room = Room(tmp_path, block_bytes=block_bytes)
+    start = room.lun.copy()
+    after = room.format()
+    assert_each_is(room, start, {"before": None, "after": after})
+
+
+def test_a_crash_while_a_lun_is_formatted_over_leaves_the_old_one_none_or_the_new(room: Room) -> None:
+    before = room.edit(Create("vdi-1", 4 * MIB))
+    start = room.lun.copy()
+    room.lun.log = [[]]
+    after = editing.format_lun(room.lun, "cardume-new", fence=allowed, overwrite=True, folder=room.folder)
+    assert_each_is(room, start, {"before": before, "blank": None, "after": after})
+
+
+def test_a_crash_while_a_group_is_removed_leaves_it_or_none(room: Room) -> None:
+    before = room.read()
+    start = room.lun.copy()
+    room.lun.log = [[]]
+    editing.remove_volume_group(room.lun, GROUP, fence=allowed, folder=room.folder)
+    assert_each_is(room, start, {"before": before, "after": None})
+
+
+def assert_each_is(room: Room, start: SparseLun, allowed_states: dict[str, VolumeGroup | None]) -> None:
+    """Every crash leaves one of these, all of them happen, and LVM agrees about each that is new."""
+    seen: set[str] = set()
+    checked: set[int] = set()
+    for number, state in enumerate(crashes(start, room.lun.log, seed=20261128)):
+        found = read_volume_group(state)
+        names = [name for name, group in allowed_states.items() if group == found]
+        assert names, f"state {number} is neither: {found}"
+        seen.add(names[0])
+        key = hash(tuple(sorted(state.blocks.items())))
+        if key in checked or (len(checked) > 40 and number % 10):
+            continue
+        checked.add(key)
+        if found is not None:
+            assert_sound(state, room.place / f"state{number}", found)
+        else:
+            with lvm_on(state, room.place / f"state{number}") as lvm:
+                assert lvm.report("vgs", "-o", "vg_name") == []
+    assert seen == set(allowed_states)
+
+
+def test_a_lun_that_goes_away_in_the_middle_can_be_changed_again(room: Room) -> None:
+    for writes in range(12):
+        room.lun.writes_left = writes
+        before = room.read()
+        try:
+            room.edit(Create(f"v{writes}", 4 * MIB))
+        except CutOff:
+            room.lun.writes_left = None
+            assert room.read() == before
+            room.edit(Create(f"v{writes}", 4 * MIB))
+        room.lun.writes_left = None
+    assert len(room.read().volumes) == 12
+    assert_sound(room.lun, room.place / "sound", room.read())
+
+
+# Others
+
+
+def test_what_another_has_changed_meanwhile_is_not_overwritten(room: Room) -> None:
+    calls = []
+
+    def other_master() -> None:
+        if not calls:
+            calls.append(1)
+            room.edit(Create("theirs", 4 * MIB))
+
+    with pytest.raises(VolumeGroupChanged):
+        editing.create(room.lun, GROUP, "ours", 4 * MIB, fence=other_master, folder=room.folder)
+    assert [volume.name for volume in room.read().volumes] == ["theirs"]
+    assert_sound(room.lun, room.place / "sound", room.read())
+
+
+@pytest.mark.parametrize("refused_call", [0, 1])
+def test_a_host_that_may_not_write_any_more_commits_nothing(room: Room, refused_call: int) -> None:
+    calls: list[int] = []
+    before = room.read()
+
+    def fence() -> None:
+        calls.append(len(calls))
+        if calls[-1] == refused_call:
+            raise PermissionError
+
+    with pytest.raises(PermissionError):
+        editing.create(room.lun, GROUP, "ours", 4 * MIB, fence=fence, folder=room.folder)
+    assert room.read() == before
+
+
+def test_groups_of_several_disks_and_kinds_can_be_read(tmp_path: Path) -> None:
+    luns = made_by_lvm(
+        tmp_path / "made",
+        [GIB, GIB],
+        [
+            ["pvcreate", "-y", "{0}"],
+            ["pvcreate", "-y", "--metadatacopies", "2", "{1}"],
+            ["vgcreate", "foreign", "{0}", "{1}"],
+            *(["lvcreate", "-an", "-Wn", "-Zn", "-y", *words, "foreign"] for words in (
+                ["-l", "5", "-n", "linear"],
+                ["-l", "6", "-i", "2", "-n", "striped"],
+                ["-l", "4", "--type", "mirror", "-m", "1", "--mirrorlog", "core", "-n", "mirrored"],
+            )),
+        ],
+    )  # fmt: skip
+    for number, lun in enumerate(luns):
+        group = read_volume_group(lun)
+        assert group is not None
+        assert group.name == "foreign"
+        assert group.pv_count == 2
+        assert not group.get("striped").is_slice
+        assert not group.get("mirrored").is_slice
+        assert group.get("linear").is_slice == (number == 0)
+        lun.save(tmp_path / f"disk{number}")
+    with real_lvm(tmp_path / "look", [tmp_path / "disk0", tmp_path / "disk1"]) as lvm:
+        rows = {row["pv_name"][-5:]: row for row in lvm.report("pvs", "-o", "pv_name,pv_pe_count,pv_pe_alloc_count")}
+        for number, lun in enumerate(luns):
+            row, group = rows[f"disk{number}"], read_volume_group(lun)
+            assert group is not None
+            assert group.free_extents == int(row["pv_pe_count"]) - int(row["pv_pe_alloc_count"])
+    with pytest.raises(StorageError, match="made otherwise"):
+        editing.create(luns[0], "foreign", "ours", MIB, fence=allowed, folder=tmp_path / "shadows")
+
+
+def test_the_text_is_what_vgcfgbackup_writes(room: Room) -> None:
+    room.edit(Create("one", 4 * MIB, frozenset({"a=b"})), Create("two", 8 * MIB))
+    with Shadow(room.lun, room.folder) as shadow:
+        assert shadow.before is not None
+        shadow.lvm("vgcfgbackup", "-f", str(room.place / "backup"), GROUP)
+        ours, theirs = parse_text(shadow.before.text), parse_text((room.place / "backup").read_bytes())
+        assert ours[GROUP] == theirs[GROUP]
+
+
+def test_a_tag_of_the_greatest_length_is_taken(room: Room) -> None:
+    tags = to_tags(["m" * 1000], {"k" * 200: "v" * 799, "long": "&" * 8192, "-": ""})
+    assert max(map(len, tags)) == 1000
+    assert room.edit(Create("one", MIB, tags)).get("one").tags == tags
+
+
+def test_nothing_is_left_of_shadows_and_what_killed_ones_left_goes(room: Room) -> None:
+    assert list(room.folder.iterdir()) == []
+    left = room.folder / "shadow-killed"
+    (left / "dev").mkdir(parents=True)
+    with Shadow(room.lun, room.folder):
+        assert not left.exists()
+        assert len(list(room.folder.iterdir())) == 1
+        with Shadow(room.lun.copy(), room.folder):
+            assert len(list(room.folder.iterdir())) == 2
+    assert list(room.folder.iterdir()) == []
+    assert "cardume" not in subprocess.run(["losetup", "--list"], capture_output=True, text=True, timeout=20).stdout
+
+
+def test_nothing_else_of_the_host_is_seen_on_a_shadow(room: Room) -> None:
+    with Shadow(room.lun, room.folder) as shadow:
+        seen = shadow.lvm("pvs", "-a", "--noheadings", "-o", "pv_name")
+        assert [line.strip() for line in seen.splitlines() if line.strip() and "WARNING" not in line] == [shadow.device]
