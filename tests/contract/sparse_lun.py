@@ -1,4 +1,4 @@
-"""A LUN in memory that remembers what was written and when it was flushed, so that a crash at any place can be shown."""
+"""A LUN in memory that remembers what was written and when it was flushed: so a crash at any place can be shown."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -74,8 +74,8 @@ class SparseLun:
                 file.write(data)
 
     def _assert_whole(self, offset: int, length: int) -> None:
-        assert offset % self.block_bytes == 0 and length % self.block_bytes == 0, "no whole blocks"
-        assert 0 <= offset and 0 < length and offset + length <= self.size_bytes, "outside of the LUN"
+        assert (offset % self.block_bytes, length % self.block_bytes) == (0, 0), "no whole blocks"
+        assert 0 <= offset < offset + length <= self.size_bytes, "outside of the LUN"
 
 
 def load(path: Path, block_bytes: int = 512, *, step: int = 65536) -> SparseLun:
