@@ -27,11 +27,14 @@ def _interrupt(*_: object) -> None:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[LabHandle]:
-    """The handout's starting point: two standalone hosts and the storage server, a running VM on each host."""
+    """The handout's starting point: two standalone hosts and the storage server, a running VM on each host.
+
+    The storage server offers the further targets too.
+    """
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         room.down(NAME, quiet)  # of a session that could not tidy up
-        plan = room.plan_up(NAME, SUBNET, 2)
+        plan = room.plan_up(NAME, SUBNET, 2, more_targets=True)
         room.up(plan, quiet, starting_point.reach)
         yield LabHandle(plan)
     finally:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cardume.lab import furniture, volume
+from cardume.lab import furniture, targets, volume
 from cardume.lab.container import nspawn
 from cardume.lab.layout import Box, Lab, Role, get_lab
 from cardume.lab.programs import run
@@ -20,6 +20,8 @@ def boot(lab: Lab, box: Box, layers: Sequence[Path]) -> None:
     volume.mount_root(disk, layers, root)
     hosts = root / "etc/hosts"
     hosts.write_text(furniture.with_neighbours(lab, hosts.read_text()))
+    if box.role is Role.FREENAS:
+        _complete_storage(lab, box, disk, root)
     command = ["nsenter", f"--net=/run/netns/{lab.netns}", *nspawn(lab, box, disk, root)]
     os.execvp(command[0], command)
 
@@ -34,11 +36,16 @@ def _furnish(lab: Lab, box: Box, disk: Volume, layers: Sequence[Path]) -> None:
         directory.mkdir()
     run("cp", "--archive", f"{layers[0] / 'var'}/.", str(disk.var), timeout_s=60)
     furniture.write(disk.upper, furniture.first_files(lab, box))
-    if box.role is Role.FREENAS:
-        furniture.create_lun(disk.var)
-        disk.iso.mkdir(exist_ok=True)
     run("sync", "-f", str(disk.mounted), timeout_s=120)
     furnished.touch()
+
+
+def _complete_storage(lab: Lab, box: Box, disk: Volume, root: Path) -> None:
+    """Give the storage server what the lab wants it to serve by now: a lab may ask for more than at its first boot."""
+    for export in (disk.iso, disk.vdi):
+        export.mkdir(exist_ok=True)
+    targets.create_luns(disk.var, targets.targets_of(lab))
+    furniture.write(root, furniture.storage_files(lab, box))
 
 
 if __name__ == "__main__":

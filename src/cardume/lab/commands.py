@@ -15,24 +15,28 @@ from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cardume.lab import container, control, room, starting_point
+from cardume.lab import container, control, room, services, starting_point
 from cardume.lab.api import PASSWORD, UNREACHABLE, USER, session
 from cardume.lab.api import find_vm_address as api_address
 from cardume.lab.cache import Progress
 from cardume.lab.errors import LabError
 from cardume.lab.facts import lab_facts
 from cardume.lab.layout import DEFAULT_NAME, DEFAULT_SUBNET, FREENAS, Lab, Network, get_lab
+from cardume.lab.services import Service
 
 app = typer.Typer(
     name="lab",
     no_args_is_help=True,
     help="A machine room on this machine: hosts, storage and networks in containers. Needs root.",
 )
+target = typer.Typer(no_args_is_help=True, help="The storage server's services: taken away, and given back.")
+app.add_typer(target, name="target")
 console = Console()
 
 Name = Annotated[str, typer.Option("--name", envvar="CARDUME_LAB_NAME", help="Which lab.")]
 HostName = Annotated[str, typer.Argument(metavar="HOST", help="A host, for example d1-g1.")]
 Cable = Annotated[Network | None, typer.Option("--network", help="One cable only; both by default.")]
+Served = Annotated[Service, typer.Option("--service", help="Which service of the storage server.")]
 
 
 @app.command()
@@ -48,13 +52,16 @@ def up(
     bare: Annotated[
         bool, typer.Option("--bare", help="Hosts and storage only, nothing of the product set up.")
     ] = False,
+    more_targets: Annotated[
+        bool, typer.Option("--more-targets", help="Also offer the iSCSI targets that tests need; remembered.")
+    ] = False,
 ) -> None:
     """Bring the lab up, or complete what is missing of it: power, cables, the starting point. Disks stay."""
     with refusals(), shown() as progress:
-        lab = room.plan_up(name, subnet, hosts)
+        lab = room.plan_up(name, subnet, hosts, more_targets)
         room.up(lab, progress, None if bare else starting_point.reach)
-        boxes = control.list_status(lab)
-    console.print(_table(lab, boxes))
+        boxes, serving = control.list_status(lab), services.which_serve(lab)
+    console.print(_table(lab, boxes, serving))
     if not bare:
         console.print(f"XenAPI at each host, user [bold]{USER}[/], password [bold]{PASSWORD}[/]; for instance")
         first = lab.address(lab.hosts[0])
@@ -73,18 +80,20 @@ def down(name: Name = DEFAULT_NAME) -> None:
 def status(
     name: Name = DEFAULT_NAME, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
 ) -> None:
-    """Show power, cables and addresses."""
+    """Show power, cables and addresses, and whether the storage server's services run."""
     with refusals():
         lab = get_lab(name)
-        boxes = control.list_status(lab)
+        boxes, serving = control.list_status(lab), services.which_serve(lab)
     if as_json:
-        print(json.dumps(lab_facts(lab, boxes), indent=2))
+        print(json.dumps(lab_facts(lab, boxes, serving), indent=2))
     else:
-        console.print(_table(lab, boxes))
+        console.print(_table(lab, boxes, serving))
 
 
-def _table(lab: Lab, boxes: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table("host", "power", "management", "storage", title=f"lab {lab.name}, {lab.subnet}")
+def _table(lab: Lab, boxes: Sequence[Mapping[str, Any]], serving: Mapping[Service, bool]) -> Table:
+    served = ", ".join(f"{service.value} {'on' if runs else 'off'}" for service, runs in serving.items())
+    title, caption = f"lab {lab.name}, {lab.subnet}", f"{FREENAS} serves: {served}"
+    table = Table("host", "power", "management", "storage", title=title, caption=caption)
     for box in boxes:
         cables = (box["networks"][network.value] for network in Network)
         shown_cables = [f"{one['address']}{'' if one['cable'] == 'plugged' else ' (unplugged)'}" for one in cables]
@@ -141,6 +150,22 @@ def plug(host: HostName, network: Cable = None, name: Name = DEFAULT_NAME) -> No
         lab = get_lab(name)
         control.plug(lab, lab.get_box(host), [network] if network else list(Network))
         console.print(f"{host}: {network.value if network else 'both cables'} plugged")
+
+
+@target.command("stop")
+def stop_target(service: Served = Service.ISCSI, name: Name = DEFAULT_NAME) -> None:
+    """Kill the iSCSI target, or the NFS server, as a crash would; it stays away."""
+    with refusals():
+        services.stop(get_lab(name), service)
+        console.print(f"{service.value} of {FREENAS} is gone")
+
+
+@target.command("start")
+def start_target(service: Served = Service.ISCSI, name: Name = DEFAULT_NAME) -> None:
+    """Give the iSCSI target, or the NFS server, back as it was; returns when it answers."""
+    with refusals():
+        services.start(get_lab(name), service)
+        console.print(f"{service.value} of {FREENAS} answers")
 
 
 @app.command()

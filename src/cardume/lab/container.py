@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardume.lab.errors import LabError
-from cardume.lab.layout import ISO_EXPORT, Box, Lab, Network, Role
+from cardume.lab.layout import ISO_EXPORT, VDI_EXPORT, Box, Lab, Network, Role
 from cardume.lab.programs import run, wait_until
 from cardume.lab.volume import Volume
 
@@ -94,7 +94,7 @@ def nspawn(lab: Lab, box: Box, volume: Volume, root: Path) -> list[str]:
     cables = [f"--network-veth-extra={box.cable(network)}:{network.interface}" for network in Network]
     devices = [f"--bind={device}" for device in DEVICES if Path(device).exists()]
     devices += [f"--bind={own_kvm(lab, box)}:{KVM}"] if KVM.exists() and box.role is Role.HOST else []
-    isos = [f"--bind={volume.iso}:{ISO_EXPORT}"] if box.role is Role.FREENAS else []
+    exports = {volume.iso: ISO_EXPORT, volume.vdi: VDI_EXPORT} if box.role is Role.FREENAS else {}
     return [
         "systemd-nspawn",
         "--quiet",
@@ -113,7 +113,7 @@ def nspawn(lab: Lab, box: Box, volume: Volume, root: Path) -> list[str]:
         *cables,
         "--capability=all",
         f"--bind={volume.var}:/var",
-        *isos,
+        *(f"--bind={directory}:{path}" for directory, path in exports.items()),
         *devices,
     ]
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cardume.lab.api import PASSWORD, USER
-from cardume.lab.layout import FREENAS, ISO_EXPORT, TARGET_IQN, Lab, Network
+from cardume.lab.layout import FREENAS, ISO_EXPORT, TARGET_IQN, VDI_EXPORT, Lab, Network
+from cardume.lab.services import Service
 
 LUN = 1
 
 
-def lab_facts(lab: Lab, boxes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The lab as `status --json` tells it; `boxes` is the supervisor's word on each.
+def lab_facts(lab: Lab, boxes: Sequence[Mapping[str, Any]], serving: Mapping[Service, bool]) -> dict[str, Any]:
+    """The lab as `status --json` tells it; `boxes` is the supervisor's word on each, `serving` which services run.
 
     `console` is null as long as the lab runs no web console.
     """
@@ -23,6 +24,9 @@ def lab_facts(lab: Lab, boxes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "iqn": TARGET_IQN,
             "lun": LUN,
             "nfs_export": ISO_EXPORT,
+            "nfs_vdi_export": VDI_EXPORT,
+            "target": "on" if serving[Service.ISCSI] else "off",
+            "nfs": "on" if serving[Service.NFS] else "off",
         },
         "hosts": [_host_facts(box) for box in boxes if box["role"] == "host"],
     }

@@ -4,16 +4,18 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from cardume.lab.layout import ISO_EXPORT, LUN_BYTES, LUN_SERIAL, TARGET_IQN, Box, Lab, Network, Role
+from cardume.lab.layout import ISO_EXPORT, VDI_EXPORT, Box, Lab, Network
+from cardume.lab.targets import targets_conf
 
-LUN = "/var/lib/lun/lun1.img"
 FIRST_GUEST, LAST_GUEST = 100, 250
+# tgtd does not end by SIGTERM while it has targets; and whoever stops a service of the lab wants to see it die.
+_DIES_AT_ONCE = "ExecStop=\nKillSignal=SIGKILL\nSuccessExitStatus=SIGKILL\nTimeoutStopSec=3\n"
 _BEGIN, _END = "# the lab's boxes: begin", "# the lab's boxes: end"
 
 
 def first_files(lab: Lab, box: Box) -> Mapping[str, str]:
     """The files, by their path in the box, that it needs before its first boot."""
-    files = {
+    return {
         "etc/hostname": f"{box.name}\n",
         "etc/machine-id": f"{uuid.uuid4().hex}\n",
         "etc/hosts": with_neighbours(lab, "127.0.0.1 localhost\n::1 localhost ip6-localhost\n"),
@@ -23,7 +25,6 @@ def first_files(lab: Lab, box: Box) -> Mapping[str, str]:
             for network in Network
         },
     }
-    return {**files, **_freenas_files(lab, box)} if box.role is Role.FREENAS else files
 
 
 def with_neighbours(lab: Lab, hosts: str) -> str:
@@ -54,28 +55,19 @@ def _interface(lab: Lab, box: Box, network: Network) -> str:
     )
 
 
-def create_lun(var: Path) -> None:
-    """The sparse file behind the LUN, in the storage server's /var."""
-    lun = var / LUN.removeprefix("/var/")
-    lun.parent.mkdir(parents=True, exist_ok=True)
-    if not lun.exists():
-        with lun.open("wb") as file:
-            file.truncate(LUN_BYTES)
-
-
-def _freenas_files(lab: Lab, box: Box) -> Mapping[str, str]:
+def storage_files(lab: Lab, box: Box) -> Mapping[str, str]:
+    """What tells the storage server's services what to serve, and how to die when they are stopped."""
     storage, management = lab.address(box, Network.STORAGE), lab.address(box)
     return {
-        "etc/tgt/targets.conf": _target(lab),
+        "etc/tgt/targets.conf": targets_conf(lab),
         "etc/systemd/system/tgt.service.d/lab.conf": (
             "[Unit]\nWants=network-online.target\nAfter=network-online.target\n\n"
             f"[Service]\nExecStart=\nExecStart=/usr/sbin/tgtd -f --iscsi portal={storage}:3260\n"
-            # tgtd does not end by SIGTERM while it has targets.
-            "TimeoutStopSec=3\n"
+            f"{_DIES_AT_ONCE}"
         ),
-        "etc/ganesha/ganesha.conf": _export(storage_address=str(storage)),
+        "etc/ganesha/ganesha.conf": _exports(storage_address=str(storage)),
         "etc/systemd/system/nfs-ganesha.service.d/lab.conf": (
-            "[Unit]\nWants=network-online.target\nAfter=network-online.target\n"
+            f"[Unit]\nWants=network-online.target\nAfter=network-online.target\n\n[Service]\n{_DIES_AT_ONCE}"
         ),
         "etc/systemd/system/rpcbind.socket.d/lab.conf": (
             "[Socket]\nListenStream=\nListenDatagram=\nListenStream=/run/rpcbind.sock\nFreeBind=yes\n"
@@ -85,25 +77,7 @@ def _freenas_files(lab: Lab, box: Box) -> Mapping[str, str]:
     }
 
 
-def _target(lab: Lab) -> str:
-    return f"""\
-<target {TARGET_IQN}>
-    <backing-store {LUN}>
-        lun 1
-        bs-type rdwr
-        block-size 512
-        vendor_id FreeNAS
-        product_id "iSCSI Disk"
-        product_rev 0123
-        scsi_sn {LUN_SERIAL}
-        params thin_provisioning=1
-    </backing-store>
-    initiator-address {lab.network(Network.STORAGE)}
-</target>
-"""
-
-
-def _export(storage_address: str) -> str:
+def _exports(storage_address: str) -> str:
     return f"""\
 NFS_CORE_PARAM {{
     Bind_addr = {storage_address};
@@ -120,13 +94,18 @@ NFS_KRB5 {{
 NFSv4 {{
     Graceless = true;
 }}
+{_export(1, ISO_EXPORT, "RO")}{_export(2, VDI_EXPORT, "RW")}"""
+
+
+def _export(number: int, path: str, access: str) -> str:
+    return f"""\
 EXPORT {{
-    # An image that is put there behind the server's back is seen by the next scan.
+    # A file that is put there behind the server's back is seen by the next scan.
     Attr_Expiration_Time = 0;
-    Export_Id = 1;
-    Path = {ISO_EXPORT};
-    Pseudo = {ISO_EXPORT};
-    Access_Type = RO;
+    Export_Id = {number};
+    Path = {path};
+    Pseudo = {path};
+    Access_Type = {access};
     Squash = No_Root_Squash;
     SecType = sys;
     Protocols = 3, 4;

@@ -4,9 +4,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cardume.lab import container, control, room
+from cardume.lab import container, control, room, services
 from cardume.lab.layout import Lab, Network, get_lab
 from cardume.lab.programs import run
+from cardume.lab.services import Service
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,18 @@ class LabHandle:
     def plug(self, host: str, *networks: Network) -> None:
         """Plug a host's cables in, both when none is named."""
         control.plug(self.lab, self.lab.get_box(host), networks or tuple(Network))
+
+    def stop_target(self, service: Service = Service.ISCSI) -> None:
+        """Kill a service of the storage server, as a crash would; it stays away."""
+        services.stop(self.lab, service)
+
+    def start_target(self, service: Service = Service.ISCSI) -> None:
+        """Give a service of the storage server back, and wait until it answers."""
+        services.start(self.lab, service)
+
+    def resize_lun(self, iqn: str, number: int, size_bytes: int) -> None:
+        """Grow or shrink a LUN under its sessions."""
+        services.resize_lun(self.lab, iqn, number, size_bytes)
 
     def answers_ping(self, address: str, timeout_s: float = 5.0, source: str = "freenas") -> bool:
         """True when an address answers a ping from a box within the time."""

@@ -26,6 +26,7 @@ TARGET_IQN = "iqn.2005-10.org.freenas.cttl:lun1"
 LUN_SERIAL = "080027f9441700"
 LUN_BYTES = 80 << 30
 ISO_EXPORT = "/mnt/iso"
+VDI_EXPORT = "/mnt/vdi"
 
 
 class Role(StrEnum):
@@ -67,11 +68,15 @@ class Box:
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab, on paper: everything else follows from its name, its subnet and how many hosts it has."""
+    """A lab, on paper: everything else follows from its name, its subnet and how many hosts it has.
+
+    `more_targets`: its storage server offers, beside the course's target, those that tests need.
+    """
 
     name: str
     subnet: IPv4Network
     host_count: int
+    more_targets: bool = False
 
     @cached_property
     def hosts(self) -> tuple[Box, ...]:
@@ -122,7 +127,7 @@ class Lab:
         return self.directory / "supervisor.sock"
 
 
-def plan_lab(name: str, subnet: str, host_count: int) -> Lab:
+def plan_lab(name: str, subnet: str, host_count: int, more_targets: bool = False) -> Lab:
     """A lab from what a person typed; LabError that says what is wrong with it."""
     check_name(name)
     if not 1 <= host_count <= MAX_HOSTS:
@@ -133,7 +138,7 @@ def plan_lab(name: str, subnet: str, host_count: int) -> Lab:
         raise LabError(f"{subnet} is not a subnet A.B.C.0/23: {error}") from None
     if network.prefixlen != 23:
         raise LabError(f"the lab needs a /23 (one /24 for management, one for storage), not {subnet}")
-    return Lab(name, network, host_count)
+    return Lab(name, network, host_count, more_targets)
 
 
 def check_name(name: str) -> None:
@@ -149,7 +154,7 @@ def find_lab(name: str) -> Lab | None:
         facts = json.loads((STATE / name / "lab.json").read_text())
     except FileNotFoundError:
         return None
-    return Lab(facts["name"], IPv4Network(facts["subnet"]), facts["hosts"])
+    return Lab(facts["name"], IPv4Network(facts["subnet"]), facts["hosts"], facts.get("more_targets", False))
 
 
 def get_lab(name: str) -> Lab:
@@ -169,10 +174,8 @@ def list_labs() -> Sequence[Lab]:
 def remember(lab: Lab) -> None:
     """Write the lab down, so that other commands find it."""
     lab.directory.mkdir(parents=True, exist_ok=True)
-    write_whole(
-        lab.directory / "lab.json",
-        json.dumps({"name": lab.name, "subnet": str(lab.subnet), "hosts": lab.host_count}),
-    )
+    facts = {"name": lab.name, "subnet": str(lab.subnet), "hosts": lab.host_count, "more_targets": lab.more_targets}
+    write_whole(lab.directory / "lab.json", json.dumps(facts))
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from cardume.lab import container, control, network, volume
+from cardume.lab import container, control, network, services, volume
 from cardume.lab.cache import CACHE, Progress
 from cardume.lab.errors import LabError, ProgramError
 from cardume.lab.guest import GuestImage
@@ -22,6 +22,7 @@ from cardume.lab.layout import (
     Box,
     Lab,
     Network,
+    Role,
     check_name,
     find_lab,
     plan_lab,
@@ -66,12 +67,12 @@ def _assert_kernel() -> None:
         raise LabError(f"the kernel of this machine has no {', '.join(missing)}; the lab needs it")
 
 
-def plan_up(name: str, subnet: str | None, host_count: int | None) -> Lab:
-    """The lab that `up` is to bring about: a present one grows, but keeps its subnet."""
+def plan_up(name: str, subnet: str | None, host_count: int | None, more_targets: bool = False) -> Lab:
+    """The lab that `up` is to bring about: a present one grows, but keeps its subnet and the targets it offers."""
     check_name(name)
     present = find_lab(name)
     if present is None:
-        return plan_lab(name, subnet or DEFAULT_SUBNET, host_count or 2)
+        return plan_lab(name, subnet or DEFAULT_SUBNET, host_count or 2, more_targets)
     if subnet is not None and present.subnet != IPv4Network(plan_lab(name, subnet, 1).subnet):
         raise LabError(
             f"the lab {name} is on {present.subnet}; to move it to {subnet}, forget it first: "
@@ -79,7 +80,7 @@ def plan_up(name: str, subnet: str | None, host_count: int | None) -> Lab:
         )
     if host_count is not None and host_count < present.host_count:
         raise LabError(f"the lab {name} has {present.host_count} hosts and does not shrink; `lab down` forgets it")
-    return plan_lab(name, str(present.subnet), host_count or present.host_count)
+    return plan_lab(name, str(present.subnet), host_count or present.host_count, more_targets or present.more_targets)
 
 
 def up(lab: Lab, progress: Progress, furnish: Furnish | None = None, cache: Path = CACHE) -> None:
@@ -113,6 +114,8 @@ def _power_on(lab: Lab, images: Images, progress: Progress) -> None:
         control.power_on(lab, box, images.layers[box.role])
         progress(box.name, "booting")
         wait_booted(lab, box)
+        if box.role is Role.FREENAS:
+            services.complete(lab)
         progress(box.name, "up" if runs(box) else "up, with an older build: cut its power and `up` again to renew it")
 
     each(lab.boxes, bring)

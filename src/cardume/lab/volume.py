@@ -50,6 +50,11 @@ class Volume:
         """The storage server's ISO images: an NFS server cannot export an overlay, which has no file handles."""
         return self.mounted / "iso"
 
+    @property
+    def vdi(self) -> Path:
+        """The disks that the storage server keeps as files."""
+        return self.mounted / "vdi"
+
 
 def volume_of(directory: Path) -> Volume:
     """The disk that lives in a box's directory."""

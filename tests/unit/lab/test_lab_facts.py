@@ -5,6 +5,7 @@ from typing import Any
 
 from cardume.lab.facts import lab_facts
 from cardume.lab.layout import Lab, Network
+from cardume.lab.services import Service
 
 
 def _box(lab: Lab, name: str, role: str, cable: str = "plugged") -> dict[str, Any]:
@@ -17,7 +18,7 @@ def test_the_status_has_the_form_that_programs_rely_on() -> None:
     a_lab = Lab("lab", IPv4Network("10.147.0.0/23"), 2)
     boxes = [_box(a_lab, "freenas", "freenas"), _box(a_lab, "d1-g1", "host", "unplugged")]
 
-    assert lab_facts(a_lab, boxes) == {
+    assert lab_facts(a_lab, boxes, {Service.ISCSI: True, Service.NFS: False}) == {
         "username": "root",
         "password": "cardume-lab",
         "console": None,
@@ -26,6 +27,9 @@ def test_the_status_has_the_form_that_programs_rely_on() -> None:
             "iqn": "iqn.2005-10.org.freenas.cttl:lun1",
             "lun": 1,
             "nfs_export": "/mnt/iso",
+            "nfs_vdi_export": "/mnt/vdi",
+            "target": "on",
+            "nfs": "off",
         },
         "hosts": [
             {

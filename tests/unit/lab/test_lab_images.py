@@ -1,4 +1,6 @@
-from cardume.lab.furniture import first_files, with_neighbours
+import re
+
+from cardume.lab.furniture import first_files, storage_files, with_neighbours
 from cardume.lab.layout import plan_lab
 from cardume.lab.rootfs import FREENAS, HOST, mirror_lines
 
@@ -47,10 +49,11 @@ def test_neighbours_are_written_between_marks_and_replaced_when_the_lab_grows() 
 
 
 def test_the_storage_servers_services_are_told_their_addresses() -> None:
-    files = first_files(LAB, LAB.get_box("freenas"))
+    files = storage_files(LAB, LAB.get_box("freenas"))
     assert "portal=10.147.1.10:3260" in files["etc/systemd/system/tgt.service.d/lab.conf"]
     assert "scsi_sn 080027f9441700" in files["etc/tgt/targets.conf"]
-    assert "Access_Type = RO;" in files["etc/ganesha/ganesha.conf"]
+    exports = re.findall(r"Path = (\S+);.*?Access_Type = (\w+);", files["etc/ganesha/ganesha.conf"], re.DOTALL)
+    assert exports == [("/mnt/iso", "RO"), ("/mnt/vdi", "RW")]
     assert "dhcp-range=10.147.0.100,10.147.0.250,255.255.255.0,infinite" in files["etc/dnsmasq.d/lab.conf"]
 
 
