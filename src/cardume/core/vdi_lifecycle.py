@@ -32,6 +32,7 @@ CAPABILITIES: Mapping[Op, str | None] = {
     Op.CLONE: "VDI_CLONE",
     Op.SNAPSHOT: "VDI_SNAPSHOT",
     Op.COPY: None,
+    Op.MIRROR: None,
     Op.RESIZE: "VDI_RESIZE",
     Op.RESIZE_ONLINE: "VDI_RESIZE_ONLINE",
     Op.DESTROY: "VDI_DELETE",
@@ -78,7 +79,7 @@ def _why_not_its_content(vdi: VDIFacts, operation: Op) -> ApiError | None:
     if vdi.missing and operation not in (Op.FORGET, Op.UPDATE):
         return errors.VDI_MISSING(vdi.sr, vdi.ref)
     if vdi.type in _POOLS_OWN:
-        if operation in (Op.CLONE, Op.COPY, Op.SNAPSHOT):
+        if operation in (Op.CLONE, Op.COPY, Op.MIRROR, Op.SNAPSHOT):
             return errors.VDI_INCOMPATIBLE_TYPE(vdi.ref, vdi.type)
         if vdi.ha_enabled and operation is not Op.UPDATE:
             return errors.HA_IS_ENABLED()

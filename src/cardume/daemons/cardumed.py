@@ -116,6 +116,7 @@ async def _master(
         db = database.db
         stack.push_async_callback(db.close)
         db.derive_with(derive_allowed_operations)
+        here.fence.confirm_with(db.confirm_writer)
         hands, certificate, facts = here.hands, here.certificate, here.inventory.facts
         host = await record_host(db, here.inventory.this, facts, hands.storage, here.inventory.guest_vms)
         is_new_master = await record_master(db, host)

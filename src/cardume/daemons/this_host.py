@@ -23,6 +23,8 @@ from cardume.hostops.storage.copy import QemuCopier
 from cardume.hostops.storage.driver import StorageDriver
 from cardume.hostops.storage.ext import ExtDriver
 from cardume.hostops.storage.iso import IsoDriver
+from cardume.hostops.storage.lvmoiscsi import LvmOverIscsiDriver
+from cardume.hostops.storage.master_fence import MasterFence
 from cardume.messages.inventory import HostInventory, ThisHost
 
 
@@ -35,6 +37,7 @@ class HereNow:
     inventory: HostInventory
     certificate: ServedCertificate  # what clients see
     listen: Listen
+    fence: MasterFence
 
     def mark_awake(self) -> None:
         """What the host's own start left undone is done: the daemon's next start is no start of the host."""
@@ -61,7 +64,10 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
     async with AsyncExitStack() as stack:
         found = await acceleration()
         guests = await stack.enter_async_context(LibvirtGuests(found.accelerator))
-        storage: dict[str, StorageDriver] = {driver.type: driver for driver in (ExtDriver(), IsoDriver())}
+        fence = MasterFence()
+        luns = LvmOverIscsiDriver(fence, shadows=config.run / "lun")
+        drivers: tuple[StorageDriver, ...] = (ExtDriver(), IsoDriver(), luns)
+        storage = {driver.type: driver for driver in drivers}
         network = LinuxNetwork(config.state)
         await network.recover()
         hands = Hands(guests, storage, QemuCopier(), LinuxBridges(), network, LinuxMachine())
@@ -91,4 +97,4 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
             redirect_port=config.redirect_port or None,
             unix_socket=config.socket,
         )
-        yield HereNow(config, hands, inventory, certificate, listen)
+        yield HereNow(config, hands, inventory, certificate, listen, fence)

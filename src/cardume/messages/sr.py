@@ -46,6 +46,7 @@ async def create(
 ) -> Ref[SR]:
     """Make a repository and attach it: on every host of the pool if it is shared, else on the host named."""
     await _assert_complete(call, host, device_config, type)
+    _assert_unused(call, device_config)
     if type in MASTER_CHANGES:
         host, shared = call.localhost, True
     uuid = new_uuid()
@@ -82,6 +83,13 @@ async def _assert_complete(call: Call, host: Ref[Host], device_config: Mapping[s
         found = await look(call, host, device_config, sr_type)
         if not isinstance(found, FoundRepositories):
             raise choose_one(found)
+
+
+def _assert_unused(call: Call, device_config: Mapping[str, str]) -> None:
+    """Raise SR_DEVICE_IN_USE when an SR of this pool is on the same LUN: nothing may overwrite that."""
+    wanted = device_config.get("SCSIid")
+    if wanted and any(pbd.device_config.get("SCSIid") == wanted for pbd in call.db.all(PBD).values()):
+        raise errors.SR_DEVICE_IN_USE()
 
 
 @implements(SR.introduce)
@@ -196,6 +204,8 @@ def _record_volumes(txn: Transaction, sr: Ref[SR], found: dict[str, Volume]) -> 
 def _sr_record(
     repo: Repository, name_label: str, name_description: str, *, shared: bool, sm_config: Mapping[str, str]
 ) -> SR:
+    lun = repo.device_config.get("SCSIid")
+    facts = {"allocation": "thick", "multipathable": "false", "devserial": f"scsi-{lun}"} if lun else {}
     return SR(
         uuid=repo.uuid,
         name_label=name_label,
@@ -205,7 +215,7 @@ def _sr_record(
         shared=shared,
         physical_size=0,
         other_config={},
-        sm_config=dict(sm_config),
+        sm_config={**facts, **sm_config},
     )
 
 

@@ -206,6 +206,17 @@ class Objects:
             self._publish(changed)
             self._lock.release()
 
+    async def confirm_writer(self) -> None:
+        """Return when this process is certainly still the one that may write; Deposed, NoQuorum, OutcomeUnknown."""
+        await self._lock.acquire()
+        try:
+            await self._settle()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._commit_task = asyncio.create_task(self._commit([], {}))
+        await asyncio.shield(self._commit_task)
+
     def derive_with(self, derive: Derive) -> None:
         """Call `derive` at the end of every transaction: fields that follow from others are never out of step."""
         self._derive = derive

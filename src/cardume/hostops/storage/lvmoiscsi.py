@@ -1,0 +1,434 @@
+"""SR type `lvmoiscsi`: a volume group on a LUN, and of each disk one contiguous slice of it.
+
+Guests reach their slices by QEMU's own initiator, everything else goes by a session of this process. Any host opens
+volumes; only the master changes the group, and asks whether it still is the master before each change.
+
+A volume is made in two steps: it is there with the tag of a leftover, it is filled with zeros, the tag goes. It is
+removed in two steps as well: it gets the tag, its space is given back, it goes. So a crash leaves leftovers that the
+next scan removes, and never a disk with somebody else's old bytes.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from cardume.hostops import chap_secrets
+from cardume.hostops.errors import StorageError, StorageInUse, VolumeNotFound
+from cardume.hostops.guests.guest import DiskSource, IscsiSource
+from cardume.hostops.storage import images
+from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
+from cardume.hostops.storage.found import (
+    Found,
+    FoundLUN,
+    FoundLUNs,
+    FoundRepositories,
+    FoundRepository,
+    FoundTarget,
+    FoundTargets,
+)
+from cardume.hostops.storage.iscsi_config import CONFIGURATION, IscsiConfig, parse_config
+from cardume.hostops.storage.lun_seats import LunSeats, list_disks, list_targets
+from cardume.hostops.storage.lun_volumes import (
+    UNIT,
+    State,
+    as_volume,
+    group_name,
+    is_leftover,
+    name_of,
+    name_tags,
+    replacement_name,
+    size_tags,
+    sr_tags,
+    sr_uuid_of,
+    vdi_tags,
+    virtual_size_of,
+    volume_name,
+)
+from cardume.hostops.storage.lvm import editing
+from cardume.hostops.storage.lvm.editing import ChangeTags, Command, Create, Extend, Remove, Rename
+from cardume.hostops.storage.lvm.errors import LunNotEmpty, LunShrunk, NoContiguousSpace
+from cardume.hostops.storage.lvm.reader import read_volume_group, what_is_there
+from cardume.hostops.storage.lvm.tags import changed_tags
+from cardume.hostops.storage.lvm.volume_group import LogicalVolume, VolumeGroup
+from cardume.hostops.storage.master_fence import MasterFence
+from cardume.hostops.storage.opened import OpenCounts
+from cardume.lun.interface import Lun
+
+WIPE_BYTES = 256 << 20
+"""How much is filled with zeros before a cancelled caller is heard."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class LvmOverIscsiDriver:
+    """Shared storage: disks as slices of a LUN that every host of the pool reaches."""
+
+    type = "lvmoiscsi"
+    name_label = "iSCSI"
+    name_description = "Disks on a LUN of an iSCSI target, in an LVM volume group"
+    configuration: Mapping[str, str] = CONFIGURATION
+    capabilities = frozenset(
+        {
+            *("SR_PROBE", "SR_UPDATE", "SR_METADATA"),
+            *("VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH", "VDI_ACTIVATE", "VDI_DEACTIVATE"),
+            *("VDI_RESIZE", "VDI_RESIZE_ONLINE", "VDI_CLONE", "VDI_UPDATE"),
+        }
+    )
+    default_content_type = "user"
+
+    def __init__(self, fence: MasterFence, *, shadows: Path, secrets: Path = chap_secrets.FOLDER) -> None:
+        """`shadows`: a folder for the copies of a LUN's metadata that LVM works on."""
+        self._fence = fence
+        self._shadows = shadows
+        self._secrets = secrets
+        self._seats = LunSeats()
+        self._opens = OpenCounts()
+        self._living: set[str] = set()  # logical volumes that a call is making or removing now
+
+    # Repository
+
+    def check_config(self, device_config: Mapping[str, str]) -> None:
+        parse_config(device_config)
+
+    def missing_keys(self, device_config: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(key for key in ("targetIQN", "SCSIid") if not device_config.get(key))
+
+    async def probe(self, device_config: Mapping[str, str]) -> Found:
+        config = parse_config(device_config, complete=False)
+        if not config.target_iqn:
+            targets = await list_targets(config)
+            portal = config.portal
+            return FoundTargets(tuple(FoundTarget(portal.address, portal.port, target.iqn) for target in targets))
+        if not config.scsi_id:
+            disks = ((disk.lun, disk.facts) for disk in await list_disks(config))
+            luns = (FoundLUN(lun, of.vendor, of.serial, of.scsi_id, of.size_bytes) for lun, of in disks)
+            return FoundLUNs(tuple(luns))
+        key = f"probe of {config.scsi_id}"
+        try:
+            group = await self._seats.work(key, config, read_volume_group)
+        finally:
+            await self._seats.close(key)
+        uuid = sr_uuid_of(group) if group is not None else None
+        if group is None or uuid is None:
+            return FoundRepositories(())
+        label, description = name_of(group.tags)
+        place = f"/dev/disk/by-id/scsi-{config.scsi_id}"
+        return FoundRepositories(
+            (FoundRepository(uuid, place, group.size_bytes, label, description, group.free_bytes),)
+        )
+
+    async def create(self, repo: Repository, *, physical_size: int = 0) -> None:
+        name, tags = group_name(repo.uuid), sr_tags(repo.name_label, repo.name_description)
+        overwrite = repo.device_config.get("overwrite") == "true"
+        fence, shadows = self._fence.for_threads(), self._shadows
+
+        def make(lun: Lun) -> None:
+            there = read_volume_group(lun) if what_is_there(lun) is not None and not overwrite else None
+            if there is not None and there.name == name and not there.volumes:
+                return  # an earlier try for the same repository
+            editing.format_lun(lun, name, tags, fence=fence, overwrite=overwrite, folder=shadows)
+
+        try:
+            await self._work(repo, make)
+        except LunNotEmpty as error:
+            raise StorageInUse(
+                f"the LUN holds something already: {error.found}. To keep it, introduce or move it first; to lose it, "
+                "create the SR with device-config:overwrite=true"
+            ) from error
+        except BaseException:
+            await self._seats.close(repo.uuid)
+            raise
+
+    async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
+        config = parse_config(repo.device_config)
+        self._write_secret(repo, config)
+        try:
+            await self._group(repo)
+        except BaseException:
+            await self._seats.close(repo.uuid)
+            raise
+
+    async def detach(self, repo: Repository) -> None:
+        self._opens.assert_none(repo)
+        await self._seats.close(repo.uuid)
+        chap_secrets.forget_secret(repo.uuid, self._secrets)
+
+    async def destroy(self, repo: Repository) -> None:
+        self._opens.assert_none(repo)
+        await self._remove_leftovers(repo, await self._group(repo))
+        group, fence, shadows = group_name(repo.uuid), self._fence.for_threads(), self._shadows
+        await self._work(repo, lambda lun: editing.remove_volume_group(lun, group, fence=fence, folder=shadows))
+        await self._seats.close(repo.uuid)
+
+    async def scan(self, repo: Repository, *, known: frozenset[str] = frozenset()) -> tuple[Volume, ...]:
+        group = await self._grown(repo)
+        group = await self._remove_leftovers(repo, group)
+        for logical in group.volumes:
+            if as_volume(logical) is None and not is_leftover(logical):
+                log.warning("logical_volume_skipped", sr=repo.uuid, name=logical.name)
+        return tuple(volume for logical in group.volumes if (volume := as_volume(logical)) is not None)
+
+    async def space(self, repo: Repository) -> Space:
+        group = await self._group(repo)
+        disks = [volume for logical in group.volumes if (volume := as_volume(logical)) is not None]
+        return Space(
+            physical_size=group.size_bytes,
+            physical_utilisation=group.size_bytes - group.free_bytes,
+            virtual_allocation=sum(disk.virtual_size for disk in disks),
+        )
+
+    async def set_names(self, repo: Repository, volume: Volume | None, name_label: str, name_description: str) -> None:
+        group = await self._group(repo)
+        logical = _get(group, volume_name(volume.uuid)) if volume is not None else None
+        tags = logical.tags if logical is not None else group.tags
+        named = {tag for tag in tags if tag.startswith(("name_label=", "name_label.", "name_description"))}
+        add, remove = changed_tags(named, name_tags(name_label, name_description))
+        if add or remove:
+            await self._edit(repo, ChangeTags(logical.name if logical is not None else None, add, remove))
+
+    # Volumes
+
+    async def create_volume(
+        self, repo: Repository, uuid: str, virtual_size: int, *, name_label: str = "", format: str | None = None
+    ) -> Volume:
+        if virtual_size <= 0:
+            raise StorageError(f"a volume of {virtual_size} bytes cannot be")
+        if format not in (None, "raw"):
+            raise StorageError(f"disks on a LUN are raw, not {format}")
+        size, name = -(-virtual_size // UNIT) * UNIT, volume_name(uuid)
+        async with self._making(repo, name):
+            tags = vdi_tags(size, name_label, "") | {State.MAKING}
+            group = await self._edit(repo, Create(name, size, tags))
+            await self._wipe(repo, _get(group, name), 0)
+            group = await self._edit(repo, ChangeTags(name, remove=frozenset({State.MAKING})))
+            return _whole(group, name)
+
+    async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
+        self._opens.assert_not_open(repo, volume)
+        name = volume_name(volume.uuid)
+        async with self._worked_on(name):
+            await self._remove(repo, await self._group(repo), name)
+
+    async def resize_volume(
+        self, repo: Repository, volume: Volume, virtual_size: int, *, online: bool = False
+    ) -> Volume:
+        if not online:
+            self._opens.assert_not_open(repo, volume)
+        name, size = volume_name(volume.uuid), -(-virtual_size // UNIT) * UNIT
+        logical = _get(await self._group(repo), name)
+        now = virtual_size_of(logical)
+        if size < now:
+            raise StorageError(f"{name} has {now} bytes and cannot shrink to {virtual_size}")
+        if size == now:
+            return _whole(await self._group(repo), name)
+        async with self._worked_on(name):
+            try:
+                # What follows the disk is zeroed before it belongs to the disk: a crash leaves it at its old size.
+                logical = _get(await self._edit(repo, Extend(name, size)), name)
+            except NoContiguousSpace:
+                if online:
+                    raise
+                return await self._move(repo, logical, size)
+            await self._wipe(repo, logical, now)
+            add, remove = changed_tags(size_tags(now) & logical.tags, size_tags(size))
+            return _whole(await self._edit(repo, ChangeTags(name, add, remove)), name)
+
+    async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:
+        source = _get(await self._group(repo), volume_name(volume.uuid))
+        label, description = name_of(source.tags)
+        name, size = volume_name(uuid), virtual_size_of(source)
+        async with self._making(repo, name):
+            group = await self._edit(repo, Create(name, size, vdi_tags(size, label, description) | {State.MAKING}))
+            await self._fill(repo, source, _get(group, name), progress)
+            made = _whole(await self._edit(repo, ChangeTags(name, remove=frozenset({State.MAKING}))), name)
+            progress(1.0)
+            return made
+
+    async def stat_volume(self, repo: Repository, volume: Volume) -> Volume:
+        return _whole(await self._group(repo), volume_name(volume.uuid))
+
+    async def open(self, repo: Repository, volume: Volume, *, writable: bool) -> DiskSource:
+        logical = _get(await self._group(repo), volume_name(volume.uuid))
+        source = await self._slice(repo, logical, virtual_size_of(logical))
+        self._opens.add(repo, volume)
+        return source
+
+    async def close(self, repo: Repository, volume: Volume) -> None:
+        self._opens.remove(repo, volume)
+
+    async def fork_volume(self, repo: Repository, volume: Volume) -> Fork:
+        raise StorageError("disks on a LUN have no snapshots yet")
+
+    async def keep_fork(self, repo: Repository, fork: Fork, uuid: str) -> Volume:
+        raise StorageError("disks on a LUN have no snapshots yet")
+
+    async def undo_fork(self, repo: Repository, fork: Fork) -> None:
+        raise StorageError("disks on a LUN have no snapshots yet")
+
+    # The group
+
+    async def _work(self, repo: Repository, work: Callable[[Lun], T]) -> T:
+        return await self._seats.work(repo.uuid, parse_config(repo.device_config), work)
+
+    async def _group(self, repo: Repository) -> VolumeGroup:
+        """The repository's group as it is now."""
+        name = group_name(repo.uuid)
+
+        def read(lun: Lun) -> VolumeGroup:
+            group = read_volume_group(lun)
+            if group is None or group.name != name:
+                found = f"the volume group {group.name}" if group is not None else what_is_there(lun) or "nothing"
+                raise StorageError(f"the LUN does not hold this SR, but {found}")
+            if missing := group.missing_bytes(lun.size_bytes):
+                raise LunShrunk(f"the LUN is {missing} bytes smaller than the SR on it: make it as large as it was")
+            return group
+
+        return await self._work(repo, read)
+
+    async def _grown(self, repo: Repository) -> VolumeGroup:
+        """The group, with all of the LUN: one that has become larger is noticed here."""
+        size = await self._work(repo, _refreshed_size)
+        group = await self._group(repo)
+        if size - group.end_bytes < group.extent_bytes:
+            return group
+        name, fence, shadows = group.name, self._fence.for_threads(), self._shadows
+        try:
+            return await self._work(repo, lambda lun: editing.grow_volume_group(lun, name, fence=fence, folder=shadows))
+        except StorageError as error:
+            log.warning("volume_group_not_grown", sr=repo.uuid, error=str(error))
+            return group
+
+    async def _edit(self, repo: Repository, *commands: Command) -> VolumeGroup:
+        """The group after these commands, all of them or none."""
+        name, fence, shadows = group_name(repo.uuid), self._fence.for_threads(), self._shadows
+        return await self._work(repo, lambda lun: editing.edit(lun, name, commands, fence=fence, folder=shadows))
+
+    async def _remove_leftovers(self, repo: Repository, group: VolumeGroup) -> VolumeGroup:
+        """What crashes left goes, as far as this host may change anything."""
+        for logical in group.volumes:
+            if not is_leftover(logical) or logical.name in self._living:
+                continue
+            try:
+                async with self._worked_on(logical.name):
+                    group = await self._remove(repo, group, logical.name)
+            except StorageError as error:
+                log.warning("storage_leftover_stays", sr=repo.uuid, name=logical.name, error=str(error))
+            else:
+                log.info("storage_leftover_removed", sr=repo.uuid, name=logical.name)
+        return group
+
+    async def _remove(self, repo: Repository, group: VolumeGroup, name: str) -> VolumeGroup:
+        logical = group.find(name)
+        if logical is None:
+            return group
+        if State.GOING not in logical.tags:
+            logical = _get(await self._edit(repo, ChangeTags(name, frozenset({State.GOING}))), name)
+        if logical.is_slice:
+            offset, size = logical.offset_bytes, logical.size_bytes
+            await self._work(repo, lambda lun: lun.unmap(offset, size))
+        return await self._edit(repo, Remove(name))
+
+    async def _move(self, repo: Repository, logical: LogicalVolume, size: int) -> Volume:
+        """The disk at a larger place, when there is none beside it."""
+        name, new = logical.name, replacement_name(logical.name.removeprefix("vdi-"))
+        label, description = name_of(logical.tags)
+        async with self._making(repo, new):
+            group = await self._edit(repo, Create(new, size, vdi_tags(size, label, description) | {State.MAKING}))
+            await self._fill(repo, logical, _get(group, new), lambda _: None)
+            old = f"old-{name}"
+            group = await self._edit(
+                repo,
+                ChangeTags(name, frozenset({State.GOING})),
+                Rename(name, old),
+                Rename(new, name),
+                ChangeTags(name, remove=frozenset({State.MAKING})),
+            )
+        async with self._worked_on(old):
+            return _whole(await self._remove(repo, group, old), name)
+
+    async def _fill(self, repo: Repository, source: LogicalVolume, target: LogicalVolume, progress: Progress) -> None:
+        """Write what one slice holds into another, which nobody has written to yet."""
+        await self._wipe(repo, target, 0)
+        reading = await self._slice(repo, source, virtual_size_of(source))
+        writing = await self._slice(repo, target, virtual_size_of(target))
+        await images.convert_into(reading, writing, virtual_size_of(source), progress, target_is_zero=True)
+
+    async def _wipe(self, repo: Repository, logical: LogicalVolume, begin: int) -> None:
+        """Fill a slice with zeros from a byte of it on."""
+        begin -= begin % UNIT
+        for start in range(begin, logical.size_bytes, WIPE_BYTES):
+            offset, length = logical.offset_bytes + start, min(WIPE_BYTES, logical.size_bytes - start)
+            await self._work(repo, lambda lun, offset=offset, length=length: lun.write_zeros(offset, length))  # type: ignore[misc]
+        await self._work(repo, lambda lun: lun.flush())
+
+    async def _slice(self, repo: Repository, logical: LogicalVolume, size: int) -> IscsiSource:
+        config = parse_config(repo.device_config)
+        return IscsiSource(
+            address=config.portal.address,
+            port=config.portal.port,
+            target=config.target_iqn,
+            lun=await self._seats.number(repo.uuid, config),
+            offset=logical.offset_bytes,
+            size=size,
+            initiator=config.login.initiator,
+            chap_user=config.chap_user,
+            chap_secret=repo.uuid if config.chap_user else "",
+        )
+
+    def _write_secret(self, repo: Repository, config: IscsiConfig) -> None:
+        if config.login.chap is not None:
+            chap_secrets.write_secret(repo.uuid, config.login.chap.password, self._secrets)
+        else:
+            chap_secrets.forget_secret(repo.uuid, self._secrets)
+
+    @asynccontextmanager
+    async def _worked_on(self, name: str) -> AsyncIterator[None]:
+        """A logical volume that a scan is not to take for a leftover meanwhile."""
+        if name in self._living:
+            raise StorageError(f"{name} is being worked on")
+        self._living.add(name)
+        try:
+            yield
+        finally:
+            self._living.discard(name)
+
+    @asynccontextmanager
+    async def _making(self, repo: Repository, name: str) -> AsyncIterator[None]:
+        """A new logical volume; nothing is left of it when the block fails."""
+        async with self._worked_on(name):
+            if (await self._group(repo)).find(name) is not None:
+                raise StorageError(f"a volume {name} is there already")
+            async with AsyncExitStack() as failed:
+                failed.push_async_callback(self._remove_quietly, repo, name)
+                yield
+                failed.pop_all()
+
+    async def _remove_quietly(self, repo: Repository, name: str) -> None:
+        try:
+            await self._remove(repo, await self._group(repo), name)
+        except StorageError as error:
+            log.warning("storage_leftover_stays", sr=repo.uuid, name=name, error=str(error))
+
+
+def _refreshed_size(lun: Lun) -> int:
+    lun.refresh()
+    return lun.size_bytes
+
+
+def _get(group: VolumeGroup, name: str) -> LogicalVolume:
+    logical = group.find(name)
+    if logical is None or State.GOING in logical.tags:
+        raise VolumeNotFound(f"{group.name} has no disk {name}")
+    return logical
+
+
+def _whole(group: VolumeGroup, name: str) -> Volume:
+    volume = as_volume(_get(group, name))
+    if volume is None:
+        raise VolumeNotFound(f"{group.name}/{name} is no whole disk")
+    return volume
