@@ -16,6 +16,7 @@ from cardume.messages.blob import forget_blobs
 from cardume.messages.call import Call
 from cardume.messages.device_config import for_driver, store_secrets
 from cardume.messages.failures import storage_failures
+from cardume.messages.kept_names import keep_names
 from cardume.messages.lifecycle import operation
 from cardume.messages.new_vdi import is_incomplete
 from cardume.messages.pbd import attach, detach, remove_pbd
@@ -26,6 +27,9 @@ from cardume.messages.storage_values import MASTER_CHANGES, driver, is_live, rea
 from cardume.messages.vdi_records import vdi_record
 from cardume.pooldb.db import Transaction
 
+STATEFILE_TYPES = frozenset({"lvmoiscsi"})
+STATEFILE_BYTES = 4 << 20
+"""What HA's statefile takes of an SR."""
 OVERWRITE = "overwrite"
 """The key of device_config by which a client says that what is on the storage may go; it is kept nowhere."""
 CONTENT_TYPES = ("user", "iso", "disk", "")
@@ -73,7 +77,21 @@ async def create(
             undo.push_async_callback(detach, call, pbd)
         await _scan(call, sr)
         undo.pop_all()
+    await _make_default_if_first(call, sr)
     return sr
+
+
+async def _make_default_if_first(call: Call, sr: Ref[SR]) -> None:
+    """The first shared SR for disks becomes the one that new disks go to: only there can VMs move between hosts."""
+    async with call.db.transaction() as txn:
+        for pool_ref, pool in txn.all(Pool).items():
+            if _is_for_shared_disks(txn.find(pool.default_SR)) or not _is_for_shared_disks(txn.find(sr)):
+                continue
+            txn.update(pool_ref, default_SR=sr, suspend_image_SR=sr, crash_dump_SR=sr)
+
+
+def _is_for_shared_disks(sr: SR | None) -> bool:
+    return sr is not None and sr.shared and sr.content_type != "iso"
 
 
 async def _assert_complete(call: Call, host: Ref[Host], device_config: Mapping[str, str], sr_type: str) -> None:
@@ -151,6 +169,23 @@ async def destroy(call: Call, sr: Ref[SR]) -> None:
         await _forget_records(call, sr)
 
 
+@implements(SR.assert_can_host_ha_statefile)
+async def assert_can_host_ha_statefile(call: Call, sr: Ref[SR]) -> None:
+    """A statefile has to be reached by every host, as a plain place on a disk that no cache hides."""
+    record = call.db.get(sr)
+    if not record.shared:
+        raise errors.HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED(sr)
+    if record.type not in STATEFILE_TYPES:
+        raise errors.SR_OPERATION_NOT_SUPPORTED(sr)
+    if {call.db.get(pbd).host for pbd in record.PBDs if call.db.get(pbd).currently_attached} != set(call.db.all(Host)):
+        raise errors.SR_NOT_ATTACHED(sr)
+    await refresh_space(call, sr, reachable_host(call.db, sr))
+    now = call.db.get(sr)
+    free = now.physical_size - now.physical_utilisation
+    if free < STATEFILE_BYTES:
+        raise errors.SR_FULL(STATEFILE_BYTES, free)
+
+
 @implements(SR.get_supported_types)
 async def get_supported_types(call: Call) -> tuple[str, ...]:
     return tuple(sorted(call.hosts.hands(call.localhost).storage))
@@ -159,11 +194,13 @@ async def get_supported_types(call: Call) -> tuple[str, ...]:
 @implements(SR.set_name_label)
 async def set_name_label(call: Call, sr: Ref[SR], value: str) -> None:
     await call.db.update(sr, name_label=value)
+    await keep_names(call, sr)
 
 
 @implements(SR.set_name_description)
 async def set_name_description(call: Call, sr: Ref[SR], value: str) -> None:
     await call.db.update(sr, name_description=value)
+    await keep_names(call, sr)
 
 
 @implements(SR.set_physical_size)
@@ -180,7 +217,21 @@ async def _scan(call: Call, sr: Ref[SR]) -> None:
         found = await driver(call.hosts.hands(host), repo.type).scan(repo, known=known)
     async with call.db.transaction() as txn:
         _record_volumes(txn, sr, {each.uuid: each for each in found})
+    for vdi in _named_otherwise(call, sr, {each.uuid: each for each in found}):
+        await keep_names(call, sr, vdi)
     await refresh_space(call, sr, host)
+
+
+def _named_otherwise(call: Call, sr: Ref[SR], found: dict[str, Volume]) -> list[Ref[VDI]]:
+    """Disks that were renamed while their storage was away, or between two steps of a rename."""
+    named = []
+    for ref in call.db.get(sr).VDIs:
+        vdi = call.db.get(ref)
+        seen = found.get(vdi.uuid)
+        names = (seen.name_label, seen.name_description) if seen is not None and not seen.read_only else None
+        if names is not None and names != (vdi.name_label, vdi.name_description):
+            named.append(ref)
+    return named
 
 
 def _record_volumes(txn: Transaction, sr: Ref[SR], found: dict[str, Volume]) -> None:

@@ -23,16 +23,22 @@ from cardume.pooldb.db import Database, Reader, Transaction
 
 log = structlog.get_logger()
 
+WITHOUT_FILES = frozenset({"lvmoiscsi", "nfs"})
+"""Types whose disks are no files of a host."""
+
 DEVICES_BYTES = 64 * 2**20
 """Room for the state of the guest's devices, video memory among it, beside its memory."""
 
 
 def choose_suspend_sr(db: Reader, vm_ref: Ref[VM], host: Ref[Host]) -> Ref[SR]:
-    """Where a VM's memory goes: its own suspend SR, the pool's, the host's, the pool's default, any local one."""
+    """Where a VM's memory goes: its own suspend SR, the pool's, the host's, the pool's default, any local one.
+
+    Only an SR that keeps files can take it: libvirt writes a file of the host.
+    """
     pool, vm = next(iter(db.all(Pool).values())), db.get(vm_ref)
     local = [sr for sr, record in db.all(SR).items() if record.content_type == "user" and record.type != "iso"]
     for sr in (vm.suspend_SR, pool.suspend_image_SR, db.get(host).suspend_image_sr, pool.default_SR, *local):
-        if db.find(sr) is None:
+        if db.find(sr) is None or db.get(sr).type in WITHOUT_FILES:
             continue
         pbd = find_pbd(db, sr, host)
         if pbd is not None and db.get(pbd).currently_attached:

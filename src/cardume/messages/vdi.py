@@ -12,6 +12,7 @@ from cardume.hostops.storage.driver import Volume
 from cardume.messages.call import Call
 from cardume.messages.disk_copy import Place, copy_disk, place_of
 from cardume.messages.failures import guest_failures, storage_failures
+from cardume.messages.kept_names import keep_names
 from cardume.messages.lifecycle import operation
 from cardume.messages.new_vdi import complete, make_vdi, mark_incomplete, remove_vdi
 from cardume.messages.registry import implements
@@ -222,11 +223,13 @@ async def update(call: Call, vdi: Ref[VDI]) -> None:
 @implements(VDI.set_name_label)
 async def set_name_label(call: Call, self: Ref[VDI], value: str) -> None:
     await call.db.update(self, name_label=value)
+    await keep_names(call, call.db.get(self).SR, self)
 
 
 @implements(VDI.set_name_description)
 async def set_name_description(call: Call, self: Ref[VDI], value: str) -> None:
     await call.db.update(self, name_description=value)
+    await keep_names(call, call.db.get(self).SR, self)
 
 
 @implements(VDI.set_read_only)

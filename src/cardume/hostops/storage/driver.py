@@ -144,6 +144,13 @@ class StorageDriver(Protocol):
 
     async def space(self, repo: Repository) -> Space: ...
 
+    async def set_names(self, repo: Repository, volume: Volume | None, name_label: str, name_description: str) -> None:
+        """Keep what people call a volume, or the repository itself, with it: another pool that finds it knows it then.
+
+        A type that has no place for names keeps none.
+        """
+        ...
+
     async def create_volume(
         self, repo: Repository, uuid: str, virtual_size: int, *, name_label: str = "", format: str | None = None
     ) -> Volume:

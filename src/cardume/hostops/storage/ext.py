@@ -146,6 +146,16 @@ class ExtDriver:
             log.warning("storage_file_skipped", sr=repo.uuid, name=file.name, reason=file.reason)
         return volumes
 
+    async def set_names(self, repo: Repository, volume: Volume | None, name_label: str, name_description: str) -> None:
+        if volume is None:
+            return
+        path = await self._checked_folder(repo)
+        async with self._layering:
+            now = await _files(folder.read_volume, path, volume.location)
+            sidecar = await _files(folder.read_sidecar, path, now.uuid) or folder.Sidecar()
+            named = replace(sidecar, name_label=name_label, name_description=name_description)
+            await _files(folder.write_sidecar, path, now.uuid, named)
+
     async def space(self, repo: Repository) -> Space:
         """The utilisation is what this repository's files take; the size is that plus what is free for more.
 

@@ -74,6 +74,9 @@ class IsoDriver:
         files, _ = await self._list(repo, _LIST_S)
         return tuple(_volume(repo, file) for file in files)
 
+    async def set_names(self, repo: Repository, volume: Volume | None, name_label: str, name_description: str) -> None:
+        pass  # an image is called what its file is called
+
     async def space(self, repo: Repository) -> Space:
         files, free = await self._list(repo, _LIST_S)
         used = sum(file.size_bytes for file in files)

@@ -150,6 +150,13 @@ class MemoryDriver:
         await self._begin("scan")
         return tuple(sorted(self._held(repo).values(), key=lambda volume: volume.location))
 
+    async def set_names(self, repo: Repository, volume: Volume | None, name_label: str, name_description: str) -> None:
+        await self._begin("set_names")
+        if volume is not None:
+            now = self._get(repo, volume)
+            named = replace(now, name_label=name_label, name_description=name_description)
+            self._held(repo)[now.location] = named
+
     async def space(self, repo: Repository) -> Space:
         await self._begin("space")
         volumes = self._held(repo).values()
