@@ -78,7 +78,7 @@ def test_the_files_behind_luns_are_sparse_and_one_that_is_there_keeps_its_size(t
 
 def test_a_lun_that_the_lab_does_not_offer_is_refused() -> None:
     assert get_lun(TESTS, "iqn.2005-10.org.freenas.cttl:scratch", 2)[1].file == "scratch2.img"
-    with pytest.raises(LabError, match="the lab lab has no LUN 2 on iqn.2005-10.org.freenas.cttl:scratch"):
+    with pytest.raises(LabError, match="the lab lab has no LUN 2 on"):
         get_lun(COURSE, "iqn.2005-10.org.freenas.cttl:scratch", 2)
 
 
