@@ -40,14 +40,11 @@ def start(lab: Lab, service: Service) -> None:
 def complete(lab: Lab) -> None:
     """Start what was stopped in a booted storage server, and offer targets that the lab asks for since it booted."""
     root = Path(f"/proc/{_leader(lab)}/root")
-    conf = root / "etc/tgt/targets.conf"
     create_luns(root / "var", targets_of(lab))
-    is_new = conf.read_text() != targets_conf(lab)
-    conf.write_text(targets_conf(lab))
+    (root / "etc/tgt/targets.conf").write_text(targets_conf(lab))
     for service in Service:
         start(lab, service)
-    if is_new:
-        _execute(lab, "tgt-admin", "--execute")  # leaves targets alone that are there already
+    _execute(lab, "tgt-admin", "--execute")  # leaves targets alone that are there already
 
 
 def resize_lun(lab: Lab, iqn: str, number: int, size_bytes: int) -> None:
