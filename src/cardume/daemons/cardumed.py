@@ -38,6 +38,7 @@ from cardume.daemons.place import Place
 from cardume.daemons.pool_certificate import keep_pool_certificate
 from cardume.daemons.pool_database import NotTheMaster, PoolDatabase
 from cardume.daemons.role import Standing, read_role
+from cardume.daemons.storage_watching import StorageWatching
 from cardume.daemons.this_host import HereNow, this_host
 from cardume.daemons.upkeep import Upkeep
 from cardume.daemons.voter_keeper import VoterKeeper
@@ -194,6 +195,7 @@ async def _master(
         server.tasks.spawn(mastering.look_out())
         server.tasks.spawn(database.watch_majority())
         server.tasks.spawn(alerting.run())
+        server.tasks.spawn(StorageWatching(db, hosts).run())
         server.tasks.spawn(_keep_certificate(db, host, certificate))
         server.tasks.spawn(keep_pool_certificate(here, place))
         server.tasks.spawn(_sweep_blobs(db, blobs))

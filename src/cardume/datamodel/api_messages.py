@@ -57,10 +57,12 @@ XAPI_STARTUP_BLOCKED_AS_VERSION_HIGHER_THAN_COORDINATOR = _alert(
     "XAPI_STARTUP_BLOCKED_AS_VERSION_HIGHER_THAN_COORDINATOR", 2
 )
 
-# Of Cardume's own: XenAPI has none for a host that is lost without high availability
+# Of Cardume's own: XenAPI has none for a host, or storage, that is lost
 
 HOST_OFFLINE = Alert("HOST_OFFLINE", 3)
 HOST_ONLINE = Alert("HOST_ONLINE", 4)
+SR_UNREACHABLE = Alert("SR_UNREACHABLE", 2)
+SR_REACHABLE_AGAIN = Alert("SR_REACHABLE_AGAIN", 4)
 
 # VMs
 
