@@ -113,6 +113,8 @@ def run_contracts(lab: LabHandle) -> Run:
         "CARDUME_CONTRACT_STORAGE=1",
         "CARDUME_CONTRACT_ETCD=/usr/bin/etcd",
         f"CARDUME_CONTRACT_NFS_ISO={storage}:{ISO_EXPORT}",
+        "CARDUME_CONTRACT_LUN=1",
+        f"CARDUME_CONTRACT_ISCSI={storage}:3260",
     ]
     options = f"-p no:cacheprovider -q --durations=10 --timeout=120 --basetemp={PLACE}/tmp --junitxml={PLACE}/run.xml"
     script = f"cd {PLACE} && {VENV}/bin/python -m pytest {options} tests/contract >{PLACE}/output 2>&1; echo $?"

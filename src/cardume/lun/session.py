@@ -56,7 +56,7 @@ class Session:
         self._status: int | None = None
         self._words = ""
         self._is_discovering = iqn is None
-        self._targets: tuple[Target, ...] = ()
+        self._listed: list[tuple[str, list[str]]] = []
         self._context = self._new_context(login, iqn, isid)
 
     def _new_context(self, login: Login, iqn: str | None, isid: int) -> Any:
@@ -97,7 +97,7 @@ class Session:
             self._wait(deadline)
             if self._status != libiscsi.GOOD:
                 raise LunError(f"{self._place} does not tell its targets: {self._words}")
-            return self._targets
+            return tuple(_target(name, portals) for name, portals in self._listed)
         except BaseException:
             self.abandon()
             raise
@@ -198,7 +198,7 @@ class Session:
         if status != libiscsi.GOOD:
             self._words = self._told()  # before libiscsi says something else of what follows from it
         if status == libiscsi.GOOD and found and self._is_discovering:
-            self._targets = _targets(ctypes.cast(found, ctypes.POINTER(libiscsi.TargetNode)))
+            self._listed = _listed(ctypes.cast(found, ctypes.POINTER(libiscsi.TargetNode)))
 
     def _told(self) -> str:
         told: bytes | None = self._library.iscsi_get_error(self._context) if self._context else None
@@ -223,17 +223,24 @@ class _Ended:
         return cls(status or 0, told, task.sense_key, both >> 8 & 0xFF, both & 0xFF)
 
 
-def _targets(node: Any) -> tuple[Target, ...]:
-    """The list as the portal told it: libiscsi keeps it backwards."""
-    found = []
+def _listed(node: Any) -> list[tuple[str, list[str]]]:
+    """The names of targets and portals as they were told: libiscsi keeps both lists backwards, and not for long."""
+    listed = []
     while node:
         portals, portal = [], node.contents.portals
         while portal:
-            portals.append(Portal.of_text(portal.contents.portal.decode("utf-8", "replace")))
+            portals.append(portal.contents.portal.decode("utf-8", "replace"))
             portal = portal.contents.next
-        found.append(Target(node.contents.name.decode("utf-8", "replace"), tuple(reversed(portals))))
+        listed.append((node.contents.name.decode("utf-8", "replace"), portals[::-1]))
         node = node.contents.next
-    return tuple(reversed(found))
+    return listed[::-1]
+
+
+def _target(name: str, portals: list[str]) -> Target:
+    try:
+        return Target(name, tuple(map(Portal.of_text, portals)))
+    except ValueError as error:
+        raise LunError(f"the portals of {name} cannot be read: {error}") from None
 
 
 def _forget_unsent(descriptor: int) -> None:

@@ -74,6 +74,7 @@ class UserspaceLun:
 
     All its sessions have the same name. By the rules of iSCSI a target ends a session, with the commands that it has
     taken of it, before it lets another of that name in: a write that was given up is never done after a later one.
+    tgt keeps that rule only for initiators that use CHAP.
     """
 
     def __init__(self, portal: Portal, iqn: str, lun: int, login: Login, timeout_s: float) -> None:
@@ -251,6 +252,7 @@ class UserspaceLun:
                 pass  # lost, then another follows; or it answers with a complaint, which the command will meet as well
         if self._session is None:
             self._session = self._open(deadline)
+            self._used_at = time.monotonic()
         return self._session
 
     def _open(self, deadline: float) -> Session:
