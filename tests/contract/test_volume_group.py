@@ -487,7 +487,8 @@ def test_nothing_is_left_of_shadows_and_what_killed_ones_left_goes(room: Room) -
         with Shadow(room.lun.copy(), room.folder):
             assert len(list(room.folder.iterdir())) == 2
     assert list(room.folder.iterdir()) == []
-    assert "cardume" not in subprocess.run(["losetup", "--list"], capture_output=True, text=True, timeout=20).stdout
+    loops = subprocess.run(["losetup", "--list", "--output", "BACK-FILE"], capture_output=True, text=True, timeout=20)
+    assert str(room.folder) not in loops.stdout
 
 
 def test_nothing_else_of_the_host_is_seen_on_a_shadow(room: Room) -> None:

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cardume.hostops.storage.lvm.errors import DamagedMetadata, VolumeGroupChanged
-from cardume.hostops.storage.lvm.label import SECTOR_BYTES, parse_label
+from cardume.hostops.storage.lvm.label import SECTOR_BYTES
 from cardume.hostops.storage.lvm.reader import LABEL_BYTES, PhysicalVolume
 from cardume.hostops.storage.lvm.sectors import Sectors, block_range, read_range
 
 Fence = Callable[[], None]
 """Raises when this host may not change the LUN any more."""
+
+_Piece = tuple[int, bytes]
+"""Bytes, and where on the device they are."""
 
 
 class TextsOverlap(DamagedMetadata):
@@ -48,37 +51,39 @@ def plan_carry(before: PhysicalVolume | None, after: PhysicalVolume, block_bytes
         raise DamagedMetadata("LVM has moved the metadata area")
     if _overlap(before.text_pieces, after.text_pieces) and after.header_bytes != before.header_bytes:
         raise TextsOverlap("the new text of the volume group would be written over the one that holds")
-    blocks = _Blocks(block_bytes)
-    blocks.put(0, before.label_bytes)
-    blocks.put(before.header.area.offset_bytes, before.header_bytes)
-    for offset, data in before.text_pieces:
-        blocks.put(offset, data)
-    changed: set[int] = set()
+    header = (after.header.area.offset_bytes, after.header_bytes)
+    label = (after.label.sector * SECTOR_BYTES, after.label_sector)
+    changed: list[_Piece] = []
     if after.header_bytes != before.header_bytes:
-        for offset, data in after.text_pieces:
-            changed |= blocks.put(offset, data)
-        # The header's own block may hold a piece of a text where blocks are larger than sectors: it goes with it.
-        commit_block = blocks.put(after.header.area.offset_bytes, after.header_bytes)
-    elif after.label_bytes != before.label_bytes:
-        commit_block = set()
-    else:
+        changed += [*after.text_pieces, header]
+    if after.label_sector != before.label_sector:
+        # Only the size of the device can have changed there: LVM goes by the text, whichever the label says.
+        changed.append(label)
+    if not changed:
         return Plan(before, (), None)
-    if after.label_bytes != before.label_bytes:
-        # Only the size of the device can have changed: LVM takes what the text says, whichever the label does.
-        changed |= blocks.put(0, after.label_bytes)
-    if not commit_block:
-        commit_block = blocks.number_of(after.label.sector * SECTOR_BYTES)
-    return Plan(before, blocks.writes(changed - commit_block), blocks.writes(commit_block)[0])
+    known = [(0, before.label_bytes), (before.header.area.offset_bytes, before.header_bytes), *before.text_pieces]
+    return _plan(before, known, changed, header if header in changed else label, block_bytes)
 
 
 def _plan_new(after: PhysicalVolume, block_bytes: int) -> Plan:
-    blocks = _Blocks(block_bytes)
-    changed = blocks.put(after.header.area.offset_bytes, after.header_bytes)
-    for offset, data in after.text_pieces:
-        changed |= blocks.put(offset, data)
-    label_blocks = blocks.put(0, after.label_bytes)
-    commit = blocks.number_of(after.label.sector * SECTOR_BYTES)
-    return Plan(None, blocks.writes((changed | label_blocks) - commit), blocks.writes(commit)[0])
+    label = (after.label.sector * SECTOR_BYTES, after.label_sector)
+    header = (after.header.area.offset_bytes, after.header_bytes)
+    return _plan(None, [], [(0, after.label_bytes), header, *after.text_pieces, label], label, block_bytes)
+
+
+def _plan(
+    before: PhysicalVolume | None, known: list[_Piece], changed: list[_Piece], commit: _Piece, block_bytes: int
+) -> Plan:
+    """Whole blocks of what has changed, with what is known beside it; of the rest of them nobody needs to know."""
+    pieces = [*known, *changed]
+    # Where blocks are larger than sectors, the commit's own block may hold a piece of the text: it goes with it.
+    begin, end = block_range(commit[0], len(commit[1]), block_bytes)
+    first: list[tuple[int, int]] = []
+    for offset, data in changed:
+        start, stop = block_range(offset, len(data), block_bytes)
+        first += [(start, min(stop, begin)), (max(start, end), stop)]
+    writes = [_composed(pieces, start, stop) for start, stop in _merged(first)]
+    return Plan(before, tuple(writes), _composed(pieces, begin, end))
 
 
 def carry(lun: Sectors, plan: Plan, fence: Fence) -> None:
@@ -108,48 +113,35 @@ def assert_unchanged(lun: Sectors, before: PhysicalVolume | None) -> None:
 
 def assert_within_metadata(after: PhysicalVolume, written: Iterable[tuple[int, int]], granularity: int = 4096) -> None:
     """Raise DamagedMetadata when LVM wrote to the shadow where a volume's data could be."""
-    end = block_range(after.header.area.end_bytes, 0, granularity)[1]
-    label_end = block_range(0, (parse_label(after.label_bytes).sector + 1) * SECTOR_BYTES, granularity)[1]
+    last = max(LABEL_BYTES, after.header.area.end_bytes)
+    _, end = block_range(0, last, granularity)
     for begin, stop in written:
-        if stop > max(end, label_end):
+        if stop > end:
             raise DamagedMetadata(f"LVM wrote outside of its metadata, at {begin} to {stop}")
 
 
-class _Blocks:
-    """Blocks put together from pieces; what nobody knows of them is zeros."""
-
-    def __init__(self, block_bytes: int) -> None:
-        self._block_bytes = block_bytes
-        self._blocks: dict[int, bytearray] = {}
-
-    def put(self, offset: int, data: bytes) -> set[int]:
-        """Lay a piece over what is there; the numbers of its blocks."""
-        size = self._block_bytes
-        numbers = set()
-        for number in range(offset // size, -(-(offset + len(data)) // size)):
-            begin = number * size - offset  # of the block, in the piece
-            block = self._blocks.setdefault(number, bytearray(size))
-            source = data[max(begin, 0) : begin + size]
-            block[max(-begin, 0) : max(-begin, 0) + len(source)] = source
-            numbers.add(number)
-        return numbers
-
-    def number_of(self, offset: int) -> set[int]:
-        return {offset // self._block_bytes}
-
-    def writes(self, numbers: Iterable[int]) -> tuple[Write, ...]:
-        """The blocks in order, those side by side in one write."""
-        found: list[tuple[int, bytearray]] = []
-        for number in sorted(numbers):
-            offset = number * self._block_bytes
-            if found and found[-1][0] + len(found[-1][1]) == offset:
-                found[-1][1].extend(self._blocks[number])
-            else:
-                found.append((offset, bytearray(self._blocks[number])))
-        return tuple(Write(offset, bytes(data)) for offset, data in found)
+def _composed(pieces: Iterable[_Piece], begin: int, end: int) -> Write:
+    """A range put together from pieces, later ones over earlier ones; zeros where there is none."""
+    data = bytearray(end - begin)
+    for offset, piece in pieces:
+        start, stop = max(begin, offset), min(end, offset + len(piece))
+        if start < stop:
+            data[start - begin : stop - begin] = piece[start - offset : stop - offset]
+    return Write(begin, bytes(data))
 
 
-def _overlap(one: Iterable[tuple[int, bytes]], other: Iterable[tuple[int, bytes]]) -> bool:
+def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same ranges in order, without overlaps, those side by side as one."""
+    found: list[tuple[int, int]] = []
+    for begin, end in sorted(each for each in ranges if each[0] < each[1]):
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((begin, end))
+    return found
+
+
+def _overlap(one: Iterable[_Piece], other: Iterable[_Piece]) -> bool:
     other = tuple(other)
     return any(
         begin < place + len(piece) and place < begin + len(data) for begin, data in one for place, piece in other

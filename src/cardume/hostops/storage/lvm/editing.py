@@ -43,7 +43,7 @@ A volume with its tags takes about one KiB of the text, and LVM keeps two texts 
 SMALLEST_LUN_BYTES = METADATA_BYTES + 4 * EXTENT_BYTES
 
 _NAME = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.\-]{0,126}")
-_MOST_STEPS_ASIDE = 8
+_MOST_STEPS_ASIDE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,13 +268,12 @@ def _plan(shadow: Shadow, group_name: str) -> tuple[Plan, VolumeGroup]:
     """How the shadow is carried, and the group that is there then."""
     for _ in range(_MOST_STEPS_ASIDE):
         after = shadow.after()
-        group = _group_of(after, group_name)
         assert_within_metadata(after, shadow.written_ranges())
         try:
-            return plan_carry(shadow.before, after, shadow.block_bytes), group
+            return plan_carry(shadow.before, after, shadow.block_bytes), _group_of(after, group_name)
         except TextsOverlap:
             # LVM goes round in the ring with each command, and keeps clear of the last text only. Another commit of
-            # the same moves it on.
+            # the same moves it on, and rarely more than one is needed, unless the area is nearly full.
             shadow.lvm("vgck", "--updatemetadata", group_name)
     raise StorageError(f"the metadata area of {group_name} has no room for so many changes at once")
 

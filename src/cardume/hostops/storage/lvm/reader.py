@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cardume.hostops.storage.lvm.errors import DamagedMetadata, NotAPhysicalVolume
 from cardume.hostops.storage.lvm.label import (
@@ -41,6 +42,10 @@ class PhysicalVolume:
         return len(self.label.metadata_areas) == 1 and not self.header.is_ignored
 
     @property
+    def label_sector(self) -> bytes:
+        return self.label_bytes[self.label.sector * SECTOR_BYTES :][:SECTOR_BYTES]
+
+    @property
     def text_pieces(self) -> tuple[tuple[int, bytes], ...]:
         """(offset on the device, bytes) of the text."""
         if self.header.current is None:
@@ -53,7 +58,13 @@ class PhysicalVolume:
 
     def group(self) -> VolumeGroup | None:
         """The volume group that the text tells of."""
-        return parse_group(parse_text(self.text), self.label.uuid) if self.text else None
+        return _parsed(self.text, self.label.uuid) if self.text else None
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: bytes, uuid: str) -> VolumeGroup:
+    # A change begins with the text that the last one ended with, and who only looks finds it unchanged mostly.
+    return parse_group(parse_text(text), uuid)
 
 
 def read_volume_group(lun: Readable) -> VolumeGroup | None:

@@ -53,6 +53,7 @@ global {{
   notify_dbus = 0
   umask = 63
   io_memory_size = 65536
+  use_aio = 0
 }}
 activation {{
   udev_sync = 0
