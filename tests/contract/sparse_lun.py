@@ -1,5 +1,7 @@
 """A LUN in memory that remembers what was written and when it was flushed: so a crash at any place can be shown."""
 
+import lzma
+import os
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -78,18 +80,43 @@ class SparseLun:
         assert 0 <= offset < offset + length <= self.size_bytes, "outside of the LUN"
 
 
-def load(path: Path, block_bytes: int = 512, *, step: int = 65536) -> SparseLun:
+def load(path: Path, block_bytes: int = 512) -> SparseLun:
     """A LUN with the content of a sparse file."""
     lun = SparseLun(path.stat().st_size, block_bytes)
     with open(path, "rb") as file:
-        offset = 0
-        while piece := file.read(step):
-            if any(piece):
-                for begin in range(0, len(piece), block_bytes):
-                    data = piece[begin : begin + block_bytes]
-                    if any(data):
-                        lun.blocks[(offset + begin) // block_bytes] = data
-            offset += len(piece)
+        for begin, end in _data_ranges(file.fileno()):
+            data = os.pread(file.fileno(), end - begin, begin)
+            for offset in range(0, len(data), block_bytes):
+                block = data[offset : offset + block_bytes]
+                if any(block):
+                    lun.blocks[(begin + offset) // block_bytes] = block
+    return lun
+
+
+def _data_ranges(file: int) -> Iterator[tuple[int, int]]:
+    end = 0
+    while True:
+        try:
+            begin = os.lseek(file, end, os.SEEK_DATA)
+        except OSError:
+            return
+        end = os.lseek(file, begin, os.SEEK_HOLE)
+        yield begin, end
+
+
+def pack(lun: SparseLun) -> bytes:
+    """A LUN with little in it as a small file."""
+    content = b"".join(number.to_bytes(8, "little") + data for number, data in sorted(lun.blocks.items()))
+    return lzma.compress(lun.size_bytes.to_bytes(8, "little") + lun.block_bytes.to_bytes(8, "little") + content)
+
+
+def unpack(packed: bytes) -> SparseLun:
+    """The LUN in such a file."""
+    content = lzma.decompress(packed)
+    lun = SparseLun(int.from_bytes(content[:8], "little"), int.from_bytes(content[8:16], "little"))
+    for place in range(16, len(content), 8 + lun.block_bytes):
+        number = int.from_bytes(content[place : place + 8], "little")
+        lun.blocks[number] = content[place + 8 : place + 8 + lun.block_bytes]
     return lun
 
 

@@ -111,6 +111,7 @@ def run_contracts(lab: LabHandle) -> Run:
         "PYTHONDONTWRITEBYTECODE=1",
         "CARDUME_CONTRACT_LIBVIRT=1",
         "CARDUME_CONTRACT_STORAGE=1",
+        "CARDUME_CONTRACT_LVM=1",
         "CARDUME_CONTRACT_ETCD=/usr/bin/etcd",
         f"CARDUME_CONTRACT_NFS_ISO={storage}:{ISO_EXPORT}",
         "CARDUME_CONTRACT_LUN=1",

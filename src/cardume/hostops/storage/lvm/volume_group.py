@@ -115,12 +115,11 @@ class VolumeGroup:
             key=lambda piece: piece.start_extent,
         )
         free, place = [], 0
-        for piece in taken:
-            if piece.start_extent > place:
-                free.append(Piece(place, piece.start_extent - place))
+        for piece in (*taken, Piece(self.extent_count, 0)):
+            start = min(piece.start_extent, self.extent_count)  # a damaged group may have volumes beyond its end
+            if start > place:
+                free.append(Piece(place, start - place))
             place = max(place, piece.end_extent)
-        if place < self.extent_count:
-            free.append(Piece(place, self.extent_count - place))
         return tuple(free)
 
     @property
