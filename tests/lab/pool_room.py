@@ -10,20 +10,22 @@ from tests.lab.conftest import NAME, SUBNET
 from tests.lab.test_xe import run_xe
 
 from cardume.lab import room, starting_point
-from cardume.lab.api import PASSWORD, USER, MemberOfPool, session
+from cardume.lab.api import PASSWORD, USER, MemberOfPool, leave_nothing_in_the_way, session
 from cardume.lab.handle import LabHandle, quiet
 from cardume.lab.programs import wait_until
 
 
 @contextmanager
-def pool_lab(letter: str, hosts: int, place: int) -> Iterator[LabHandle]:
+def pool_lab(letter: str, hosts: int, place: int, *, more_targets: bool = False) -> Iterator[LabHandle]:
     """The course's starting point with so many hosts; `place`: which of the subnets after that of the usual lab."""
     usual = ipaddress.IPv4Network(SUBNET)
     start = int(usual.network_address) + place * usual.num_addresses
     name = f"{NAME}-{letter}"
     try:
         room.down(name, quiet)
-        plan = room.plan_up(name, str(ipaddress.IPv4Network((start, usual.prefixlen))), hosts)
+        plan = room.plan_up(
+            name, str(ipaddress.IPv4Network((start, usual.prefixlen))), hosts, more_targets=more_targets
+        )
         room.up(plan, quiet, starting_point.reach)
         yield LabHandle(plan)
     finally:
@@ -44,6 +46,15 @@ def join(
     where = f"master-address={address or lab.address(master)}"
     who = (f"master-username={USER}", f"master-password={password}")
     return run_xe(lab, "pool-join", where, *who, host=member)
+
+
+def make_pool(lab: LabHandle, member: str, master: str) -> None:
+    """Let a host at its starting point join another, with its VM shut down and without its shared SR."""
+    with session(lab.address(member)) as api:
+        leave_nothing_in_the_way(api)
+    joined = join(lab, member, master)
+    assert joined.returncode == 0, joined.stderr
+    wait_live(lab, master, member)
 
 
 def is_live(lab: LabHandle, master: str, host: str) -> bool | None:

@@ -26,7 +26,7 @@ from cardume.pooldb.db import Database, Transaction
 
 log = structlog.get_logger()
 
-LOOK_S = 5.0
+LOOK_S = 10.0
 ANSWER_S = 10.0
 WATCHED = frozenset({"lvmoiscsi", "nfs", "iso"})
 UNREACHABLE = "unreachable_since"

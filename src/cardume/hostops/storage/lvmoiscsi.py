@@ -327,7 +327,7 @@ class LvmOverIscsiDriver:
         if logical is None:
             return group
         if State.GOING not in logical.tags:
-            logical = _get(await self._edit(repo, ChangeTags(name, frozenset({State.GOING}))), name)
+            logical = (await self._edit(repo, ChangeTags(name, frozenset({State.GOING})))).get(name)
         if logical.is_slice:
             offset, size = logical.offset_bytes, logical.size_bytes
             await self._work(repo, lambda lun: lun.unmap(offset, size))
