@@ -74,7 +74,9 @@ def lvm_on(lun: SparseLun, place: Path) -> Iterator[RealLvm]:
     (place / "image").unlink()
 
 
-def made_by_lvm(place: Path, sizes: Sequence[int], commands: Sequence[Sequence[str]]) -> list[SparseLun]:
+def made_by_lvm(
+    place: Path, sizes: Sequence[int], commands: Sequence[Sequence[str]], block_bytes: int = 512
+) -> list[SparseLun]:
     """LUNs as LVM alone makes them: `{0}`, `{1}` in a command are the disks."""
     place.mkdir(parents=True)
     images = []
@@ -82,7 +84,7 @@ def made_by_lvm(place: Path, sizes: Sequence[int], commands: Sequence[Sequence[s
         images.append(place / f"image{number}")
         with open(images[-1], "wb") as file:
             file.truncate(size)
-    with real_lvm(place / "lvm", images) as lvm:
+    with real_lvm(place / "lvm", images, block_bytes) as lvm:
         for command in commands:
             lvm(*(word.format(*lvm.disks) for word in command))
-    return [load(image) for image in images]
+    return [load(image, block_bytes) for image in images]

@@ -1,14 +1,17 @@
 """The volume group on a LUN against the real LVM: what we read, what we write, and what a crash leaves."""
 
+import os
 import re
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.contract.lvm_kinds import kinds
 from tests.contract.real_lvm import RealLvm, lvm_on, made_by_lvm, real_lvm
-from tests.contract.sparse_lun import CutOff, SparseLun, crashes, load
+from tests.contract.sparse_lun import CutOff, SparseLun, crashes, load, pack
 
 from cardume.hostops.errors import StorageError
 from cardume.hostops.storage.lvm import editing
@@ -16,6 +19,7 @@ from cardume.hostops.storage.lvm.editing import ChangeTags, Create, Extend, Remo
 from cardume.hostops.storage.lvm.errors import (
     LunNotEmpty,
     LunShrunk,
+    LvmFailed,
     NoContiguousSpace,
     NoSuchVolume,
     VolumeGroupChanged,
@@ -286,20 +290,27 @@ def test_two_hundred_volumes_with_long_tags(room: Room) -> None:
     assert_sound(room.lun, room.place / "sound", group)
 
 
-def test_the_ring_of_texts_is_gone_round_many_times(tmp_path: Path) -> None:
-    # An area of the least size: each text takes a good part of it.
-    command = ["pvcreate", "-y", "--metadatasize", "60k", "--dataalignment", "64k", "{0}"]
-    (lun,) = made_by_lvm(tmp_path / "made", [GIB], [command, ["vgcreate", "-s", "4m", GROUP, "{0}"]])
+@BLOCKS
+def test_the_ring_of_texts_is_gone_round_many_times(tmp_path: Path, block_bytes: int) -> None:
+    # An area of the least size: two of the texts take most of it.
+    commands = [
+        ["pvcreate", "-y", "--metadatasize", "60k", "--dataalignment", "64k", "{0}"],
+        ["vgcreate", "-s", "4m", GROUP, "{0}"],
+    ]
     room = Room(tmp_path)
-    room.lun = lun
-    room.edit(*(Create(f"v{number}", 4 * MIB, to_tags([], {"x": "y" * 900})) for number in range(14)))
-    for round in range(12):
-        before, start = room.read(), lun.copy()
-        lun.log = [[]]
-        after = room.edit(*(Rename(f"v{number}", f"w{number}") for number in range(round % 4 + 1)))
-        for state in crashes(start, lun.log, round):
+    (room.lun,) = made_by_lvm(tmp_path / "made", [GIB], commands, block_bytes)
+    before = room.edit(*(Create(f"v{number}", 4 * MIB, to_tags([], {"x": "y" * 900})) for number in range(14)))
+    steps_aside = 0
+    for round in range(16):
+        start = room.lun.copy()
+        room.lun.log = [[]]
+        count = round % 4 + 1
+        after = room.edit(*(ChangeTags(f"v{number}", add=frozenset({f"r={round}"})) for number in range(count)))
+        steps_aside += after.seqno - before.seqno - count
+        for state in crashes(start, room.lun.log, round):
             assert read_volume_group(state) in (before, after)
-        room.edit(*(Rename(f"w{number}", f"v{number}") for number in range(round % 4 + 1)))
+        before = after
+    assert steps_aside > 0, "no change came round to the text that held: this test proves nothing"
     assert_sound(room.lun, tmp_path / "sound", room.read())
 
 
@@ -496,8 +507,57 @@ def test_nothing_is_left_of_shadows_and_what_killed_ones_left_goes(room: Room) -
         with Shadow(room.lun.copy(), room.folder):
             assert len(list(room.folder.iterdir())) == 2
     assert list(room.folder.iterdir()) == []
-    loops = subprocess.run(["losetup", "--list", "--output", "BACK-FILE"], capture_output=True, text=True, timeout=20)
-    assert str(room.folder) not in loops.stdout
+    assert_no_loop(room.folder)
+
+
+def test_a_shadow_whose_process_is_killed_leaves_no_loop_device(room: Room, tmp_path: Path) -> None:
+    script = """
+import sys, time
+from pathlib import Path
+from tests.contract.sparse_lun import unpack
+from cardume.hostops.storage.lvm.shadow import Shadow
+with Shadow(unpack(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2])):
+    print("made", flush=True)
+    time.sleep(60)
+"""
+    (tmp_path / "lun").write_bytes(pack(room.lun))
+    command = [sys.executable, "-c", script, str(tmp_path / "lun"), str(room.folder)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"made\n"
+        assert str(room.folder) in loops()
+        child.kill()
+    assert_no_loop(room.folder)
+    assert room.edit(Create("one", MIB)).find("one") is not None
+    assert list(room.folder.iterdir()) == []
+
+
+def assert_no_loop(folder: Path) -> None:
+    """A loop device goes with its last user, and whoever lists disks is one for a moment."""
+    deadline = time.monotonic() + 20
+    while str(folder) in loops():
+        assert time.monotonic() < deadline, loops()
+        time.sleep(0.1)
+
+
+def loops() -> str:
+    command = ["losetup", "--list", "--output", "BACK-FILE"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+
+
+def test_lvm_is_given_a_time(room: Room) -> None:
+    with Shadow(room.lun, room.folder, timeout_s=0.0001) as shadow, pytest.raises(LvmFailed, match="did not end"):
+        shadow.lvm("vgs")
+
+
+def test_without_a_place_for_the_shadow_the_lun_is_left_alone(room: Room, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    room.lun.log = [[]]
+    with pytest.raises(StorageError, match="no shadow"):
+        edit(room.lun, GROUP, [Create("one", MIB)], fence=allowed, folder=tmp_path / "file" / "below")
+    assert room.lun.log == [[]]
 
 
 def test_nothing_else_of_the_host_is_seen_on_a_shadow(room: Room) -> None:
