@@ -42,6 +42,24 @@ def lab() -> Iterator[LabHandle]:
         signal.signal(signal.SIGTERM, before)
 
 
+@pytest.fixture(scope="session")
+def lun_pool() -> Iterator[LabHandle]:
+    """A pool of two hosts with a LUN, in a lab of its own; see storage_room.py."""
+    from tests.lab.pool_room import make_pool, pool_lab  # they need the names above
+
+    with pool_lab("s", 2, 3, more_targets=True) as made:
+        make_pool(made, "d2-g1", "d1-g1")
+        yield made
+
+
+@pytest.fixture
+def shared(lun_pool: LabHandle) -> str:
+    """The uuid of the SR on the course's LUN."""
+    from tests.lab.storage_room import shared_sr
+
+    return shared_sr(lun_pool)
+
+
 @pytest.fixture
 def api(lab: LabHandle) -> Iterator[Any]:
     """XenAPI of the first host, by the unmodified Python SDK: `api.VM.start(…)`."""

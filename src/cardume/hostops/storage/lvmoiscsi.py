@@ -148,6 +148,7 @@ class LvmOverIscsiDriver:
         config = parse_config(repo.device_config)
         self._write_secret(repo, config)
         try:
+            await self._work(repo, _refreshed_size)
             await self._group(repo)
         except BaseException:
             await self._seats.close(repo.uuid)
