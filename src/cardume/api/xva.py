@@ -11,6 +11,7 @@ from aiohttp import web
 
 from cardume.api.http_access import Handler, Transfer, TransferFailure, guarded, route
 from cardume.api.ova_xml import OvaFile
+from cardume.api.uploads import Body, although_the_client_leaves
 from cardume.datamodel import errors
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.refs import NULL, Ref
@@ -29,16 +30,6 @@ from cardume.pooldb.db import Database
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
-
-PIECE_BYTES = 256 * 1024
-FINISH_S = 600.0
-"""How long the work on bytes that a client sent before it left may take."""
-
-SILENCE_S = 300.0
-"""How long a client may send nothing; then what came is all there is."""
-
-AFTERWARDS_BYTES, AFTERWARDS_S = 16 << 20, 2.0
-"""How much, and how long, is read after the end of an archive: what pads it, so that the client is not cut off."""
 
 _COMPRESSIONS = {
     "": Compression.NONE,
@@ -61,7 +52,7 @@ def xva_handlers(db: Database, hosts: Hosts, localhost: Ref[Any]) -> Mapping[tup
     }
 
 
-Import = Callable[[Call, "_Body"], Awaitable[tuple[Ref[VM], ...]]]
+Import = Callable[[Call, Body], Awaitable[tuple[Ref[VM], ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +117,17 @@ class _Archives:
 
     async def _take(self, request: web.Request, transfer: Transfer, work: Import) -> web.StreamResponse:
         response = await transfer.begin(web.StreamResponse())
-        body = _Body(request)
+        body = Body(request)
         # A client may ask first, with nothing in its hands, whether this is the right host.
         if "task_id" in transfer.arguments or not await body.is_empty():
-            await _although_the_client_leaves(self._import(body, transfer, work), transfer)
+            await although_the_client_leaves(self._import(body, transfer, work), transfer)
         else:
             transfer.succeed((), _VMS)
         with contextlib.suppress(ConnectionError):
             await response.write_eof()
         return response
 
-    async def _import(self, body: "_Body", transfer: Transfer, work: Import) -> None:
+    async def _import(self, body: Body, transfer: Transfer, work: Import) -> None:
         transfer.succeed(await work(self._call(transfer), body), _VMS)
         await body.skip_rest()
 
@@ -164,57 +155,6 @@ class _Archives:
     def _call(self, transfer: Transfer) -> Call:
         services = {"ova_xml": self.ova}
         return Call(self.db, transfer.caller, transfer.task, self.hosts, self.localhost, log, services)
-
-
-class _Body:
-    """A request's body, whose end is where the client stops sending, whatever length it announced."""
-
-    def __init__(self, request: web.Request) -> None:
-        self._content = request.content
-        self._ahead = b""
-
-    async def is_empty(self) -> bool:
-        """True when nothing at all comes."""
-        self._ahead = self._ahead or await self.receive()
-        return not self._ahead
-
-    async def receive(self) -> bytes:
-        """The next bytes; empty at the end."""
-        if self._ahead:
-            data, self._ahead = self._ahead, b""
-            return data
-        try:
-            async with asyncio.timeout(SILENCE_S):
-                return await self._content.read(PIECE_BYTES)
-        except TimeoutError:
-            return b""
-        except (ConnectionError, web.RequestPayloadError):
-            # Cut off. What had arrived before that is still there, and nobody else gives it.
-            return self._content._read_nowait(-1)
-
-    async def skip_rest(self) -> None:
-        """Take what follows the archive, for a moment."""
-        skipped = 0
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(AFTERWARDS_S):
-                while skipped < AFTERWARDS_BYTES and (data := await self.receive()):
-                    skipped += len(data)
-
-
-async def _although_the_client_leaves(work: Any, transfer: Transfer) -> None:
-    """Do work to its end when the client hangs up: it may have sent all, and need not wait for the disk."""
-    worker = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(worker)
-    except asyncio.CancelledError:
-        handler = asyncio.current_task()
-        if worker.cancelled() or handler is None or transfer.is_cancelled:
-            worker.cancel()
-            await asyncio.wait([worker])
-            raise
-        async with asyncio.timeout(FINISH_S):
-            await worker
-        handler.uncancel()
 
 
 def _comes_along(vm: VM) -> bool:

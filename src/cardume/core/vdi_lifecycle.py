@@ -38,10 +38,13 @@ CAPABILITIES: Mapping[Op, str | None] = {
     Op.DESTROY: "VDI_DELETE",
     Op.FORGET: None,
     Op.UPDATE: None,
+    Op.DATA_DESTROY: None,
 }
 """What an operation needs of the SR's driver; one that is absent is not implemented yet."""
 
 IMPLEMENTED_VDI_OPERATIONS = frozenset(CAPABILITIES)
+NOT_OFFERED = frozenset({Op.DATA_DESTROY})
+"""What a disk is in while other content is written over the old one. There is no message of this name yet."""
 
 _POOLS_OWN = frozenset({VDIType.HA_STATEFILE, VDIType.REDO_LOG})
 _ON_RECORDS_ALONE = frozenset({Op.FORGET})
@@ -55,7 +58,7 @@ def assert_can(vdi: VDIFacts, operation: Op) -> None:
 
 def allowed_operations(vdi: VDIFacts) -> tuple[Op, ...]:
     """The operations that a disk's clients may offer now."""
-    return tuple(op for op in Op if why_not(vdi, op) is None)
+    return tuple(op for op in Op if op not in NOT_OFFERED and why_not(vdi, op) is None)
 
 
 def why_not(vdi: VDIFacts, operation: Op) -> ApiError | None:
@@ -79,7 +82,7 @@ def _why_not_its_content(vdi: VDIFacts, operation: Op) -> ApiError | None:
     if vdi.missing and operation not in (Op.FORGET, Op.UPDATE):
         return errors.VDI_MISSING(vdi.sr, vdi.ref)
     if vdi.type in _POOLS_OWN:
-        if operation in (Op.CLONE, Op.COPY, Op.MIRROR, Op.SNAPSHOT):
+        if operation in (Op.CLONE, Op.COPY, Op.MIRROR, Op.SNAPSHOT, Op.DATA_DESTROY):
             return errors.VDI_INCOMPATIBLE_TYPE(vdi.ref, vdi.type)
         if vdi.ha_enabled and operation is not Op.UPDATE:
             return errors.HA_IS_ENABLED()

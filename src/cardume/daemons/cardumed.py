@@ -16,6 +16,7 @@ from cardume.api.admission import admission_handlers
 from cardume.api.audit_log import audit_handlers
 from cardume.api.authentication import PasswordAuthenticator
 from cardume.api.blobs import blob_handlers
+from cardume.api.disk_images import disk_image_handlers
 from cardume.api.pool_dump import pool_dump_handlers
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Parts, load_messages, serve
@@ -159,6 +160,7 @@ async def _master(
             handlers={
                 **blob_handlers(db, blobs),
                 **xva_handlers(db, hosts, host),
+                **disk_image_handlers(db, hosts, host, config.scratch),
                 **admission_handlers(here.certify),
                 **audit_handlers(audit),
                 **pool_dump_handlers(db, place.step_down),

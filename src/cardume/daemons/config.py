@@ -44,6 +44,10 @@ class Config:
         return self.state / "blobs"
 
     @property
+    def scratch(self) -> Path:
+        return self.state / "scratch"
+
+    @property
     def tls_files(self) -> HostFiles:
         return HostFiles(self.state / "tls" / "host.pem", self.state / "tls" / "host.key")
 

@@ -204,7 +204,7 @@ async def _copy_over(call: Call, vdi: Ref[VDI], into: Ref[VDI]) -> Ref[VDI]:
     source, target = call.db.get(vdi), call.db.get(into)
     if target.virtual_size < source.virtual_size:
         raise errors.VDI_TOO_SMALL(into, source.virtual_size)
-    async with operation(call, into, VDIOperation.COPY):
+    async with operation(call, into, VDIOperation.DATA_DESTROY):
         await copy_disk(call, place_of(call.db, vdi), place_of(call.db, into), target_is_zero=False)
     return into
 

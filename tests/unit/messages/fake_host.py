@@ -11,6 +11,7 @@ import pytest
 import XenAPI
 
 from cardume.api.blobs import blob_handlers
+from cardume.api.disk_images import disk_image_handlers
 from cardume.api.pool_dump import pool_dump_handlers
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Listen, Parts, load_messages, serve
@@ -145,6 +146,7 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
         handlers={
             **blob_handlers(db, blobs),
             **xva_handlers(db, Members(db, hands, ref), ref),
+            **disk_image_handlers(db, Members(db, hands, ref), ref, tmp_path / "scratch"),
             **pool_dump_handlers(db, restarts.set),
         },
     )

@@ -231,7 +231,15 @@ class DiskBytes(Protocol):
         """The first place from there on where there may be something else than zeros; the size when there is none."""
         ...
 
+    async def find_hole(self, offset: int) -> int:
+        """The first place from there on that is known to read as zeros; the size when there is none."""
+        ...
+
     async def write(self, offset: int, data: bytes) -> None: ...
+
+    async def zero(self, offset: int, length: int) -> None:
+        """Make a part of the disk read as zeros, and give its room back where the volume can; a GiB at most."""
+        ...
 
     async def flush(self) -> None:
         """All that was written is on the disk when this returns."""

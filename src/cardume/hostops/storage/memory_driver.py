@@ -428,6 +428,19 @@ class MemoryBytes:
         zeros = len(left) - len(left.lstrip(b"\0"))
         return self.size if zeros == len(left) else offset + zeros
 
+    async def find_hole(self, offset: int) -> int:
+        content = self._content.rstrip(b"\0")
+        while offset < len(content):
+            end = (offset // UNIT + 1) * UNIT
+            if not content[offset:end].strip(b"\0"):
+                return offset
+            offset = end
+        return min(offset, self.size)
+
+    async def zero(self, offset: int, length: int) -> None:
+        self._assert_inside(offset, length)
+        await self.write(offset, bytes(min(length, max(len(self._content) - offset, 0))))
+
     async def write(self, offset: int, data: bytes) -> None:
         self._assert_inside(offset, len(data))
         if not self._writable:

@@ -2,6 +2,8 @@
 
 import asyncio
 import struct
+from array import array
+from bisect import bisect_right
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -21,7 +23,7 @@ _ALLOCATION = "base:allocation"
 _ZEROS = 2  # the flag of base:allocation that says that a range reads as zeros
 
 _REQUEST_MAGIC, _SIMPLE_MAGIC, _CHUNK_MAGIC = 0x25609513, 0x67446698, 0x668E33EF
-_READ, _WRITE, _DISCONNECT, _FLUSH, _STATUS = 0, 1, 2, 3, 7
+_READ, _WRITE, _DISCONNECT, _FLUSH, _WRITE_ZEROES, _STATUS = 0, 1, 2, 3, 6, 7
 _DONE = 1
 _CHUNK_DATA, _CHUNK_HOLE, _CHUNK_STATUS, _CHUNK_ERROR = 1, 2, 5, 1 << 15
 _MOST_ANSWERED = 64 << 20
@@ -36,6 +38,10 @@ class NbdDisk:
         self._writer = writer
         self._cookie = 0
         self._knows_holes = False
+        # What the server told last: where each extent ends, and whether it reads as zeros.
+        self._told_from = self._told_until = 0
+        self._ends: array[int] = array("Q")
+        self._are_zeros = bytearray()
         self.size = 0
 
     async def read(self, offset: int, length: int) -> bytes:
@@ -50,27 +56,59 @@ class NbdDisk:
         return bytes(data)
 
     async def find_data(self, offset: int) -> int:
-        while self._knows_holes and offset < self.size:
-            zeros, is_all = await self._count_zeros(offset, min(_MOST_LOOKED_AT, self.size - offset))
-            offset += zeros
-            if not is_all or zeros == 0:
+        return await self._find(offset, zeros=False)
+
+    async def find_hole(self, offset: int) -> int:
+        return await self._find(offset, zeros=True)
+
+    async def _find(self, offset: int, *, zeros: bool) -> int:
+        """The first place from there on that is known to read as zeros, or is not; the size when there is none."""
+        while offset < self.size:
+            end, is_zeros = await self._extent(offset)
+            if is_zeros is zeros:
                 break
+            offset = end
         return min(offset, self.size)
 
-    async def _count_zeros(self, offset: int, length: int) -> tuple[int, bool]:
-        """How many zeros are there, as far as the server tells, and whether it told of nothing else."""
+    async def _extent(self, offset: int) -> tuple[int, bool]:
+        """Where the extent that lies there ends, as far as the server tells, and whether it reads as zeros."""
+        if not self._knows_holes:
+            return self.size, False
+        if not self._told_from <= offset < self._told_until:
+            await self._ask_extents(offset)
+        number = bisect_right(self._ends, offset)
+        return self._ends[number], bool(self._are_zeros[number])
+
+    async def _ask_extents(self, offset: int) -> None:
+        length = min(_MOST_LOOKED_AT, self.size - offset)
         told = [body[4:] async for kind, body in self._asked(_STATUS, offset, length) if kind == _CHUNK_STATUS]
-        zeros = 0
+        self._forget_extents()
+        end = offset
         for body in told:
             for extent, flags in struct.iter_unpack(">II", body[: len(body) // 8 * 8]):
-                if not flags & _ZEROS:
-                    return zeros, False
-                zeros += extent
-        return zeros, True
+                end += extent
+                self._ends.append(end)
+                self._are_zeros.append(bool(flags & _ZEROS))
+        if end == offset:  # it tells of nothing: anything may be there
+            end += length
+            self._ends.append(end)
+            self._are_zeros.append(False)
+        self._told_from, self._told_until = offset, end
+
+    def _forget_extents(self) -> None:
+        self._told_from = self._told_until = 0
+        del self._ends[:], self._are_zeros[:]
 
     async def write(self, offset: int, data: bytes) -> None:
         self._assert_inside(offset, len(data))
+        self._forget_extents()
         async for _ in self._asked(_WRITE, offset, len(data), data):
+            pass
+
+    async def zero(self, offset: int, length: int) -> None:
+        self._assert_inside(offset, length)
+        self._forget_extents()
+        async for _ in self._asked(_WRITE_ZEROES, offset, length):
             pass
 
     async def flush(self) -> None:

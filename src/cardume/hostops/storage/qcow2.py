@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import BinaryIO
 
 MAGIC = b"QFI\xfb"
@@ -11,8 +12,16 @@ _EXTENSION = struct.Struct(">II")
 _BACKING_FORMAT = 0xE2792ACA
 _END_OF_EXTENSIONS = 0
 _LONGEST_NAME = 1023
-_EXTERNAL_DATA_FILE = 1 << 2
+_CORRUPT, _EXTERNAL_DATA_FILE, _COMPRESSION_TYPE, _EXTENDED_TABLES = 1 << 1, 1 << 2, 1 << 3, 1 << 4
+_COMPRESSION_AT = 104
 _KNOWN_INCOMPATIBLE = 0b11111  # dirty, corrupt, external data file, compression type, extended L2
+
+
+class Compression(IntEnum):
+    """How an image's compressed clusters are packed."""
+
+    DEFLATE = 0
+    ZSTD = 1
 
 
 class NotQcow2(ValueError):
@@ -32,6 +41,11 @@ class Header:
     has_data_file: bool
     encrypted: bool
     least_file_size: int  # a shorter file was cut off
+    l1_offset: int
+    l1_entries: int
+    is_corrupt: bool = False
+    has_extended_tables: bool = False
+    compression: Compression = Compression.DEFLATE
 
     @property
     def has_backing_file(self) -> bool:
@@ -57,7 +71,7 @@ class Header:
 
 
 def parse_header(data: bytes) -> Header:
-    """The header in the first 104 bytes of a file."""
+    """The header in the first 104 bytes of a file, or 105 where its compression matters."""
     if len(data) < _V2.size or data[:4] != MAGIC:
         raise NotQcow2("it does not begin as a qcow2 image does")
     (_, version, backing_offset, backing_length, cluster_bits, size, crypt, l1_entries, l1_offset, *_rest) = (
@@ -84,7 +98,21 @@ def parse_header(data: bytes) -> Header:
         has_data_file=bool(incompatible & _EXTERNAL_DATA_FILE),
         encrypted=crypt != 0,
         least_file_size=l1_offset + 8 * l1_entries,
+        l1_offset=l1_offset,
+        l1_entries=l1_entries,
+        is_corrupt=bool(incompatible & _CORRUPT),
+        has_extended_tables=bool(incompatible & _EXTENDED_TABLES),
+        compression=_compression(data, header_length) if incompatible & _COMPRESSION_TYPE else Compression.DEFLATE,
     )
+
+
+def _compression(data: bytes, header_length: int) -> Compression:
+    if header_length <= _COMPRESSION_AT or len(data) <= _COMPRESSION_AT:
+        return Compression.DEFLATE
+    try:
+        return Compression(data[_COMPRESSION_AT])
+    except ValueError:
+        raise NotQcow2(f"its compression {data[_COMPRESSION_AT]} is not known") from None
 
 
 def read_header(file: BinaryIO) -> Header:
