@@ -54,6 +54,40 @@ async def test_holes_are_passed_over_and_data_never(case: Case) -> None:
         assert await disk.find_data(101 * MIB) == 4096 * MIB
 
 
+async def test_data_and_holes_take_turns(case: Case) -> None:
+    volume = await case.driver.create_volume(case.repo, new_uuid(), 4096 * MIB)
+    async with AsyncExitStack() as stack:
+        disk = await opened(case, volume, stack, writable=True)
+        assert await disk.find_hole(0) == 0
+        for at in (1, 2, 60):
+            await disk.write(at * MIB, b"x" * MIB)
+        assert await disk.find_hole(MIB) == 3 * MIB
+        assert await disk.find_hole(MIB + 5) == 3 * MIB
+        assert await disk.find_hole(2 * MIB) == 3 * MIB
+        assert await disk.find_hole(5 * MIB + 3) == 5 * MIB + 3
+        assert await disk.find_data(3 * MIB) == 60 * MIB
+        assert await disk.find_hole(60 * MIB) == 61 * MIB
+        assert await disk.find_hole(4096 * MIB) == 4096 * MIB
+        await disk.write(3 * MIB, b"y" * MIB)  # what was told before does not hold any more
+        assert await disk.find_hole(2 * MIB) == 4 * MIB
+
+
+async def test_what_was_made_zeros_is_a_hole(case: Case) -> None:
+    volume = await case.driver.create_volume(case.repo, new_uuid(), 64 * MIB)
+    async with AsyncExitStack() as stack:
+        disk = await opened(case, volume, stack, writable=True)
+        await disk.write(0, b"x" * MIB * 2)
+        await disk.write(50 * MIB, b"y" * MIB)
+        await disk.zero(MIB, 32 * MIB)
+        assert await disk.read(MIB - 1, 2) == b"x\0"
+        assert await disk.find_hole(0) == MIB
+        assert await disk.find_data(MIB) == 50 * MIB
+        await disk.zero(MIB - 1, 1)
+        assert await disk.read(MIB - 2, 2) == b"x\0"
+        await disk.zero(32 * MIB, 32 * MIB)
+        assert await disk.find_data(MIB) == 64 * MIB
+
+
 async def test_nothing_outside_the_disk_is_read_or_written(case: Case) -> None:
     volume = await case.driver.create_volume(case.repo, new_uuid(), MIB)
     async with AsyncExitStack() as stack:
@@ -63,6 +97,8 @@ async def test_nothing_outside_the_disk_is_read_or_written(case: Case) -> None:
                 await disk.read(offset, length)
             with pytest.raises(StorageError, match="inside"):
                 await disk.write(offset, b"x" * length)
+            with pytest.raises(StorageError, match="inside"):
+                await disk.zero(offset, length)
         assert await disk.read(MIB, 0) == b""
 
 
@@ -72,6 +108,8 @@ async def test_what_was_opened_for_reading_is_not_written(case: Case) -> None:
         disk = await opened(case, volume, stack, writable=False)
         with pytest.raises(StorageError):
             await disk.write(0, b"x")
+        with pytest.raises(StorageError):
+            await disk.zero(0, 1)
         assert await disk.read(0, 1) == b"\0"
 
 

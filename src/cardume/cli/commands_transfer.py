@@ -61,7 +61,7 @@ def vm_import(call: Call) -> None:
 
 @commands.add("vdi-export", "uuid", "filename", optional=("format", "base"))
 def vdi_export(call: Call) -> None:
-    """Write a disk to a new file, as format=raw, vhd or qcow2; with base, only what differs from that disk."""
+    """Write a disk to a new file, as format=raw, vhd or qcow2."""
     query = {"vdi": call.params.get("uuid"), "format": call.params.get("format", "raw")}
     if "base" in call.params:
         query["base"] = call.params.get("base")
@@ -70,6 +70,6 @@ def vdi_export(call: Call) -> None:
 
 @commands.add("vdi-import", "uuid", "filename", optional=("format",))
 def vdi_import(call: Call) -> None:
-    """Fill a disk from a file, which is format=raw, vhd or qcow2."""
+    """Replace what a disk holds by what is in a file, which is format=raw, vhd or qcow2."""
     query = {"vdi": call.params.get("uuid"), "format": call.params.get("format", "raw")}
     upload(call, "/import_raw_vdi", query, call.params.get("filename"))

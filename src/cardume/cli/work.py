@@ -7,6 +7,7 @@ from xml.sax.saxutils import unescape
 
 from cardume.cli.command import Call
 from cardume.cli.failures import Refused
+from cardume.cli.terminal import Meter
 
 FIRST_LOOK_S, LONGEST_PAUSE_S = 0.02, 1.0
 CANCEL_TIMEOUT_S = 60.0
@@ -23,9 +24,14 @@ def work(call: Call, method: str, *params: Any) -> str:
 
 def watch(call: Call, task: str, label: str) -> str:
     """Wait for the end of a task and forget it; the text of its result."""
+    with call.terminal.meter(label, wanted=call.params.flag("progress")) as meter:
+        return watch_on(call, task, meter)
+
+
+def watch_on(call: Call, task: str, meter: Meter) -> str:
+    """The same, on a meter that is there."""
     try:
-        with call.terminal.meter(label, wanted=call.params.flag("progress")) as meter:
-            record = _watch(call, task, meter)
+        record = _watch(call, task, meter)
     finally:
         _forget(call, task)
     return _result(record, task)

@@ -14,7 +14,14 @@ from cardume.datamodel import errors
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.sr import SR, StorageOperation
 from cardume.datamodel.vdi import VDI, VDIOperation, VDIType
-from cardume.hostops.disk_images.incoming import ByteStream, ImageDamaged, ImageEnded, ImageTooLarge, IncomingImage
+from cardume.hostops.disk_images.incoming import (
+    ByteStream,
+    ImageDamaged,
+    ImageEnded,
+    ImageTooLarge,
+    IncomingImage,
+    written_parts,
+)
 from cardume.hostops.disk_images.qcow2_reading import read_qcow2
 from cardume.hostops.disk_images.raw import ChunkedImage, RawImage
 from cardume.hostops.disk_images.scratch import scratch_file
@@ -147,8 +154,8 @@ async def _fill(call: Call, vdi_ref: Ref[VDI], image: IncomingImage, *, is_new: 
                 await _empty(content)
             piece = first
             while piece is not None:
-                if piece.data.count(0) != len(piece.data):
-                    await content.write(piece.offset, piece.data)
+                for offset, data in written_parts(piece):
+                    await content.write(offset, data)
                 call.task.progress(piece.done)
                 piece = await anext(pieces, None)
             await content.flush()

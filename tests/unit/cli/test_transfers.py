@@ -5,10 +5,13 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from tests.unit.messages.archives import MIB, old_archive
-from tests.unit.messages.fake_host import Client, FakeHost, api, host, sr, vm
+from tests.unit.messages.fake_host import Client, FakeHost, api, host, sr, vdi_record, vm
+from tests.unit.messages.test_disk_images import DATA, SIZE, disk, fill, image
+from tests.unit.messages.test_xva import content
 
-__all__ = ["api", "host", "sr", "vm"]
+__all__ = ["api", "disk", "host", "sr", "vm"]
 
 
 async def xe(host: FakeHost, tmp_path: Path, *arguments: str) -> tuple[int | None, str, str]:
@@ -78,3 +81,46 @@ async def test_a_refused_export_leaves_no_file(host: FakeHost, api: Client, vm: 
     assert status == 1
     assert "power state" in err
     assert not file.exists()
+
+
+@pytest.mark.parametrize("format", ["raw", "vhd", "qcow2"])
+async def test_a_disk_goes_to_a_file_and_comes_back(
+    host: FakeHost, api: Client, sr: str, disk: str, tmp_path: Path, format: str
+) -> None:
+    fill(host, disk, DATA)
+    file = tmp_path / f"disk.{format}"
+    uuid = await api("VDI.get_uuid", disk)
+    asked = (f"uuid={uuid}", f"filename={file}", f"format={format}", "--progress")
+    status, _, err = await xe(host, tmp_path, "vdi-export", *asked)
+    assert status == 0, err
+    assert "xe /export_raw_vdi" in err
+    assert "100%" in err
+
+    other = await api("VDI.create", vdi_record(sr, SIZE))
+    uuid = await api("VDI.get_uuid", other)
+    status, _, err = await xe(host, tmp_path, "vdi-import", f"uuid={uuid}", f"filename={file}", f"format={format}")
+    assert (status, err) == (0, "")
+    assert content(host, other).rstrip(b"\0") == DATA
+
+
+async def test_a_refused_image_is_told_by_its_reason(host: FakeHost, api: Client, disk: str, tmp_path: Path) -> None:
+    uuid = await api("VDI.get_uuid", disk)
+    for name, data, format, reason in (
+        ("half", (await image("vhd"))[:MIB], "vhd", "lies behind the end of the file"),
+        ("other", await image("qcow2"), "vhd", "it begins as a qcow2 image does"),
+        ("large", bytes(SIZE + 512), "raw", "The disk must be at least this large."),
+        ("long", bytes(20 * SIZE), "raw", "The disk must be at least this large."),
+        ("damaged", b"x" * (20 * SIZE), "qcow2", "it does not begin as a qcow2 image does"),
+        ("unknown", b"x" * 512, "vmdk", "vmdk"),
+    ):
+        file = tmp_path / name
+        file.write_bytes(data)
+        asked = (f"uuid={uuid}", f"filename={file}", f"format={format}")
+        status, _, err = await xe(host, tmp_path, "vdi-import", *asked)
+        assert status == 1
+        assert reason in err, (name, err)
+    status, _, err = await xe(host, tmp_path, "vdi-export", f"uuid={uuid}", f"filename={file}2", f"base={uuid}")
+    assert status == 1
+    assert "not implemented" in err
+    status, _, err = await xe(host, tmp_path, "vdi-export", f"uuid={uuid}", f"filename={tmp_path}/half")
+    assert (status, err) == (1, f"Error: The file {tmp_path}/half cannot be made: File exists.\n")

@@ -1,6 +1,6 @@
 """An image that comes from outside, byte after byte, and what every format's reader makes of it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +8,9 @@ Receive = Callable[[], Awaitable[bytes]]
 """The next bytes from outside, in pieces of any size; empty at the end."""
 
 PIECE_BYTES = 1 << 20
+
+GRAIN = 64 << 10
+"""Zeros of this length are left out where a disk has them already: it is the cluster of the usual volume."""
 
 
 class ImageDamaged(ValueError):
@@ -33,6 +36,20 @@ class Piece:
     offset: int
     data: bytes
     done: float  # how far the whole image is, from 0.0 to 1.0
+
+
+def written_parts(piece: Piece) -> Iterator[tuple[int, bytes]]:
+    """What of a piece has to be written to a disk of zeros, as its blocks of 64 KiB lie on the disk."""
+    begin, at, end = 0, 0, len(piece.data)
+    while at < end:
+        next = min(at + GRAIN - (piece.offset + at) % GRAIN, end)
+        if piece.data.count(0, at, next) == next - at:
+            if begin < at:
+                yield piece.offset + begin, piece.data[begin:at]
+            begin = next
+        at = next
+    if begin < end:
+        yield piece.offset + begin, piece.data[begin:end]
 
 
 class IncomingImage(Protocol):

@@ -116,7 +116,8 @@ async def _blocks(table: bytes, header: Header, length: int | None) -> "array[in
     places = array("I", table)
     places.byteswap()
     stride = bitmap_bytes(header.block_size) + header.block_size
-    after, most = header.table_offset + 4 * header.table_entries, length
+    after = header.table_offset + 4 * header.table_entries
+    most = None if length is None else length - FOOTER_BYTES
     blocks = array("Q")
     for entry in heapq.merge(*[piece async for piece in _sorted(places)]):
         at = (entry >> 32) * SECTOR
@@ -182,12 +183,11 @@ class FixedVhd:
         self.virtual_size = virtual_size
 
     async def pieces(self) -> AsyncIterator[Piece]:
-        yield Piece(0, self._first, 0.0)
-        at = len(self._first)
-        while at < self.virtual_size:
-            data = await self._stream.exactly(min(PIECE_BYTES, self.virtual_size - at))
-            yield Piece(at, data, at / self.virtual_size)
-            at += len(data)
+        ahead = self._first  # it is a part of the disk
+        for at in range(0, self.virtual_size, PIECE_BYTES):
+            length = min(PIECE_BYTES, self.virtual_size - at)
+            yield Piece(at, ahead + await self._stream.exactly(length - len(ahead)), at / self.virtual_size)
+            ahead = b""
         footer = read_footer(await self._stream.exactly(FOOTER_BYTES))
         if (footer.disk_type, footer.virtual_size) != (FIXED, self.virtual_size):
             raise ImageDamaged("its footer tells of another disk")

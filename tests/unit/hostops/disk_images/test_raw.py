@@ -5,7 +5,7 @@ import struct
 import pytest
 from tests.unit.hostops.disk_images.images import KIB, MIB, SparseDisk, arriving, unpacked, whole
 
-from cardume.hostops.disk_images.incoming import ImageDamaged, ImageEnded, ImageTooLarge
+from cardume.hostops.disk_images.incoming import ImageDamaged, ImageEnded, ImageTooLarge, Piece, written_parts
 from cardume.hostops.disk_images.raw import ChunkedImage, RawImage, raw_image
 
 
@@ -59,3 +59,20 @@ async def test_chunks_come_in_any_order_until_the_empty_one() -> None:
 async def test_chunks_that_cannot_be_are_refused(sent: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         await unpacked(ChunkedImage(arriving(sent, length=None), 8192))
+
+
+@pytest.mark.parametrize(
+    ("offset", "data", "parts"),
+    [
+        (0, bytes(MIB), []),
+        (0, b"a" * MIB, [(0, MIB)]),
+        (64 * KIB, b"a".ljust(130 * KIB, b"\0") + b"b", [(64 * KIB, 64 * KIB), (192 * KIB, 2 * KIB + 1)]),
+        (60 * KIB, bytes(4 * KIB) + b"a" * 70 * KIB + bytes(70 * KIB), [(64 * KIB, 128 * KIB)]),
+        (512, b"a", [(512, 1)]),
+        (512, b"", []),
+    ],
+)
+def test_what_is_zeros_anyway_is_not_written(offset: int, data: bytes, parts: list[tuple[int, int]]) -> None:
+    found = list(written_parts(Piece(offset, data, 0.0)))
+    assert [(at, len(part)) for at, part in found] == parts
+    assert all(part == data[at - offset :][: len(part)] for at, part in found)
