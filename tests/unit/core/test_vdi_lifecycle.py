@@ -38,6 +38,7 @@ def doing(*operations: Op) -> VDIFacts:
         pytest.param(dataclasses.replace(FREE, managed=False), set(), id="parent of clones"),
         pytest.param(doing(Op.COPY), {Op.COPY}, id="being copied"),
         pytest.param(doing(Op.COPY, Op.RESIZE), set(), id="busy"),
+        pytest.param(doing(Op.DATA_DESTROY), set(), id="being filled"),
     ],
 )
 def test_a_disk_offers_what_its_sr_and_its_users_allow(vdi: VDIFacts, allowed: set[Op]) -> None:
@@ -69,6 +70,14 @@ def test_a_disk_offers_what_its_sr_and_its_users_allow(vdi: VDIFacts, allowed: s
         ),
         (ISO, Op.SNAPSHOT, ["SR_OPERATION_NOT_SUPPORTED", "OpaqueRef:sr"]),
         (FREE, Op.MIRROR, ["NOT_IMPLEMENTED", "VDI.mirror"]),
+        (READ, Op.DATA_DESTROY, ["VDI_IN_USE", "OpaqueRef:vdi", "data_destroy"]),
+        (STATEFILE, Op.DATA_DESTROY, ["VDI_INCOMPATIBLE_TYPE", "OpaqueRef:vdi", "ha_statefile"]),
+        (DETACHED, Op.DATA_DESTROY, ["SR_NOT_ATTACHED", "OpaqueRef:sr"]),
+        (
+            doing(Op.DATA_DESTROY),
+            Op.COPY,
+            ["OTHER_OPERATION_IN_PROGRESS", "VDI", "OpaqueRef:vdi", "data_destroy", "OpaqueRef:data_destroy"],
+        ),
     ],
 )
 def test_a_refusal_says_why(vdi: VDIFacts, operation: Op, description: list[str]) -> None:
