@@ -30,6 +30,14 @@ class Disk:
             offset = (offset // BLOCK + 1) * BLOCK
         return min(offset, self.size)
 
+    async def find_hole(self, offset: int) -> int:
+        while offset < self.size and offset // BLOCK not in self.holes:
+            offset = (offset // BLOCK + 1) * BLOCK
+        return min(offset, self.size)
+
+    async def zero(self, offset: int, length: int) -> None:
+        await self.write(offset, bytes(length))
+
     async def write(self, offset: int, data: bytes) -> None:
         await asyncio.sleep(0)
         if self.fails_at is not None and offset >= self.fails_at:
