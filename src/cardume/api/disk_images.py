@@ -85,7 +85,7 @@ class _Images:
             handler = asyncio.current_task()
             if handler is None or transfer.is_cancelled:
                 raise
-            handler.uncancel()
+            handler.uncancel()  # the client has every byte, and so did not wait for the end
         return response
 
     async def put(self, request: web.Request, transfer: Transfer) -> web.StreamResponse:
@@ -108,12 +108,18 @@ class _Images:
         return response
 
     async def _take(
-        self, transfer: Transfer, body: Body, stream: ByteStream, wish: ImageWish, vdi: Ref[VDI] | None, sr: Any
+        self,
+        transfer: Transfer,
+        body: Body,
+        stream: ByteStream,
+        wish: ImageWish,
+        vdi: Ref[VDI] | None,
+        sr: Ref[SR] | None,
     ) -> None:
         call = self._call(transfer)
         if vdi is not None:
             await import_over(call, vdi, stream, wish)
-        else:
+        elif sr is not None:
             transfer.succeed(await import_new(call, sr, stream), RefType("VDI"))
         await body.skip_rest()
 
@@ -137,13 +143,12 @@ class _Images:
 
 def _named(db: Database, cls: type[T], said: str) -> Ref[T]:
     """The object that a reference or a uuid names; 404 when there is none."""
-    name = cls.__name__
-    if db.class_of(Ref(said)) == name:
+    if db.class_of(Ref(said)) == cls.__name__:
         return Ref(said)
     try:
         return db.by_uuid(cls, said)
     except ApiError:
-        raise TransferFailure(404, errors.HANDLE_INVALID(name, said[:80])) from None
+        raise TransferFailure(404, errors.HANDLE_INVALID(cls.__name__, said[:80])) from None
 
 
 def _format(arguments: Mapping[str, str]) -> ImageFormat:

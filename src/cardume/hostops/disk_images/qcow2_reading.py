@@ -81,8 +81,7 @@ def _checked_header(first: bytes, disk_size: int) -> Header:
         raise ImageDamaged("a disk of 0 bytes cannot be")
     if header.virtual_size > disk_size:
         raise ImageTooLarge(header.virtual_size)
-    per_table = header.cluster_size // 8
-    needed = -(-header.virtual_size // (header.cluster_size * per_table))
+    needed = _count_tables(header)
     if header.l1_entries < needed:
         raise ImageDamaged(f"its first table has {header.l1_entries} entries of {needed}")
     if 8 * needed > _MOST_L1_BYTES:
@@ -90,6 +89,11 @@ def _checked_header(first: bytes, disk_size: int) -> Header:
     if header.l1_offset % header.cluster_size or header.l1_offset == 0:
         raise ImageDamaged(f"its first table cannot be at {header.l1_offset}")
     return header
+
+
+def _count_tables(header: Header) -> int:
+    """How many tables of clusters the disk has, and so entries the first table."""
+    return -(-header.virtual_size // (header.cluster_size * (header.cluster_size // 8)))
 
 
 class Qcow2Image:
@@ -108,10 +112,9 @@ class Qcow2Image:
             raise ImageDamaged(f"it has {self._clusters} clusters, {_MOST_CLUSTERS} are the most")
         self._taken = bytearray(-(-self._clusters // 8))
         self._take(0, "the header")
-        l1 = await self._l1()
-        for at in range(0, 8 * len(l1), self._header.cluster_size):
+        for at in range(0, 8 * self._l1_entries, self._header.cluster_size):
             self._take(self._header.l1_offset + at, "the first table")
-        for number, entry in enumerate(l1):
+        for number, entry in enumerate(await self._l1()):
             if place := entry & _PLACE:
                 self._take(place, f"table {number}")
                 await in_thread(self._check_table, number, await self._table(place))
@@ -133,10 +136,12 @@ class Qcow2Image:
             return plain[: extent.length]
         return await self._scratch.read(extent.place, extent.length)
 
+    @property
+    def _l1_entries(self) -> int:
+        return _count_tables(self._header)
+
     async def _l1(self) -> "array[int]":
-        per_table = self._header.cluster_size // 8
-        needed = -(-self.virtual_size // (self._header.cluster_size * per_table))
-        return await self._numbers(self._header.l1_offset, needed)
+        return await self._numbers(self._header.l1_offset, self._l1_entries)
 
     async def _table(self, place: int) -> "array[int]":
         return await self._numbers(place, self._header.cluster_size // 8)

@@ -32,6 +32,7 @@ from cardume.hostops.disk_images.vhd_tables import (
     write_header,
 )
 from cardume.hostops.storage.driver import DiskBytes
+from cardume.hostops.storage.threads import in_thread
 
 BLOCK = 2 << 20
 _TABLE_AT = FOOTER_BYTES + HEADER_BYTES
@@ -62,7 +63,7 @@ def _first_block_at(entries: int) -> int:
 
 async def _vhd_pieces(disk: DiskBytes, size: int, used: bytearray, footer: bytes) -> AsyncIterator[tuple[float, bytes]]:
     yield 0.0, footer + write_header(Header(_TABLE_AT, BLOCK, len(used)))
-    yield 0.0, _table(used)
+    yield 0.0, await in_thread(_table, used)  # a million entries at the most
     bitmap = b"\xff" * bitmap_bytes(BLOCK)
     number = used.find(1)
     while number >= 0:

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from cardume.hostops.errors import StorageError, StorageUnreachable
+from cardume.hostops.errors import StorageError, StorageFull, StorageUnreachable
 
 ANSWER_S = 60.0
 """How long one request may take: a mebibyte on the slowest of disks."""
@@ -26,6 +26,7 @@ _REQUEST_MAGIC, _SIMPLE_MAGIC, _CHUNK_MAGIC = 0x25609513, 0x67446698, 0x668E33EF
 _READ, _WRITE, _DISCONNECT, _FLUSH, _WRITE_ZEROES, _STATUS = 0, 1, 2, 3, 6, 7
 _DONE = 1
 _CHUNK_DATA, _CHUNK_HOLE, _CHUNK_STATUS, _CHUNK_ERROR = 1, 2, 5, 1 << 15
+_NO_SPACE = 28  # the protocol's own number, on every system
 _MOST_ANSWERED = 64 << 20
 _MOST_LOOKED_AT = 1 << 30  # of one question for holes: a request's length has 32 bits
 
@@ -135,6 +136,8 @@ class NbdDisk:
         for kind, body in chunks:
             if kind & _CHUNK_ERROR:
                 number = struct.unpack_from(">I", body)[0] if len(body) >= 4 else 0
+                if number == _NO_SPACE:
+                    raise StorageFull("no room is left for what is written to the disk")
                 raise StorageError(f"the disk could not be read or written: errno {number}")
             if kind:
                 yield kind, body

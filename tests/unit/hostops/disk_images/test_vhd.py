@@ -207,6 +207,29 @@ async def test_hostile_images_are_refused(name: str) -> None:
         await unpacked(await read_vhd(arriving(sent)))
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    begin=st.sampled_from([0, 512]),
+    places=st.lists(st.tuples(st.integers(0, 100), st.binary(min_size=1, max_size=8)), max_size=3),
+    table=st.lists(st.one_of(st.integers(0, 40), st.just(NONE), st.integers(0, NONE)), min_size=3, max_size=3),
+    announced=st.booleans(),
+)
+async def test_whatever_is_changed_an_image_is_read_or_refused(
+    begin: int, places: list[tuple[int, bytes]], table: list[int], announced: bool
+) -> None:
+    """The checksums are right, so that the rest is looked at."""
+    sent = damages(TWO, (1536, struct.pack(">3I", *table)))
+    for place, data in places:
+        length, checksum_at = (512, 64) if begin == 0 else (1024, 36)
+        sent = resigned(sent, begin, length, checksum_at, begin + place, data)
+    try:
+        image = await read_vhd(arriving(sent, length=len(sent) if announced else None))
+        async for piece in image.pieces():
+            assert piece.offset + len(piece.data) <= image.virtual_size
+    except ImageDamaged:
+        return
+
+
 @pytest.mark.parametrize("length", [len, lambda _: None])
 async def test_an_image_cut_anywhere_is_refused(length: Callable[[bytes], int | None]) -> None:
     for at in cuts(len(TWO), 23):
