@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.lab.crash_room import MARK, Begun, CrashHost, begin, eventually, vdi_record
+from tests.lab.crash_room import ANSWER_S, MARK, Begun, CrashHost, begin, eventually, vdi_record
 from tests.lab.lun_probe import Look, look
 from tests.lab.pool_room import wait_live
 from tests.lab.storage_room import MASTER, MEMBER
@@ -64,7 +64,7 @@ def crash_while_everything_changes(
 
     def call(work: Callable[[Any], Any]) -> Begun:
         def work_in_a_session() -> Any:
-            with session(host.address, timeout_s=60) as api:
+            with session(host.address, timeout_s=ANSWER_S) as api:
                 return work(api)
 
         return begin(work_in_a_session)

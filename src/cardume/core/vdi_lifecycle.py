@@ -32,7 +32,7 @@ CAPABILITIES: Mapping[Op, str | None] = {
     Op.CLONE: "VDI_CLONE",
     Op.SNAPSHOT: "VDI_SNAPSHOT",
     Op.COPY: None,
-    Op.MIRROR: None,
+    Op.MIRROR: "VDI_DELETE",
     Op.RESIZE: "VDI_RESIZE",
     Op.RESIZE_ONLINE: "VDI_RESIZE_ONLINE",
     Op.DESTROY: "VDI_DELETE",

@@ -28,7 +28,7 @@ def doing(*operations: Op) -> VDIFacts:
 @pytest.mark.parametrize(
     ("vdi", "allowed"),
     [
-        pytest.param(FREE, {*READING, Op.RESIZE, Op.DESTROY, Op.FORGET, Op.UPDATE}, id="unused"),
+        pytest.param(FREE, {*READING, Op.RESIZE, Op.MIRROR, Op.DESTROY, Op.FORGET, Op.UPDATE}, id="unused"),
         pytest.param(WRITTEN, {Op.SNAPSHOT, Op.UPDATE}, id="open for writing"),
         pytest.param(READ, {*READING, Op.UPDATE}, id="open for reading"),
         pytest.param(ISO, {Op.COPY, Op.FORGET, Op.UPDATE}, id="in an ISO library"),
@@ -69,7 +69,7 @@ def test_a_disk_offers_what_its_sr_and_its_users_allow(vdi: VDIFacts, allowed: s
             ["OTHER_OPERATION_IN_PROGRESS", "VDI", "OpaqueRef:vdi", "copy", "OpaqueRef:copy"],
         ),
         (ISO, Op.SNAPSHOT, ["SR_OPERATION_NOT_SUPPORTED", "OpaqueRef:sr"]),
-        (FREE, Op.MIRROR, ["NOT_IMPLEMENTED", "VDI.mirror"]),
+        (FREE, Op.ENABLE_CBT, ["NOT_IMPLEMENTED", "VDI.enable_cbt"]),
         (READ, Op.DATA_DESTROY, ["VDI_IN_USE", "OpaqueRef:vdi", "data_destroy"]),
         (STATEFILE, Op.DATA_DESTROY, ["VDI_INCOMPATIBLE_TYPE", "OpaqueRef:vdi", "ha_statefile"]),
         (DETACHED, Op.DATA_DESTROY, ["SR_NOT_ATTACHED", "OpaqueRef:sr"]),
