@@ -46,8 +46,10 @@ def lab() -> Iterator[LabHandle]:
 def lun_pool() -> Iterator[LabHandle]:
     """A pool of two hosts with a LUN, in a lab of its own; see storage_room.py."""
     from tests.lab.pool_room import make_pool, pool_lab  # they need the names above
+    from tests.lab.storage_room import EARLY_SR, make_sr
 
     with pool_lab("s", 2, 3, more_targets=True) as made:
+        make_sr(made, EARLY_SR, "iqn.2005-10.org.freenas.cttl:scratch", lun="2")
         make_pool(made, "d2-g1", "d1-g1")
         yield made
 

@@ -13,6 +13,7 @@ from cardume.lab.layout import TARGET_IQN, Network
 
 MASTER, MEMBER = "d1-g1", "d2-g1"
 SR_NAME = "freenas-lun1"
+EARLY_SR = "made before the second host joined"
 
 
 def leads(lab: LabHandle, iqn: str = TARGET_IQN, scsi_id: str = "") -> list[str]:
@@ -42,5 +43,17 @@ def shared_sr(lab: LabHandle) -> str:
     found = done(lab, MASTER, "sr-list", f"name-label={SR_NAME}", "--minimal")
     if found:
         return found
-    words = leads(lab, scsi_id=scsi_id_of(lab))
-    return done(lab, MASTER, "sr-create", f"name-label={SR_NAME}", "type=lvmoiscsi", "shared=true", *words)
+    return make_sr(lab, SR_NAME)
+
+
+def make_sr(lab: LabHandle, name: str, iqn: str = TARGET_IQN, lun: str = "1") -> str:
+    """The uuid of a new SR on a LUN."""
+    words = leads(lab, iqn, scsi_id_of(lab, iqn, lun))
+    return done(lab, MASTER, "sr-create", f"name-label={name}", "type=lvmoiscsi", "shared=true", *words)
+
+
+def remove_sr(lab: LabHandle, uuid: str) -> None:
+    """Detach an SR everywhere and destroy it."""
+    for pbd in done(lab, MASTER, "pbd-list", f"sr-uuid={uuid}", "--minimal").split(","):
+        done(lab, MASTER, "pbd-unplug", f"uuid={pbd}")
+    done(lab, MASTER, "sr-destroy", f"uuid={uuid}")

@@ -16,8 +16,8 @@ import pytest
 from tests.lab.following import following
 from tests.lab.guest_page import fetch, wait_address
 from tests.lab.guest_patterns import PatternWriter
-from tests.lab.pool_room import done
-from tests.lab.storage_room import MASTER, MEMBER, SR_NAME, leads, probed, scsi_id_of
+from tests.lab.pool_room import done, wait_live
+from tests.lab.storage_room import EARLY_SR, MASTER, MEMBER, SR_NAME, leads, probed, remove_sr, scsi_id_of
 from tests.lab.test_xe import run_xe
 
 from cardume.lab.api import session
@@ -37,6 +37,20 @@ def two(lun_pool: LabHandle) -> LabHandle:
 def api(two: LabHandle) -> Iterator[Any]:
     with session(two.address(MASTER)) as xenapi:
         yield xenapi
+
+
+def test_who_joins_reaches_the_repositories_that_were_there(two: LabHandle, api: Any) -> None:
+    (sr,) = api.SR.get_by_name_label(EARLY_SR)
+    links = [api.PBD.get_record(pbd) for pbd in api.SR.get_PBDs(sr)]
+    assert {link["host"] for link in links} == set(api.host.get_all())
+
+    def attached() -> bool:
+        return all(api.PBD.get_currently_attached(pbd) for pbd in api.SR.get_PBDs(sr))
+
+    wait_until("the SR on both hosts", attached, 30, every_s=0.3)
+    made = done(two, MASTER, "vdi-create", f"sr-uuid={api.SR.get_uuid(sr)}", "name-label=here", "virtual-size=4MiB")
+    done(two, MASTER, "vdi-destroy", f"uuid={made}")
+    remove_sr(two, api.SR.get_uuid(sr))
 
 
 def test_a_repository_is_made_on_the_courses_lun_as_in_its_second_section(two: LabHandle, api: Any) -> None:
@@ -215,9 +229,7 @@ def test_an_sr_that_one_pool_leaves_is_introduced_in_another_with_its_disks_and_
     assert (record["uuid"], record["name_label"], record["name_description"]) == (disk, "backup = 1", "ã, b")
     assert record["virtual_size"] == str(16 * MIB)
     done(two, MASTER, "vdi-destroy", f"uuid={disk}")
-    for pbd in done(two, MASTER, "pbd-list", f"sr-uuid={uuid}", "--minimal").split(","):
-        done(two, MASTER, "pbd-unplug", f"uuid={pbd}")
-    done(two, MASTER, "sr-destroy", f"uuid={uuid}")
+    remove_sr(two, uuid)
     assert not list(ET.fromstring(done(two, MASTER, "sr-probe", "type=lvmoiscsi", *words)))
 
 
@@ -245,6 +257,17 @@ def test_a_guest_runs_behind_chap_and_its_password_is_shown_nowhere(two: LabHand
     assert password not in str(api.PBD.get_all_records())
     done(two, MASTER, "vm-shutdown", f"uuid={vm}", "--force")
     done(two, MASTER, "vm-uninstall", f"uuid={vm}", "--force")
-    for pbd in done(two, MASTER, "pbd-list", f"sr-uuid={uuid}", "--minimal").split(","):
-        done(two, MASTER, "pbd-unplug", f"uuid={pbd}")
-    done(two, MASTER, "sr-destroy", f"uuid={uuid}")
+    remove_sr(two, uuid)
+
+
+def test_a_new_master_changes_the_lun_and_the_old_one_does_not(two: LabHandle, api: Any, shared: str) -> None:
+    before = done(two, MASTER, "vdi-create", f"sr-uuid={shared}", "name-label=before", "virtual-size=8MiB")
+    for new, old in ((MEMBER, MASTER), (MASTER, MEMBER)):
+        uuid = done(two, old, "host-list", f"name-label={new}", "--minimal")
+        done(two, old, "pool-designate-new-master", f"host-uuid={uuid}")
+        wait_live(two, new, old)
+        made = done(two, new, "vdi-create", f"sr-uuid={shared}", "name-label=made", "virtual-size=8MiB")
+        found = done(two, new, "vdi-list", f"sr-uuid={shared}", "--minimal").split(",")
+        assert {before, made} <= set(found)
+        done(two, new, "vdi-destroy", f"uuid={made}")
+    done(two, MASTER, "vdi-destroy", f"uuid={before}")
