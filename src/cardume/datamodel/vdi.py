@@ -176,7 +176,7 @@ class VDI:
 
     @message(role=Role.VM_POWER_ADMIN)
     def pool_migrate(vdi, sr: Ref[sr.SR], options: Mapping[str, str]) -> Ref[VDI]:
-        """Move the disk to another SR while its VM runs, and return the new one."""
+        """Move the disk to another SR, and return the new one, which its VMs have from then on."""
 
     @message()
     def set_name_label(self, value: str) -> None:
