@@ -156,7 +156,7 @@ def test_the_masters_power_is_cut_while_the_lun_changes(
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_many_crashes_while_the_lun_changes(lun_pool: LabHandle, host: CrashHost, shared: str, source: str) -> None:
-    for seed in range(100, 160):
+    for seed in range(100, 300):
         chance = random.Random(seed)
         crash = host.cut_power if seed % 4 == 0 else host.kill_daemon
         print(f"seed {seed}: {crash.__name__}", flush=True)
