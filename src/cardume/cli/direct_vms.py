@@ -39,7 +39,11 @@ ROWS: tuple[Direct, ...] = (
         "vm-data-source-forget", "VM.forget_data_source_archives", "@vm data-source", "Forget what was measured of VMs."
     ),
     Direct(
-        "vdi-pool-migrate", "VDI.pool_migrate", "uuid sr-uuid -", "Move a disk that no running VM has to another SR.", long=True
+        "vdi-pool-migrate",
+        "VDI.pool_migrate",
+        "uuid sr-uuid -",
+        "Move a disk that no running VM has to another SR.",
+        long=True,
     ),
     Direct("vdi-enable-cbt", "VDI.enable_cbt", "uuid", "Note from now on which blocks of a disk change."),
     Direct("vdi-disable-cbt", "VDI.disable_cbt", "uuid", "Stop noting which blocks of a disk change."),

@@ -34,6 +34,7 @@ POWER_STATES: Mapping[Op, frozenset[VMPowerState]] = {
     Op.PAUSE: frozenset({RUNNING}),
     Op.UNPAUSE: frozenset({PAUSED}),
     Op.SUSPEND: frozenset({RUNNING}),
+    Op.POOL_MIGRATE: frozenset({RUNNING}),
     Op.RESUME: frozenset({SUSPENDED}),
     Op.RESUME_ON: frozenset({SUSPENDED}),
     Op.CLEAN_SHUTDOWN: frozenset({RUNNING}),

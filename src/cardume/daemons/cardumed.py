@@ -55,6 +55,7 @@ from cardume.messages.certificate import record_certificate
 from cardume.messages.inventory import record_host, record_master
 from cardume.messages.lifecycle import derive_allowed_operations
 from cardume.messages.subject import grant
+from cardume.messages.vm_migration import MigrationSlots
 from cardume.messages.vm_power import start
 from cardume.pooldb.db import Database
 from cardume.pooldb.store import NoQuorum
@@ -155,6 +156,7 @@ async def _master(
                 "certificate": certificate,
                 "directory": accounts,
                 "mastery": mastering,
+                "migrations": MigrationSlots(),
                 "pool_door": Joining(config, db.stored, here.addresses, place.standing, restart),
             },
             handlers={

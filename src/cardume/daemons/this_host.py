@@ -17,6 +17,7 @@ from cardume.hostops.guests.libvirt_guests import LibvirtGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import read_host_facts
 from cardume.hostops.machine.linux_machine import LinuxMachine
+from cardume.hostops.migration_tls import HostIdentity, ready_for_migration
 from cardume.hostops.network.linux_bridges import LinuxBridges
 from cardume.hostops.network.linux_network import LinuxNetwork
 from cardume.hostops.storage.copy import QemuCopier
@@ -62,6 +63,10 @@ class HereNow:
 async def this_host(config: Config) -> AsyncIterator[HereNow]:
     """This host's hands and facts, as long as the block lasts."""
     async with AsyncExitStack() as stack:
+        facts = await read_host_facts()
+        ensure_own_pool(config.pool_files, config.host_uuid, certificate_addresses(facts.nics))
+        files = config.pool_files
+        await ready_for_migration(HostIdentity(files.authority, files.certificate, files.key))
         found = await acceleration()
         guests = await stack.enter_async_context(LibvirtGuests(found.accelerator))
         fence = MasterFence()
@@ -71,13 +76,11 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
         network = LinuxNetwork(config.state)
         await network.recover()
         hands = Hands(guests, storage, QemuCopier(), LinuxBridges(), network, LinuxMachine())
-        facts = await read_host_facts()
         certificate = ServedCertificate(
             config.tls_files,
             names=lambda: certificate_names(os.uname().nodename),
             addresses=lambda: certificate_addresses(facts.nics),
         )
-        ensure_own_pool(config.pool_files, config.host_uuid, certificate_addresses(facts.nics))
         inventory = HostInventory(
             this=ThisHost(
                 config.host_uuid,

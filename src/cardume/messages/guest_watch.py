@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from cardume.core.migration import Outcome, Seen, seen_by_destination
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
@@ -19,12 +20,12 @@ from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import OnCrash, OnNormalExit, VMOperation, VMPowerState
 from cardume.hostops.guests.guest import FileSource, GuestEvent, GuestEventKind, GuestPower, RunningGuest, StopReason
 from cardume.hostops.hands import Hands
-from cardume.messages.activations import activation
+from cardume.messages.activations import activation, expect_no_more
 from cardume.messages.guest_facts import refresh_guest_facts
 from cardume.messages.storage_values import open_volume
 from cardume.messages.suspend_image import forget_memory, remove_memory
 from cardume.messages.vm_disks import close_disks, release
-from cardume.messages.vm_state import ensure_metrics, set_processors, set_running, set_stopped
+from cardume.messages.vm_state import arrive, ensure_metrics, set_processors, set_running, set_stopped
 from cardume.pooldb.db import Database, Reader
 
 log = structlog.get_logger()
@@ -41,6 +42,7 @@ _ENDS_ITSELF = frozenset(
         VMOperation.CLEAN_SHUTDOWN,
         VMOperation.SHUTDOWN,
         VMOperation.REVERTING,
+        VMOperation.POOL_MIGRATE,
     }
 )
 
@@ -85,7 +87,7 @@ class GuestWatch:
             vm = self._db.find(ref)
             if vm is None or vm.is_control_domain:
                 continue
-            if vm.uuid in running or self._is_here(vm):
+            if vm.uuid in running or self._is_here(vm) or self._is_coming(vm):
                 await self._compare(ref, after_boot)
             elif not vm.current_operations and not _looks_running(vm):
                 await self._release_claims(ref)
@@ -94,7 +96,7 @@ class GuestWatch:
         """Repair what an event that was lost, or could not be written, left untrue."""
         running = {guest.uuid for guest in await self._hands.guests.list()}
         for ref, vm in list(self._db.all(VM).items()):
-            if not vm.is_control_domain and (vm.uuid in running) != self._is_here(vm):
+            if not vm.is_control_domain and ((vm.uuid in running) != self._is_here(vm) or self._is_coming(vm)):
                 await self._compare(ref, after_boot=False)
 
     async def _compare(self, ref: Ref[VM], after_boot: bool) -> None:
@@ -106,7 +108,11 @@ class GuestWatch:
         now = self._db.find(ref)
         if now is None or now.current_operations or now.domid != vm.domid:
             return
-        if guest is not None and self._is_elsewhere(now):
+        if self._is_coming(now):
+            await self._end_migration(ref, guest)
+        elif self._is_leaving(now):
+            pass  # the host that it was going to tells whether it has come
+        elif guest is not None and self._is_elsewhere(now):
             await self._end_stray(now)
         elif guest is not None:
             await self._adopt(ref, guest)
@@ -120,6 +126,26 @@ class GuestWatch:
     def _is_elsewhere(self, vm: VM) -> bool:
         """True when the database says that the VM runs on another host."""
         return _looks_running(vm) and not vm.resident_on.is_null and vm.resident_on != self._host
+
+    def _is_coming(self, vm: VM) -> bool:
+        """True for a VM that was on its way to this host."""
+        return vm.scheduled_to_be_resident_on == self._host and vm.resident_on != self._host
+
+    def _is_leaving(self, vm: VM) -> bool:
+        """True for a VM that was on its way from here to another host."""
+        return not vm.scheduled_to_be_resident_on.is_null and not self._is_coming(vm)
+
+    async def _end_migration(self, ref: Ref[VM], guest: RunningGuest | None) -> None:
+        """Record what became of a migration to this host that nobody saw to its end."""
+        outcome = seen_by_destination(_seen(guest))
+        if outcome is Outcome.UNDER_WAY:
+            return  # libvirtd on the other host still works at it; the next look tells more
+        async with self._db.transaction() as txn:
+            if outcome is Outcome.MOVED and guest is not None:
+                arrive(txn, ref, self._host, guest)
+            else:
+                expect_no_more(txn, ref)
+        log.warning("migration_found_ended", vm=self._db.get(ref).uuid, outcome=str(outcome))
 
     async def _end_stray(self, vm: VM) -> None:
         """End a second guest of a VM that runs on another host by now: this one was given up for dead too early."""
@@ -164,8 +190,8 @@ class GuestWatch:
         if await self._hands.guests.find(seen.event.uuid) is not None:
             return
         vm = self._db.get(ref)
-        # Another life began meanwhile: its calls have said all there is to say of the old one.
-        if vm.domid != seen.domid or not _looks_running(vm):
+        # Another life began meanwhile, here or elsewhere: its calls have said all there is to say of the old one.
+        if vm.domid != seen.domid or not _looks_running(vm) or not self._is_here(vm) or self._is_leaving(vm):
             return
         log.info("vm_stopped_by_itself", vm=vm.uuid, reason=str(seen.event.reason))
         await self._settle(ref)
@@ -176,6 +202,9 @@ class GuestWatch:
         guest = await self._hands.guests.find(self._db.get(ref).uuid)
         vm = self._db.get(ref)
         if guest is None or vm.current_operations:
+            return
+        if self._is_coming(vm):
+            await self._end_migration(ref, guest)
             return
         if self._is_elsewhere(vm):
             await self._end_stray(vm)
@@ -232,6 +261,12 @@ class GuestWatch:
         except ApiError as fault:
             log.warning("saved_memory_not_seen", vm=vm.uuid, error=str(fault))
             return fault.code != "VDI_MISSING"
+
+
+def _seen(guest: RunningGuest | None) -> Seen:
+    if guest is None:
+        return Seen.ABSENT
+    return Seen.WAITING if guest.power is GuestPower.PAUSED else Seen.RUNNING
 
 
 def find_vm(db: Reader, uuid: str) -> Ref[VM] | None:

@@ -25,7 +25,7 @@ async def get_server_localtime(call: Call, host: Ref[Host]) -> datetime:
 
 @implements(Host.compute_free_memory)
 async def compute_free_memory(call: Call, host: Ref[Host]) -> int:
-    return free_memory(call.db, call.db.get(host))
+    return free_memory(call.db, host)
 
 
 @implements(Host.compute_memory_overhead)

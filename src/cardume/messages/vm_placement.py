@@ -39,12 +39,15 @@ def host_loads(db: Reader, only: Ref[Host] | None = None) -> list[HostLoad]:
     ]
 
 
-def free_memory(db: Reader, host: Host) -> int:
-    """Bytes that guests may still take on a host."""
+def free_memory(db: Reader, host_ref: Ref[Host]) -> int:
+    """Bytes that guests may still take on a host; what is on its way there has its memory already."""
+    host = db.get(host_ref)
     metrics = db.find(host.metrics)
     if metrics is None:
         return 0
-    taken = sum(db.get(vm).memory_dynamic_max + GUEST_OVERHEAD_BYTES for vm in guests_of(db, host))
+    coming = [vm for vm, record in db.all(VM).items() if record.scheduled_to_be_resident_on == host_ref]
+    guests = dict.fromkeys([*guests_of(db, host), *coming])
+    taken = sum(db.get(vm).memory_dynamic_max + GUEST_OVERHEAD_BYTES for vm in guests)
     return max(0, metrics.memory_total - HOST_RESERVE_BYTES - taken)
 
 
@@ -61,7 +64,7 @@ def _load(db: Reader, ref: Ref[Host], host: Host, internal: frozenset[str]) -> H
         uuid=host.uuid,
         enabled=host.enabled,
         live=metrics is not None and metrics.live,
-        memory_free=free_memory(db, host),
+        memory_free=free_memory(db, ref),
         srs=frozenset(pbd.SR for pbd in pbds if pbd.currently_attached),
         cpu_features=host.cpu_info.get(FEATURES, ""),
         networks=internal | {db.get(pif).network for pif in host.PIFs},

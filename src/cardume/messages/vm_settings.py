@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from cardume.core import devices, memory
-from cardume.core.placement import assert_fits, why_not
+from cardume.core.placement import assert_fits
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import Ref
@@ -207,12 +207,6 @@ async def update_allowed_operations(call: Call, self: Ref[VM]) -> None:
 @implements(VM.assert_can_boot_here)
 async def assert_can_boot_here(call: Call, self: Ref[VM], host: Ref[Host]) -> None:
     assert_fits(vm_demand(call.db, self), host_loads(call.db, only=host)[0])
-
-
-@implements(VM.get_possible_hosts)
-async def get_possible_hosts(call: Call, vm: Ref[VM]) -> tuple[Ref[Host], ...]:
-    demand = vm_demand(call.db, vm)
-    return tuple(Ref(load.ref) for load in host_loads(call.db) if why_not(demand, load) is None)
 
 
 @implements(VM.compute_memory_overhead)

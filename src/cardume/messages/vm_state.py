@@ -9,7 +9,7 @@ from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import DomainType, VMPowerState
 from cardume.datamodel.vm_metrics import VMMetrics
 from cardume.hostops.guests.guest import GuestPower, RunningGuest
-from cardume.messages.activations import activate, deactivate
+from cardume.messages.activations import activate, deactivate, expect_no_more
 from cardume.pooldb.db import Database, Transaction
 
 
@@ -32,10 +32,21 @@ def set_running(txn: Transaction, vm_ref: Ref[VM], host: Ref[Host], guest: Runni
     update_metrics(txn, vm_ref, guest)
 
 
+def arrive(txn: Transaction, vm: Ref[VM], host: Ref[Host], guest: RunningGuest) -> None:
+    """The VM is on another host now, and nowhere else."""
+    set_running(txn, vm, host, guest)
+    expect_no_more(txn, vm)
+    address = txn.get(host).address
+    for console_ref in txn.get(vm).consoles:
+        uuid = txn.get(console_ref).uuid
+        txn.update(console_ref, location=f"https://{address}/console?uuid={uuid}")
+
+
 def set_stopped(txn: Transaction, vm_ref: Ref[VM], state: VMPowerState = VMPowerState.HALTED) -> None:
     """The VM has no QEMU process any more: halted, or suspended with its memory in a VDI."""
     vm = txn.get(vm_ref)
     txn.update(vm_ref, power_state=state, resident_on=NULL, domid=-1)
+    expect_no_more(txn, vm_ref)
     for vbd in vm.VBDs:
         txn.update(vbd, currently_attached=False)
         deactivate(txn, vbd)

@@ -36,6 +36,7 @@ from cardume.messages.certificate import record_certificate
 from cardume.messages.inventory import ThisHost, record_host
 from cardume.messages.lifecycle import derive_allowed_operations
 from cardume.messages.session import Identity
+from cardume.messages.vm_migration import MigrationSlots
 from cardume.pooldb.memory import MemoryStore
 from cardume.pooldb.objects import Objects
 
@@ -142,7 +143,7 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
         localhost=ref,
         authenticator=AnyPassword(),
         passwords=AnyPassword(),
-        services={"blobs": blobs, "certificate": certificate},
+        services={"blobs": blobs, "certificate": certificate, "migrations": MigrationSlots()},
         handlers={
             **blob_handlers(db, blobs),
             **xva_handlers(db, Members(db, hands, ref), ref),

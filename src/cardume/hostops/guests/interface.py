@@ -126,6 +126,20 @@ class Guests(Protocol):
         """Let a guest go on that `commit_layers` left standing still; one that runs, or is gone, is no error."""
         ...
 
+    async def prepare_incoming(self, disks: tuple[Disk, ...]) -> None:
+        """Make ready for a guest with these disks that comes from another host."""
+        ...
+
+    async def migrate(
+        self, spec: GuestSpec, address: str, progress: Callable[[float], None], *, timeout_s: float = 3600
+    ) -> None:
+        """Move a running guest to the host at an address, with the disks and cards of `spec` there.
+
+        GuestError: it runs on here. GuestUncertain: nobody knows where it is. Cancelling leaves it here, unless it has
+        just moved: then the call ends well.
+        """
+        ...
+
     async def attach_nic(self, uuid: str, nic: Nic) -> None: ...
 
     async def detach_nic(self, uuid: str, device: str, *, timeout_s: float = 20) -> None: ...

@@ -208,6 +208,37 @@ class Connection:
             raise GuestError(f"QEMU refuses {execute}: {answer['error'].get('desc', answer['error'])}")
         return answer.get("return")
 
+    def migratable_xml(self, uuid: str) -> str:
+        """The domain as another host is to make it."""
+        flags = libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_MIGRATABLE
+        with _translated():
+            return str(self._domain(uuid).XMLDesc(flags))
+
+    def migrate(self, uuid: str, uri: str, data_uri: str, xml: str) -> None:
+        """Move a running guest: libvirtd here talks to the other one by itself."""
+        flags = (
+            libvirt.VIR_MIGRATE_LIVE
+            | libvirt.VIR_MIGRATE_PEER2PEER
+            | libvirt.VIR_MIGRATE_TLS
+            | libvirt.VIR_MIGRATE_AUTO_CONVERGE
+        )
+        params = {libvirt.VIR_MIGRATE_PARAM_URI: data_uri, libvirt.VIR_MIGRATE_PARAM_DEST_XML: xml}
+        with _translated():
+            self._domain(uuid).migrateToURI3(uri, params, flags)
+
+    def job_fraction(self, uuid: str) -> float | None:
+        """How far the work that goes on with a guest is; None when there is none."""
+        with _translated():
+            stats = self._domain(uuid).jobStats(0)
+        total = int(stats.get("memory_total", 0) or stats.get("data_total", 0))
+        left = int(stats.get("memory_remaining", 0) or stats.get("data_remaining", 0))
+        return max(0.0, min(1.0, 1 - left / total)) if total else None
+
+    def allow_downtime(self, uuid: str, milliseconds: int) -> None:
+        """How long a guest may stand still at the end of its migration."""
+        with _translated():
+            self._domain(uuid).migrateSetMaxDowntime(milliseconds, 0)
+
     def ask_agent(self, uuid: str, command: str, timeout_s: int) -> str:
         with _translated():
             return str(libvirt_qemu.qemuAgentCommand(self._domain(uuid), command, timeout_s, 0))

@@ -46,6 +46,7 @@ from cardume.hostops.guests.libvirt_binding import Connection, ConnectionLost, D
 from cardume.hostops.guests.libvirt_commit import DiskCommits
 from cardume.hostops.guests.libvirt_events import EventDesk
 from cardume.hostops.guests.libvirt_link import LibvirtLink
+from cardume.hostops.guests.libvirt_migration import Migrations
 from cardume.hostops.guests.libvirt_thread import CallTimedOut
 from cardume.hostops.guests.limits import check_hotplug, check_nic, check_spec
 from cardume.hostops.guests.qemu_access import prepare_sources
@@ -73,6 +74,7 @@ class LibvirtGuests:
         self._desk = EventDesk(self._is_ours)
         self._link = LibvirtLink(uri, self._desk.take, self._on_up)
         self._commits = DiskCommits(self._link_call)
+        self._migrations = Migrations(self._link_call)
 
     async def __aenter__(self) -> "LibvirtGuests":
         await self.open()
@@ -299,6 +301,15 @@ class LibvirtGuests:
 
         if memory_path is not None:
             await self._undo(abort())
+
+    async def prepare_incoming(self, disks: tuple[Disk, ...]) -> None:
+        await self._link_call("", "prepare disks", lambda connection: self._prepare(connection, disks))
+
+    async def migrate(
+        self, spec: GuestSpec, address: str, progress: Callable[[float], None], *, timeout_s: float = 3600
+    ) -> None:
+        await self._end_merge(spec.uuid)
+        await self._migrations.run(spec, address, progress, timeout_s)
 
     async def attach_nic(self, uuid: str, nic: Nic) -> None:
         check_nic(nic)

@@ -58,6 +58,7 @@ class MemoryGuests:
         self._machines: dict[str, _Machine] = {}
         self._coming: set[str] = set()
         self._last_domid = 0
+        self.neighbours: dict[str, MemoryGuests] = {}  # other hosts, by address, that guests may be moved to
         self._sinks: list[EventSink] = []
         self._resyncs: list[Callable[[], Awaitable[None]]] = []
         self._faults = _Faults()
@@ -273,6 +274,30 @@ class MemoryGuests:
         await self._reach("end_still")
         if uuid in self._machines:
             self._machines[uuid].power = GuestPower.RUNNING
+
+    async def prepare_incoming(self, disks: tuple[Disk, ...]) -> None:
+        await self._reach("prepare_incoming")
+
+    async def migrate(
+        self, spec: GuestSpec, address: str, progress: Callable[[float], None], *, timeout_s: float = 3600
+    ) -> None:
+        await self._end_merge(spec.uuid)
+        progress(0.1)
+        await self._reach("migrate", timeout_s)
+        other = self.neighbours.get(address)
+        if other is None:
+            raise GuestError(f"nobody is at {address}")
+        machine = self._get(spec.uuid)
+        del self._machines[spec.uuid]
+        other.take_over(replace(machine, spec=spec))
+        self._tell(GuestEvent(spec.uuid, GuestEventKind.STOPPED, StopReason.MIGRATED))
+        progress(1.0)
+
+    def take_over(self, machine: "_Machine") -> None:
+        """A guest that comes from another host runs on here."""
+        self._last_domid += 1
+        self._machines[machine.spec.uuid] = replace(machine, domid=self._last_domid)
+        self._tell(GuestEvent(machine.spec.uuid, GuestEventKind.STARTED))
 
     async def attach_nic(self, uuid: str, nic: Nic) -> None:
         check_nic(nic)

@@ -1,0 +1,223 @@
+"""VM.pool_migrate: a running VM moves to another host of the pool, and what may keep it from that.
+
+Before anything else the database says where the VM may be from now on: `scheduled_to_be_resident_on` keeps memory for
+it there, and its disks have a second holder. Both go in the one transaction that says where it is. When nobody sees to
+the end, the host that it was going to tells what became of it (messages/guest_watch.py, core/migration.py).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cardume.core import placement
+from cardume.core.placement import Demand
+from cardume.datamodel import errors
+from cardume.datamodel.errors import ApiError
+from cardume.datamodel.host import Host
+from cardume.datamodel.network import Network
+from cardume.datamodel.refs import Ref
+from cardume.datamodel.vbd import VBD
+from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import VMOperation
+from cardume.hostops.errors import GuestError, GuestNotFound, GuestUncertain, LinkLost
+from cardume.hostops.guests.guest import DiskSource, GuestSpec
+from cardume.hostops.hands import Hands
+from cardume.messages.activations import expect, expect_no_more
+from cardume.messages.call import Call, TaskHandle
+from cardume.messages.failures import guest_failures
+from cardume.messages.guest_facts import refresh_guest_facts
+from cardume.messages.guest_spec import guest_spec
+from cardume.messages.lifecycle import assert_operation_allowed, operation
+from cardume.messages.registry import implements
+from cardume.messages.vm_disks import close_disks, open_disk
+from cardume.messages.vm_placement import host_loads, vm_demand
+from cardume.messages.vm_state import arrive
+from cardume.pooldb.db import Reader
+
+MOST_AT_ONCE = 2
+"""How many VMs leave a host, or come to it, at a time: more would only take each other's network."""
+LONGEST_S = 3600.0
+
+
+class MigrationSlots:
+    """Lets a few VMs move at once per host; others wait in turn."""
+
+    def __init__(self) -> None:
+        self._slots: dict[Ref[Host], asyncio.Semaphore] = {}
+
+    @asynccontextmanager
+    async def of(self, *hosts: Ref[Host]) -> AsyncIterator[None]:
+        """A place on each of these hosts."""
+        async with AsyncExitStack() as held:
+            for host in sorted(hosts):  # always in one order: two that wait for each other would wait for ever
+                await held.enter_async_context(self._slots.setdefault(host, asyncio.Semaphore(MOST_AT_ONCE)))
+            yield
+
+
+@implements(VM.pool_migrate, as_task=True)
+async def pool_migrate(call: Call, vm: Ref[VM], host: Ref[Host], options: Mapping[str, str]) -> None:
+    async with operation(call, vm, VMOperation.POOL_MIGRATE):
+        source = call.db.get(vm).resident_on
+        if host == source:
+            return
+        call.db.get(host)
+        _assert_can_move(call.db, vm, host)
+        slots: MigrationSlots = call.services["migrations"]
+        async with slots.of(source, host):
+            await _move(call, vm, source, host)
+
+
+async def _move(call: Call, vm: Ref[VM], source: Ref[Host], host: Ref[Host]) -> None:
+    leaving, coming = call.hosts.hands(source), call.hosts.hands(host)
+    vbds = tuple(vbd for vbd in call.db.get(vm).VBDs if call.db.get(vbd).currently_attached)
+    async with AsyncExitStack() as undo:
+        async with call.db.transaction() as txn:
+            _assert_can_move(txn, vm, host)  # others may have taken the memory meanwhile
+            txn.update(vm, scheduled_to_be_resident_on=host)
+            expect(txn, vbds, host)
+        undo.push_async_callback(_forget_destination, call, vm)
+        spec = await _prepare(call, vm, host, coming, vbds, undo)
+        address = call.db.get(host).address
+        try:
+            await leaving.guests.migrate(spec, address, call.task.progress, timeout_s=LONGEST_S)
+        except (GuestUncertain, LinkLost) as fault:
+            undo.pop_all()  # the host that it was going to tells where it is
+            raise errors.VM_MIGRATE_FAILED(vm, source, host, str(fault)) from None
+        except GuestNotFound:
+            undo.pop_all()  # it ended by itself: so says its own host's watch
+            await _forget_destination(call, vm)
+            raise errors.VM_BAD_POWER_STATE(vm, "running", "halted") from None
+        except GuestError as fault:
+            raise errors.VM_MIGRATE_FAILED(vm, source, host, str(fault)) from None
+        undo.pop_all()
+    await _record_arrival(call, vm, source, host, coming)
+
+
+async def _prepare(
+    call: Call, vm: Ref[VM], host: Ref[Host], hands: Hands, vbds: tuple[Ref[VBD], ...], undo: AsyncExitStack
+) -> GuestSpec:
+    """Networks up and disks open on the host that the VM goes to; the guest as it is to be there."""
+    vifs = tuple(vif for vif in call.db.get(vm).VIFs if call.db.get(vif).currently_attached)
+    for vif in vifs:
+        network: Network = call.db.get(call.db.get(vif).network)
+        with guest_failures(vm):
+            await hands.bridges.ensure_bridge(network.bridge, network.MTU)
+    sources: dict[Ref[VBD], DiskSource | None] = {}
+    for vbd in vbds:
+        sources[vbd] = await open_disk(call.db, hands, vbd, host, undo)
+    spec = guest_spec(call.db, vm, host, sources)
+    devices = {call.db.get(vif).device for vif in vifs}
+    spec = replace(spec, nics=tuple(nic for nic in spec.nics if nic.device in devices))
+    with guest_failures(vm):
+        await hands.guests.prepare_incoming(spec.disks)
+    return spec
+
+
+async def _record_arrival(call: Call, vm: Ref[VM], source: Ref[Host], host: Ref[Host], hands: Hands) -> None:
+    uuid = call.db.get(vm).uuid
+    with guest_failures(vm):
+        guest = await hands.guests.find(uuid)
+    if guest is None:
+        raise errors.VM_MIGRATE_FAILED(vm, source, host, "the guest ended as soon as it had come")
+    async with call.db.transaction() as txn:
+        arrive(txn, vm, host, guest)
+    await close_disks(call.db, call.hosts.hands(source), vm, source)
+    await refresh_guest_facts(call.db, hands, vm)
+    call.log.info("vm_migrated", vm=uuid, source=str(source), host=str(host))
+
+
+async def _forget_destination(call: Call, vm: Ref[VM]) -> None:
+    async with call.db.transaction() as txn:
+        if txn.find(vm) is not None:
+            expect_no_more(txn, vm)
+
+
+# May it?
+
+
+def _assert_can_move(db: Reader, vm: Ref[VM], host: Ref[Host]) -> None:
+    placement.assert_fits(_demand(db, vm), host_loads(db, only=host)[0])
+
+
+def _demand(db: Reader, vm: Ref[VM]) -> Demand:
+    """What a VM that runs needs of another host: the processor that it knows, too."""
+    record = db.get(vm)
+    drives = [db.get(vbd) for vbd in record.VBDs]
+    attached = [db.get(drive.VDI).SR for drive in drives if drive.currently_attached and not drive.empty]
+    return replace(
+        vm_demand(db, vm),
+        srs=frozenset(attached),
+        cpu_features=record.last_boot_CPU_flags.get("features", ""),
+    )
+
+
+@implements(VM.get_possible_hosts)
+async def get_possible_hosts(call: Call, vm: Ref[VM]) -> tuple[Ref[Host], ...]:
+    """The hosts that could run it now; for one that runs, its own too."""
+    record = call.db.get(vm)
+    demand = _demand(call.db, vm) if not record.resident_on.is_null else vm_demand(call.db, vm)
+    possible = [load.ref for load in host_loads(call.db) if placement.why_not(demand, load) is None]
+    own = [record.resident_on] if not record.resident_on.is_null else []
+    return tuple(Ref(ref) for ref in dict.fromkeys([*own, *possible]))
+
+
+@implements(Host.get_vms_which_prevent_evacuation)
+async def get_vms_which_prevent_evacuation(call: Call, self: Ref[Host]) -> Mapping[Ref[VM], tuple[str, ...]]:
+    """Each VM of the host that could go nowhere, with the error that says why."""
+    refused = {}
+    for vm in call.db.get(self).resident_VMs:
+        if not call.db.get(vm).is_control_domain and (reason := _why_it_stays(call.db, vm)) is not None:
+            refused[vm] = (reason.code, *reason.params)
+    return refused
+
+
+def _why_it_stays(db: Reader, vm: Ref[VM]) -> ApiError | None:
+    """Why a VM cannot leave its host; None when some host could take it."""
+    try:
+        assert_operation_allowed(db, vm, VMOperation.POOL_MIGRATE)
+    except ApiError as reason:
+        return reason
+    here = db.get(vm).resident_on
+    reasons = [placement.why_not(_demand(db, vm), load) for load in host_loads(db) if load.ref != here]
+    if not reasons:
+        return errors.NO_HOSTS_AVAILABLE()
+    return None if None in reasons else reasons[0]
+
+
+@implements(Host.evacuate, as_task=True)
+async def evacuate(call: Call, host: Ref[Host], network: Ref[Network], evacuate_batch_size: int) -> None:
+    """Move every VM of a host to others, one after the other; the first that cannot go ends it."""
+    vms = [vm for vm in call.db.get(host).resident_VMs if not call.db.get(vm).is_control_domain]
+    for vm in vms:
+        if (reason := _why_it_stays(call.db, vm)) is not None:
+            raise reason
+    for number, vm in enumerate(vms):
+        others = [load for load in host_loads(call.db) if load.ref != host]
+        target = placement.choose_host(_demand(call.db, vm), others)
+        part = replace(call, task=_Part(call.task, number, len(vms)))
+        await pool_migrate(part, vm, Ref(target), {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One of several pieces of work of the same length: its progress is a part of the whole's."""
+
+    whole: TaskHandle
+    number: int
+    count: int
+
+    @property
+    def ref(self) -> Ref[Any]:
+        return self.whole.ref
+
+    def progress(self, fraction: float) -> None:
+        self.whole.progress((self.number + fraction) / self.count)
+
+
+@implements(Host.assert_can_evacuate)
+async def assert_can_evacuate(call: Call, host: Ref[Host]) -> None:
+    for vm in call.db.get(host).resident_VMs:
+        if not call.db.get(vm).is_control_domain and (reason := _why_it_stays(call.db, vm)) is not None:
+            raise reason
