@@ -88,8 +88,9 @@ def _install(identity: HostIdentity) -> bool:
 def _put(path: Path, text: str, mode: int, owner: int) -> bool:
     if path.exists() and path.read_text() == text:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(0o755)
+    for folder in reversed([*path.parents][: len(path.parts) - len(LIBVIRT_FOLDER.parts)]):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)  # whatever our umask is: QEMU's own user has to pass
     fresh = path.with_name(f".{path.name}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "w") as file:

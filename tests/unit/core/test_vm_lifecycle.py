@@ -44,6 +44,7 @@ def refusal(vm: VMFacts, operation: Op) -> list[str]:
             {
                 *(Op.PAUSE, Op.SUSPEND, Op.CLEAN_SHUTDOWN, Op.CLEAN_REBOOT, Op.HARD_SHUTDOWN, Op.HARD_REBOOT),
                 *(Op.SNAPSHOT, Op.CHECKPOINT),
+                Op.POOL_MIGRATE,
                 *LIVE_SETTINGS,
             },
             id="running",
@@ -87,7 +88,8 @@ def test_a_vm_offers_what_its_state_and_kind_allow(vm: VMFacts, allowed: set[Op]
         (TEMPLATE, Op.SNAPSHOT, ["VM_IS_TEMPLATE", "OpaqueRef:vm"]),
         (HALTED, Op.CHECKPOINT, ["VM_BAD_POWER_STATE", "OpaqueRef:vm", "paused, running, suspended", "halted"]),
         (HALTED, Op.REVERT, ["REVERT_ONLY_ALLOWED_ON_SNAPSHOT"]),
-        (HALTED, Op.POOL_MIGRATE, ["NOT_IMPLEMENTED", "VM.pool_migrate"]),
+        (HALTED, Op.MIGRATE_SEND, ["NOT_IMPLEMENTED", "VM.migrate_send"]),
+        (PAUSED, Op.POOL_MIGRATE, ["VM_BAD_POWER_STATE", "OpaqueRef:vm", "running", "paused"]),
     ],
 )
 def test_a_refusal_says_why(vm: VMFacts, operation: Op, description: list[str]) -> None:
