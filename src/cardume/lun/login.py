@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 ISCSI_PORT = 3260
-_MOST_BYTES = 255  # libiscsi cuts what is longer, and says nothing
+LONGEST_CHAP = 255  # bytes; libiscsi cuts what is longer, and says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class Chap:
 
     def __post_init__(self) -> None:
         for what, text in (("user", self.user), ("password", self.password)):
-            if not text or "\0" in text or len(text.encode()) > _MOST_BYTES:
-                raise ValueError(f"a CHAP {what} has 1 to {_MOST_BYTES} bytes, none of them zero")
+            if not text or "\0" in text or len(text.encode()) > LONGEST_CHAP:
+                raise ValueError(f"a CHAP {what} has 1 to {LONGEST_CHAP} bytes, none of them zero")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Login:
     mutual: Chap | None = None
 
     def __post_init__(self) -> None:
-        if not self.initiator or "\0" in self.initiator or len(self.initiator.encode()) > _MOST_BYTES:
+        if not self.initiator or "\0" in self.initiator or len(self.initiator.encode()) > LONGEST_CHAP:
             raise ValueError(f"{self.initiator!r} is no initiator's name")
         if self.mutual is not None and self.chap is None:
             raise ValueError("a target proves itself only to an initiator that does: mutual CHAP needs CHAP")

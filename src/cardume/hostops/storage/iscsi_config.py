@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cardume.hostops.errors import StorageConfigError
-from cardume.lun.login import ISCSI_PORT, Chap, Login, Portal
+from cardume.lun.login import ISCSI_PORT, LONGEST_CHAP, Chap, Login, Portal
 
 CONFIGURATION: Mapping[str, str] = {
     "target": "address or name of the iSCSI target (required)",
@@ -21,7 +21,9 @@ CONFIGURATION: Mapping[str, str] = {
 }
 
 _ADDRESS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|[0-9a-fA-F:]{2,45}")
-_IQN = re.compile(r"(iqn\.\d{4}-\d{2}\.|eui\.|naa\.)[^\s,/]{1,200}")
+_IQN = re.compile(
+    r"(iqn\.[0-9]{4}-[0-9]{2}\.|eui\.|naa\.)[!-+\-.0-~]{1,200}"
+)  # what is seen of ASCII, no comma, no slash
 _SCSI_ID = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,253}")
 
 
@@ -59,7 +61,8 @@ def parse_config(device_config: Mapping[str, str], *, complete: bool = True) -> 
 def _matching(
     device_config: Mapping[str, str], key: str, form: re.Pattern[str], what: str, *, required: bool = True
 ) -> str:
-    text = device_config.get(key, "").strip()
+    # As it is, with its blanks: who compares two configurations by their texts is not to be told otherwise here.
+    text = device_config.get(key, "")
     if not text and required:
         raise StorageConfigError(key, f"{key} is missing: {CONFIGURATION[key]}")
     if text and not form.fullmatch(text):
@@ -70,7 +73,7 @@ def _matching(
 def _port(text: str) -> int:
     if not text:
         return ISCSI_PORT
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65536):
         raise StorageConfigError("port", f"port: {text!r} is not a TCP port")
     return int(text)
 
@@ -91,7 +94,14 @@ def _chap(device_config: Mapping[str, str], user_key: str, password_key: str) ->
     if not user or not password:
         missing = password_key if user else user_key
         raise StorageConfigError(missing, f"{missing} is missing: {user_key} and {password_key} go together")
+    for key, text in ((user_key, user), (password_key, password)):
+        if not _is_chap_text(text):
+            raise StorageConfigError(key, f"{key} has 1 to {LONGEST_CHAP} bytes of UTF-8, none of them zero")
+    return Chap(user, password)
+
+
+def _is_chap_text(text: str) -> bool:
     try:
-        return Chap(user, password)
-    except ValueError as error:
-        raise StorageConfigError(user_key, f"{user_key}: {error}") from None
+        return "\0" not in text and len(text.encode()) <= LONGEST_CHAP
+    except UnicodeEncodeError:
+        return False
