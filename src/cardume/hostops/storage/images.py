@@ -9,6 +9,7 @@ from cardume.hostops.errors import RunError, StorageError, StorageFull, StorageU
 from cardume.hostops.guests.guest import DiskSource, FileSource, IscsiSource, NBDSource, NfsSource
 from cardume.hostops.run import run
 from cardume.hostops.storage.driver import Progress
+from cardume.lun.login import Portal
 
 MIB = 1 << 20
 _QUICK_S = 60.0
@@ -83,7 +84,7 @@ def block_options(source: DiskSource) -> dict[str, str]:
                 "size": str(source.size),
                 "file.driver": "iscsi",
                 "file.transport": "tcp",
-                "file.portal": f"{source.address}:{source.port}",
+                "file.portal": str(Portal(source.address, source.port)),
                 "file.target": source.target,
                 "file.lun": str(source.lun),
                 "file.initiator-name": source.initiator,

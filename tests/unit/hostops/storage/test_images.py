@@ -58,3 +58,8 @@ def test_a_password_is_named_by_its_file_in_a_command_line() -> None:
         "file.target=iqn.2005-10.org.x:lun1,file.lun=1,file.initiator-name=iqn.2026-01.x:h1,"
         "file.user=cardume,file.password-secret=chap-sr-1"
     )
+
+
+def test_a_portal_with_an_ipv6_address_stands_in_brackets() -> None:
+    source = IscsiSource("fd00::10", 3260, "iqn.2005-10.org.x:lun1", 1, 0, 64 << 20, "iqn.2026-01.x:h1")
+    assert "file.portal=[fd00::10]:3260," in image_options(source)
