@@ -31,6 +31,7 @@ T = TypeVar("T")
 class _Seat:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     lun: Lun | None = None
+    has_failed: bool = False  # the last work did, and something of it may have been lost on the way
     number: int = 0
     config: IscsiConfig | None = None
 
@@ -44,6 +45,7 @@ class LunSeats:
     async def work(self, key: str, config: IscsiConfig, work: Callable[[Lun], T]) -> T:
         """The result of blocking work on a LUN, which nobody else of this process uses meanwhile.
 
+        What it writes it flushes: one that failed is done again from its beginning, or not at all.
         What goes wrong with the LUN is told as an error of the storage layer.
         """
         seat = self._seats.setdefault(key, _Seat())
@@ -55,8 +57,22 @@ class LunSeats:
 
     async def number(self, key: str, config: IscsiConfig) -> int:
         """The number that the target gives the LUN; it is the same as long as the session lives."""
-        await self.work(key, config, lambda lun: None)
-        return self._seats[key].number
+
+        # The LUN is asked, for a session that was lost may not find it at the old number any more.
+        def ask(lun: Lun) -> int:
+            lun.read(0, lun.block_bytes)
+            return self._seats[key].number
+
+        return await self.work(key, config, ask)
+
+    def is_open(self, key: str) -> bool:
+        """True when there is a session, or was one that is to be opened again under its own name."""
+        return key in self._seats and self._seats[key].lun is not None
+
+    def others_on(self, key: str, scsi_id: str) -> tuple[str, ...]:
+        """The keys of the others that have this LUN open."""
+        on = (other for other, seat in self._seats.items() if seat.config and seat.config.scsi_id == scsi_id)
+        return tuple(sorted(other for other in on if other != key))
 
     async def close(self, key: str) -> None:
         """End a LUN's session; one that is not there is no error."""
@@ -64,8 +80,7 @@ class LunSeats:
         if seat is None:
             return
         async with seat.lock:
-            await in_thread(_close, seat)
-            self._seats.pop(key, None)
+            await in_thread(_close, seat)  # the seat stays: who waits for its lock is not to work beside another
 
 
 async def list_targets(config: IscsiConfig) -> tuple[Target, ...]:
@@ -107,7 +122,13 @@ def _work_on(seat: _Seat, config: IscsiConfig, work: Callable[[Lun], T]) -> T:
         _open(seat, config)
     assert seat.lun is not None, "just opened"
     try:
+        if seat.has_failed:
+            _settle(seat.lun)
+        seat.has_failed = False
         return work(seat.lun)
+    except LunUnreachable:
+        seat.has_failed = True
+        raise
     except LunNotFound:
         _close(seat)  # the target numbers its disks otherwise now: look again next time
         raise
@@ -116,13 +137,26 @@ def _work_on(seat: _Seat, config: IscsiConfig, work: Callable[[Lun], T]) -> T:
 def _open(seat: _Seat, config: IscsiConfig) -> None:
     for found in list_luns(config.portal, config.target_iqn, config.login, LOOK_S):
         if found.facts.scsi_id == config.scsi_id:
-            seat.lun = open_lun(config.portal, config.target_iqn, found.lun, config.login, COMMAND_S)
-            seat.number, seat.config = found.lun, config
+            lun = open_lun(config.portal, config.target_iqn, found.lun, config.login, COMMAND_S)
+            if lun.facts.scsi_id != config.scsi_id:
+                lun.close()
+                break  # the target has given the number to another one since
+            seat.lun, seat.number, seat.config = lun, found.lun, config
             return
     raise LunNotFound(f"the target {config.target_iqn} has no LUN with the SCSI id {config.scsi_id}")
+
+
+def _settle(lun: Lun) -> None:
+    """Hear what was lost of the work before, which failed and was told so: the next one's flush is not to tell it."""
+    lun.refresh()
+    try:
+        lun.flush()
+    except LunUnreachable:
+        lun.flush()
 
 
 def _close(seat: _Seat) -> None:
     if seat.lun is not None:
         seat.lun.close()
     seat.lun = seat.config = None
+    seat.has_failed = False

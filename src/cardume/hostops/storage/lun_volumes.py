@@ -61,6 +61,11 @@ def size_tags(virtual_size: int) -> frozenset[str]:
     return to_tags(facts={"virtual_size": str(virtual_size)})
 
 
+def size_tags_of(tags: Iterable[str]) -> frozenset[str]:
+    """Those of some tags that say how large a disk is, right or wrong."""
+    return frozenset(tag for tag in tags if tag.startswith(("virtual_size=", "virtual_size.")))
+
+
 def name_tags(name_label: str, name_description: str) -> frozenset[str]:
     """The tags that say what people call it."""
     facts = {"name_label": name_label, "name_description": name_description}
@@ -102,7 +107,7 @@ def virtual_size_of(logical: LogicalVolume) -> int:
     """How many bytes of it the disk has; all of them where no tag says so, or says what cannot be."""
     told = from_tags(logical.tags).facts.get("virtual_size", "")
     size = int(told) if told.isascii() and told.isdecimal() and len(told) < 20 else 0
-    return size if 0 < size <= logical.size_bytes and size % 512 == 0 else logical.size_bytes
+    return size if 0 < size <= logical.size_bytes and size % UNIT == 0 else logical.size_bytes
 
 
 def _is_uuid(text: str) -> bool:

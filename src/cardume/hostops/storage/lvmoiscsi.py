@@ -10,6 +10,7 @@ next scan removes, and never a disk with somebody else's old bytes.
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +34,7 @@ from cardume.hostops.storage.iscsi_config import CONFIGURATION, IscsiConfig, par
 from cardume.hostops.storage.lun_seats import LunSeats, list_disks, list_targets
 from cardume.hostops.storage.lun_volumes import (
     UNIT,
+    VOLUME_PREFIX,
     State,
     as_volume,
     group_name,
@@ -41,6 +43,7 @@ from cardume.hostops.storage.lun_volumes import (
     name_tags,
     replacement_name,
     size_tags,
+    size_tags_of,
     sr_tags,
     sr_uuid_of,
     vdi_tags,
@@ -55,6 +58,7 @@ from cardume.hostops.storage.lvm.tags import changed_tags
 from cardume.hostops.storage.lvm.volume_group import LogicalVolume, VolumeGroup
 from cardume.hostops.storage.master_fence import MasterFence
 from cardume.hostops.storage.opened import OpenCounts
+from cardume.lun.errors import LunSense
 from cardume.lun.interface import Lun
 
 WIPE_BYTES = 256 << 20
@@ -87,8 +91,9 @@ class LvmOverIscsiDriver:
         self._shadows = shadows
         self._secrets = secrets
         self._seats = LunSeats()
+        self._looks = LunSeats()  # of probes, which know of no SR
         self._opens = OpenCounts()
-        self._living: set[str] = set()  # logical volumes that a call is making or removing now
+        self._living: set[tuple[str, str]] = set()  # (SR, logical volume) that a call is making or removing now
 
     # Repository
 
@@ -108,11 +113,10 @@ class LvmOverIscsiDriver:
             disks = ((disk.lun, disk.facts) for disk in await list_disks(config))
             luns = (FoundLUN(lun, of.vendor, of.serial, of.scsi_id, of.size_bytes) for lun, of in disks)
             return FoundLUNs(tuple(luns))
-        key = f"probe of {config.scsi_id}"
         try:
-            group = await self._seats.work(key, config, read_volume_group)
+            group = await self._looks.work(config.scsi_id, config, read_volume_group)
         finally:
-            await self._seats.close(key)
+            await self._looks.close(config.scsi_id)
         uuid = sr_uuid_of(group) if group is not None else None
         if group is None or uuid is None:
             return FoundRepositories(())
@@ -126,6 +130,8 @@ class LvmOverIscsiDriver:
         name, tags = group_name(repo.uuid), sr_tags(repo.name_label, repo.name_description)
         overwrite = repo.device_config.get("overwrite") == "true"
         fence, shadows = self._fence.for_threads(), self._shadows
+        if others := self._seats.others_on(repo.uuid, parse_config(repo.device_config).scsi_id):
+            raise StorageInUse(f"the LUN holds the SR {others[0]}, which is attached here")
 
         def make(lun: Lun) -> None:
             there = read_volume_group(lun) if what_is_there(lun) is not None and not overwrite else None
@@ -146,13 +152,17 @@ class LvmOverIscsiDriver:
 
     async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
         config = parse_config(repo.device_config)
-        self._write_secret(repo, config)
+        # A session that was there before stays: one opened anew would have another name, and the target would not
+        # know that what it still has of the old one is not to be written any more.
+        was_open = self._seats.is_open(repo.uuid)
         try:
             await self._work(repo, _refreshed_size)
             await self._group(repo)
         except BaseException:
-            await self._seats.close(repo.uuid)
+            if not was_open:
+                await self._seats.close(repo.uuid)
             raise
+        self._write_secret(repo, config)
 
     async def detach(self, repo: Repository) -> None:
         self._opens.assert_none(repo)
@@ -161,10 +171,12 @@ class LvmOverIscsiDriver:
 
     async def destroy(self, repo: Repository) -> None:
         self._opens.assert_none(repo)
-        await self._remove_leftovers(repo, await self._group(repo))
         group, fence, shadows = group_name(repo.uuid), self._fence.for_threads(), self._shadows
-        await self._work(repo, lambda lun: editing.remove_volume_group(lun, group, fence=fence, folder=shadows))
-        await self._seats.close(repo.uuid)
+        try:
+            await self._remove_leftovers(repo, await self._group(repo))
+            await self._work(repo, lambda lun: editing.remove_volume_group(lun, group, fence=fence, folder=shadows))
+        finally:
+            await self._seats.close(repo.uuid)
 
     async def scan(self, repo: Repository, *, known: frozenset[str] = frozenset()) -> tuple[Volume, ...]:
         group = await self._grown(repo)
@@ -185,7 +197,7 @@ class LvmOverIscsiDriver:
 
     async def set_names(self, repo: Repository, volume: Volume | None, name_label: str, name_description: str) -> None:
         group = await self._group(repo)
-        logical = _get(group, volume_name(volume.uuid)) if volume is not None else None
+        logical = _get_disk(group, volume) if volume is not None else None
         tags = logical.tags if logical is not None else group.tags
         named = {tag for tag in tags if tag.startswith(("name_label=", "name_label.", "name_description"))}
         add, remove = changed_tags(named, name_tags(name_label, name_description))
@@ -212,7 +224,7 @@ class LvmOverIscsiDriver:
     async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
         self._opens.assert_not_open(repo, volume)
         name = volume_name(volume.uuid)
-        async with self._worked_on(name):
+        async with self._worked_on(repo, name):
             await self._remove(repo, await self._group(repo), name)
 
     async def resize_volume(
@@ -221,29 +233,30 @@ class LvmOverIscsiDriver:
         if not online:
             self._opens.assert_not_open(repo, volume)
         name, size = volume_name(volume.uuid), -(-virtual_size // UNIT) * UNIT
-        logical = _get(await self._group(repo), name)
-        now = virtual_size_of(logical)
-        if size < now:
-            raise StorageError(f"{name} has {now} bytes and cannot shrink to {virtual_size}")
-        if size == now:
-            return _whole(await self._group(repo), name)
-        async with self._worked_on(name):
+        async with self._worked_on(repo, name):
+            group = await self._group(repo)
+            logical = _get_disk(group, volume)
+            now = virtual_size_of(logical)
+            if size < now:
+                raise StorageError(f"{name} has {now} bytes and cannot shrink to {virtual_size}")
+            if size == now:
+                return _whole(group, name)
             try:
-                # What follows the disk is zeroed before it belongs to the disk: a crash leaves it at its old size.
-                logical = _get(await self._edit(repo, Extend(name, size)), name)
+                # What follows the disk is zeroed before it belongs to the disk: a crash leaves it at its old size,
+                # which therefore stands in its tags before it has more room.
+                logical = _get(await self._edit(repo, _sized(logical, now), Extend(name, size)), name)
             except NoContiguousSpace:
                 if online:
                     raise
                 return await self._move(repo, logical, size)
             await self._wipe(repo, logical, now)
-            add, remove = changed_tags(size_tags(now) & logical.tags, size_tags(size))
-            return _whole(await self._edit(repo, ChangeTags(name, add, remove)), name)
+            return _whole(await self._edit(repo, _sized(logical, size)), name)
 
     async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:
-        source = _get(await self._group(repo), volume_name(volume.uuid))
+        source = _get_disk(await self._group(repo), volume)
         label, description = name_of(source.tags)
         name, size = volume_name(uuid), virtual_size_of(source)
-        async with self._making(repo, name):
+        async with self._read(repo, volume), self._making(repo, name):
             group = await self._edit(repo, Create(name, size, vdi_tags(size, label, description) | {State.MAKING}))
             await self._fill(repo, source, _get(group, name), progress)
             made = _whole(await self._edit(repo, ChangeTags(name, remove=frozenset({State.MAKING}))), name)
@@ -254,7 +267,7 @@ class LvmOverIscsiDriver:
         return _whole(await self._group(repo), volume_name(volume.uuid))
 
     async def open(self, repo: Repository, volume: Volume, *, writable: bool) -> DiskSource:
-        logical = _get(await self._group(repo), volume_name(volume.uuid))
+        logical = _get_disk(await self._group(repo), volume)
         source = await self._slice(repo, logical, virtual_size_of(logical))
         self._opens.add(repo, volume)
         return source
@@ -285,6 +298,8 @@ class LvmOverIscsiDriver:
             if group is None or group.name != name:
                 found = f"the volume group {group.name}" if group is not None else what_is_there(lun) or "nothing"
                 raise StorageError(f"the LUN does not hold this SR, but {found}")
+            if group.missing_bytes(lun.size_bytes):
+                lun.refresh()  # it may have grown, and another host have given the group what is new
             if missing := group.missing_bytes(lun.size_bytes):
                 raise LunShrunk(f"the LUN is {missing} bytes smaller than the SR on it: make it as large as it was")
             return group
@@ -311,16 +326,21 @@ class LvmOverIscsiDriver:
 
     async def _remove_leftovers(self, repo: Repository, group: VolumeGroup) -> VolumeGroup:
         """What crashes left goes, as far as this host may change anything."""
-        for logical in group.volumes:
-            if not is_leftover(logical) or logical.name in self._living:
+        for name in [logical.name for logical in group.volumes if is_leftover(logical)]:
+            if (repo.uuid, name) in self._living:
                 continue
             try:
-                async with self._worked_on(logical.name):
-                    group = await self._remove(repo, group, logical.name)
+                await self._fence.assert_master()
+                async with self._worked_on(repo, name):
+                    group = await self._group(repo)
+                    left = group.find(name)
+                    if left is None or not is_leftover(left):
+                        continue  # while another was removed, the call that was making it has ended
+                    group = await self._remove(repo, group, name)
             except StorageError as error:
-                log.warning("storage_leftover_stays", sr=repo.uuid, name=logical.name, error=str(error))
+                log.warning("storage_leftover_stays", sr=repo.uuid, name=name, error=str(error))
             else:
-                log.info("storage_leftover_removed", sr=repo.uuid, name=logical.name)
+                log.info("storage_leftover_removed", sr=repo.uuid, name=name)
         return group
 
     async def _remove(self, repo: Repository, group: VolumeGroup, name: str) -> VolumeGroup:
@@ -330,18 +350,18 @@ class LvmOverIscsiDriver:
         if State.GOING not in logical.tags:
             logical = (await self._edit(repo, ChangeTags(name, frozenset({State.GOING})))).get(name)
         if logical.is_slice:
-            offset, size = logical.offset_bytes, logical.size_bytes
-            await self._work(repo, lambda lun: lun.unmap(offset, size))
+            await self._change_bytes(repo, logical, _give_back)
         return await self._edit(repo, Remove(name))
 
     async def _move(self, repo: Repository, logical: LogicalVolume, size: int) -> Volume:
         """The disk at a larger place, when there is none beside it."""
-        name, new = logical.name, replacement_name(logical.name.removeprefix("vdi-"))
+        name, new = logical.name, replacement_name(logical.name.removeprefix(VOLUME_PREFIX))
+        old = f"old-{name}"
         label, description = name_of(logical.tags)
-        async with self._making(repo, new):
+        async with self._worked_on(repo, old), self._making(repo, new):
+            await self._vacate(repo, old)
             group = await self._edit(repo, Create(new, size, vdi_tags(size, label, description) | {State.MAKING}))
             await self._fill(repo, logical, _get(group, new), lambda _: None)
-            old = f"old-{name}"
             group = await self._edit(
                 repo,
                 ChangeTags(name, frozenset({State.GOING})),
@@ -349,23 +369,43 @@ class LvmOverIscsiDriver:
                 Rename(new, name),
                 ChangeTags(name, remove=frozenset({State.MAKING})),
             )
-        async with self._worked_on(old):
-            return _whole(await self._remove(repo, group, old), name)
+        async with self._worked_on(repo, old):
+            await self._remove_quietly(repo, old)  # the disk has grown, whatever becomes of its old place
+        return _whole(group, name)
 
     async def _fill(self, repo: Repository, source: LogicalVolume, target: LogicalVolume, progress: Progress) -> None:
         """Write what one slice holds into another, which nobody has written to yet."""
         await self._wipe(repo, target, 0)
         reading = await self._slice(repo, source, virtual_size_of(source))
         writing = await self._slice(repo, target, virtual_size_of(target))
-        await images.convert_into(reading, writing, virtual_size_of(source), progress, target_is_zero=True)
+        size = virtual_size_of(source)
+        await self._fence.run(lambda: images.convert_into(reading, writing, size, progress, target_is_zero=True))
 
     async def _wipe(self, repo: Repository, logical: LogicalVolume, begin: int) -> None:
         """Fill a slice with zeros from a byte of it on."""
-        begin -= begin % UNIT
         for start in range(begin, logical.size_bytes, WIPE_BYTES):
-            offset, length = logical.offset_bytes + start, min(WIPE_BYTES, logical.size_bytes - start)
-            await self._work(repo, lambda lun, offset=offset, length=length: lun.write_zeros(offset, length))  # type: ignore[misc]
-        await self._work(repo, lambda lun: lun.flush())
+            length = min(WIPE_BYTES, logical.size_bytes - start)
+            await self._change_bytes(repo, logical, partial(_zero, start=start, length=length))
+
+    async def _change_bytes(
+        self, repo: Repository, logical: LogicalVolume, change: Callable[[Lun, LogicalVolume], None]
+    ) -> None:
+        """Change what is in a slice, as long as this host may, and the slice still is that volume's.
+
+        A master that was slow, and is none any more, would else destroy what the next one has put there.
+        """
+        name, fence = group_name(repo.uuid), self._fence.for_threads()
+
+        def work(lun: Lun) -> None:
+            fence()
+            group = read_volume_group(lun)
+            found = group.find(logical.name) if group is not None and group.name == name else None
+            if found is None or _place(found) != _place(logical):
+                raise StorageError(f"{logical.name} was changed by somebody else meanwhile")
+            change(lun, logical)
+            lun.flush()
+
+        await self._work(repo, work)
 
     async def _slice(self, repo: Repository, logical: LogicalVolume, size: int) -> IscsiSource:
         config = parse_config(repo.device_config)
@@ -388,26 +428,43 @@ class LvmOverIscsiDriver:
             chap_secrets.forget_secret(repo.uuid, self._secrets)
 
     @asynccontextmanager
-    async def _worked_on(self, name: str) -> AsyncIterator[None]:
+    async def _worked_on(self, repo: Repository, name: str) -> AsyncIterator[None]:
         """A logical volume that a scan is not to take for a leftover meanwhile."""
-        if name in self._living:
+        key = (repo.uuid, name)
+        if key in self._living:
             raise StorageError(f"{name} is being worked on")
-        self._living.add(name)
+        self._living.add(key)
         try:
             yield
         finally:
-            self._living.discard(name)
+            self._living.discard(key)
+
+    @asynccontextmanager
+    async def _read(self, repo: Repository, volume: Volume) -> AsyncIterator[None]:
+        """A volume that counts as open meanwhile: it stays where it is."""
+        self._opens.add(repo, volume)
+        try:
+            yield
+        finally:
+            self._opens.remove(repo, volume)
 
     @asynccontextmanager
     async def _making(self, repo: Repository, name: str) -> AsyncIterator[None]:
         """A new logical volume; nothing is left of it when the block fails."""
-        async with self._worked_on(name):
-            if (await self._group(repo)).find(name) is not None:
-                raise StorageError(f"a volume {name} is there already")
+        async with self._worked_on(repo, name):
+            await self._vacate(repo, name)
             async with AsyncExitStack() as failed:
                 failed.push_async_callback(self._remove_quietly, repo, name)
                 yield
                 failed.pop_all()
+
+    async def _vacate(self, repo: Repository, name: str) -> None:
+        """Nothing has the name afterwards: what a crash left there goes; StorageError when a disk has it."""
+        group = await self._group(repo)
+        there = group.find(name)
+        if there is not None and not is_leftover(there):
+            raise StorageError(f"a volume {name} is there already")
+        await self._remove(repo, group, name)
 
     async def _remove_quietly(self, repo: Repository, name: str) -> None:
         try:
@@ -419,6 +476,33 @@ class LvmOverIscsiDriver:
 def _refreshed_size(lun: Lun) -> int:
     lun.refresh()
     return lun.size_bytes
+
+
+def _zero(lun: Lun, logical: LogicalVolume, *, start: int, length: int) -> None:
+    lun.write_zeros(logical.offset_bytes + start, length)
+
+
+def _give_back(lun: Lun, logical: LogicalVolume) -> None:
+    try:
+        lun.unmap(logical.offset_bytes, logical.size_bytes)
+    except LunSense as error:  # a hint that the target does not take; whoever is next there writes zeros anyway
+        log.warning("space_not_given_back", name=logical.name, error=str(error))
+
+
+def _place(logical: LogicalVolume) -> tuple[object, ...]:
+    """What a volume is, and where; it may be called otherwise, or have got a tag."""
+    return logical.uuid, logical.segments, size_tags_of(logical.tags)
+
+
+def _sized(logical: LogicalVolume, virtual_size: int) -> ChangeTags:
+    """What lets the tags say that a disk has this size."""
+    return ChangeTags(logical.name, *changed_tags(size_tags_of(logical.tags), size_tags(virtual_size)))
+
+
+def _get_disk(group: VolumeGroup, volume: Volume) -> LogicalVolume:
+    name = volume_name(volume.uuid)
+    _whole(group, name)
+    return group.get(name)
 
 
 def _get(group: VolumeGroup, name: str) -> LogicalVolume:

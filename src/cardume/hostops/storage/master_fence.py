@@ -6,6 +6,10 @@ from collections.abc import Awaitable, Callable
 from cardume.hostops.errors import StorageError
 
 ANSWER_S = 10.0
+AGAIN_S = 5.0
+LATE_S = 5.0
+"""How much later than that a thread is told, whose event loop has much to do."""
+UNANSWERED = f"within {ANSWER_S:g} s nobody told whether this host is the master"
 
 Confirm = Callable[[], Awaitable[None]]
 
@@ -13,7 +17,9 @@ Confirm = Callable[[], Awaitable[None]]
 class MasterFence:
     """Confirms by the pool database that this host is the master; on a member it never does."""
 
-    def __init__(self) -> None:
+    def __init__(self, again_s: float = AGAIN_S) -> None:
+        """`again_s`: how often work that lasts long is asked about again."""
+        self._again_s = again_s
         self._confirm: Confirm | None = None
 
     def confirm_with(self, confirm: Confirm) -> None:
@@ -27,14 +33,34 @@ class MasterFence:
         try:
             async with asyncio.timeout(ANSWER_S):
                 await self._confirm()
+        except TimeoutError as error:
+            raise StorageError(f"nothing on the LUN is changed: {UNANSWERED}") from error
         except Exception as error:
             raise StorageError(f"nothing on the LUN is changed: this host may not be the master ({error})") from error
+
+    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do work that lasts, which is ended as soon as this host may not be the master any more."""
+        await self.assert_master()
+        doing = asyncio.ensure_future(work())
+        try:
+            while not (await asyncio.wait([doing], timeout=self._again_s))[0]:
+                await self.assert_master()
+        except BaseException:
+            doing.cancel()
+            await asyncio.wait([doing])
+            raise
+        doing.result()
 
     def for_threads(self) -> Callable[[], None]:
         """The same question for a thread that works for a coroutine of the running event loop, which waits for it."""
         loop = asyncio.get_running_loop()
 
         def ask() -> None:
-            asyncio.run_coroutine_threadsafe(self.assert_master(), loop).result(ANSWER_S + 5)
+            answer = asyncio.run_coroutine_threadsafe(self.assert_master(), loop)
+            try:
+                answer.result(ANSWER_S + LATE_S)
+            except TimeoutError:
+                answer.cancel()
+                raise StorageError(f"nothing on the LUN is changed: {UNANSWERED}") from None
 
         return ask

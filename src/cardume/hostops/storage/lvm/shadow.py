@@ -140,6 +140,8 @@ class Shadow:
             )
         except FileNotFoundError:
             raise LvmFailed("LVM's program `lvm` is not installed on this host") from None
+        except OSError as error:  # such as tags of a length that no program can be given
+            raise LvmFailed(f"lvm {command} could not be started: {error.strerror}") from error
         with child:
             try:
                 output, _ = child.communicate(timeout=self._timeout_s)
