@@ -73,11 +73,12 @@ async def _move(call: Call, vm: Ref[VM], source: Ref[Host], host: Ref[Host]) -> 
     leaving, coming = call.hosts.hands(source), call.hosts.hands(host)
     vbds = tuple(vbd for vbd in call.db.get(vm).VBDs if call.db.get(vbd).currently_attached)
     async with AsyncExitStack() as undo:
+        # Before it is written: who is cancelled while the database writes may have written it all the same.
+        undo.push_async_callback(_forget_destination, call, vm)
         async with call.db.transaction() as txn:
             _assert_can_move(txn, vm, host)  # others may have taken the memory meanwhile
             txn.update(vm, scheduled_to_be_resident_on=host)
             expect(txn, vbds, host)
-        undo.push_async_callback(_forget_destination, call, vm)
         spec = await _prepare(call, vm, host, coming, vbds, undo)
         address = call.db.get(host).address
         try:
