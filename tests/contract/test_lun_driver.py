@@ -32,7 +32,7 @@ from cardume.hostops.errors import (
     StorageUnreachable,
     VolumeNotFound,
 )
-from cardume.hostops.storage import lun_seats, lvmoiscsi
+from cardume.hostops.storage import lun_groups, lun_seats
 from cardume.hostops.storage.driver import Volume
 from cardume.hostops.storage.found import FoundRepositories
 from cardume.hostops.storage.lun_volumes import State, group_name, sr_tags
@@ -108,7 +108,7 @@ async def test_a_disk_without_room_beside_it_moves_with_its_content_unless_a_gue
 
 
 async def test_a_new_disk_never_shows_what_was_there(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lvmoiscsi, "WIPE_BYTES", 16 * MIB)
+    monkeypatch.setattr(lun_groups, "WIPE_BYTES", 16 * MIB)
     first = await new(room, 12 * MIB)
     await room.write(first, b"\xaa" * (12 * MIB))
     place = (await room.source(first)).offset

@@ -19,6 +19,8 @@ __all__ = ["Chap", "FoundLun", "Login", "Portal", "Target", "UserspaceLun", "dis
 
 IDLE_S = 2.0
 """A session that was not used for so long is asked whether it still lives before anything else."""
+SAME_WRITTEN_BYTES = 32 << 20
+"""How much a LUN that is not thin is asked to fill with zeros by one command."""
 _LOGOUT_S = 1.0
 _ATTENTIONS = 3  # in a row that are only news: a login brings one at least
 _RESET = 0x29
@@ -125,7 +127,9 @@ class UserspaceLun:
     def write_zeros(self, offset: int, length: int) -> None:
         self._assert_inside(offset, length)
         with self._lock:
-            for piece in pieces(offset, length, self._limits.same_bytes):
+            # A thin LUN only forgets; any other writes all of it, and has no more time for that than for a write.
+            most = self._limits.same_bytes if self.facts.is_thin else min(self._limits.same_bytes, SAME_WRITTEN_BYTES)
+            for piece in pieces(offset, length, most):
                 if not (self._takes_same and self._write_same(*piece)):
                     for start, count in pieces(*piece, self._limits.transfer_bytes):
                         self._write(start, bytes(count), fua=False)

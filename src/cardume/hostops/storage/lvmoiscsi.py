@@ -8,11 +8,9 @@ removed in two steps as well: it gets the tag, its space is given back, it goes.
 next scan removes, and never a disk with somebody else's old bytes.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import structlog
 
@@ -31,6 +29,7 @@ from cardume.hostops.storage.found import (
     FoundTargets,
 )
 from cardume.hostops.storage.iscsi_config import CONFIGURATION, IscsiConfig, parse_config
+from cardume.hostops.storage.lun_groups import LunGroups, refreshed_size
 from cardume.hostops.storage.lun_seats import LunSeats, list_disks, list_targets
 from cardume.hostops.storage.lun_volumes import (
     UNIT,
@@ -51,8 +50,8 @@ from cardume.hostops.storage.lun_volumes import (
     volume_name,
 )
 from cardume.hostops.storage.lvm import editing
-from cardume.hostops.storage.lvm.editing import ChangeTags, Command, Create, Extend, Remove, Rename
-from cardume.hostops.storage.lvm.errors import LunNotEmpty, LunShrunk, NoContiguousSpace
+from cardume.hostops.storage.lvm.editing import ChangeTags, Create, Extend, Remove, Rename
+from cardume.hostops.storage.lvm.errors import LunNotEmpty, NoContiguousSpace
 from cardume.hostops.storage.lvm.reader import read_volume_group, what_is_there
 from cardume.hostops.storage.lvm.tags import changed_tags
 from cardume.hostops.storage.lvm.volume_group import LogicalVolume, VolumeGroup
@@ -60,11 +59,6 @@ from cardume.hostops.storage.master_fence import MasterFence
 from cardume.hostops.storage.opened import OpenCounts
 from cardume.lun.errors import LunSense
 from cardume.lun.interface import Lun
-
-WIPE_BYTES = 256 << 20
-"""How much is filled with zeros before a cancelled caller is heard."""
-
-T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +84,7 @@ class LvmOverIscsiDriver:
         self._fence = fence
         self._shadows = shadows
         self._secrets = secrets
-        self._seats = LunSeats()
+        self._groups = LunGroups(fence, shadows)
         self._looks = LunSeats()  # of probes, which know of no SR
         self._opens = OpenCounts()
         self._living: set[tuple[str, str]] = set()  # (SR, logical volume) that a call is making or removing now
@@ -130,7 +124,7 @@ class LvmOverIscsiDriver:
         name, tags = group_name(repo.uuid), sr_tags(repo.name_label, repo.name_description)
         overwrite = repo.device_config.get("overwrite") == "true"
         fence, shadows = self._fence.for_threads(), self._shadows
-        if others := self._seats.others_on(repo.uuid, parse_config(repo.device_config).scsi_id):
+        if others := self._groups.others_on(repo):
             raise StorageInUse(f"the LUN holds the SR {others[0]}, which is attached here")
 
         def make(lun: Lun) -> None:
@@ -140,46 +134,48 @@ class LvmOverIscsiDriver:
             editing.format_lun(lun, name, tags, fence=fence, overwrite=overwrite, folder=shadows)
 
         try:
-            await self._work(repo, make)
+            await self._groups.work(repo, make)
         except LunNotEmpty as error:
             raise StorageInUse(
                 f"the LUN holds something already: {error.found}. To keep it, introduce or move it first; to lose it, "
                 "create the SR with device-config:overwrite=true"
             ) from error
         except BaseException:
-            await self._seats.close(repo.uuid)
+            await self._groups.close(repo)
             raise
 
     async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
         config = parse_config(repo.device_config)
         # A session that was there before stays: one opened anew would have another name, and the target would not
         # know that what it still has of the old one is not to be written any more.
-        was_open = self._seats.is_open(repo.uuid)
+        was_open = self._groups.is_open(repo)
         try:
-            await self._work(repo, _refreshed_size)
-            await self._group(repo)
+            await self._groups.work(repo, refreshed_size)
+            await self._groups.read(repo)
         except BaseException:
             if not was_open:
-                await self._seats.close(repo.uuid)
+                await self._groups.close(repo)
             raise
         self._write_secret(repo, config)
 
     async def detach(self, repo: Repository) -> None:
         self._opens.assert_none(repo)
-        await self._seats.close(repo.uuid)
+        await self._groups.close(repo)
         chap_secrets.forget_secret(repo.uuid, self._secrets)
 
     async def destroy(self, repo: Repository) -> None:
         self._opens.assert_none(repo)
         group, fence, shadows = group_name(repo.uuid), self._fence.for_threads(), self._shadows
         try:
-            await self._remove_leftovers(repo, await self._group(repo))
-            await self._work(repo, lambda lun: editing.remove_volume_group(lun, group, fence=fence, folder=shadows))
+            await self._remove_leftovers(repo, await self._groups.read(repo))
+            await self._groups.work(
+                repo, lambda lun: editing.remove_volume_group(lun, group, fence=fence, folder=shadows)
+            )
         finally:
-            await self._seats.close(repo.uuid)
+            await self._groups.close(repo)
 
     async def scan(self, repo: Repository, *, known: frozenset[str] = frozenset()) -> tuple[Volume, ...]:
-        group = await self._grown(repo)
+        group = await self._groups.grown(repo)
         group = await self._remove_leftovers(repo, group)
         for logical in group.volumes:
             if as_volume(logical) is None and not is_leftover(logical):
@@ -187,7 +183,7 @@ class LvmOverIscsiDriver:
         return tuple(volume for logical in group.volumes if (volume := as_volume(logical)) is not None)
 
     async def space(self, repo: Repository) -> Space:
-        group = await self._group(repo)
+        group = await self._groups.read(repo)
         disks = [volume for logical in group.volumes if (volume := as_volume(logical)) is not None]
         return Space(
             physical_size=group.size_bytes,
@@ -196,13 +192,13 @@ class LvmOverIscsiDriver:
         )
 
     async def set_names(self, repo: Repository, volume: Volume | None, name_label: str, name_description: str) -> None:
-        group = await self._group(repo)
+        group = await self._groups.read(repo)
         logical = _get_disk(group, volume) if volume is not None else None
         tags = logical.tags if logical is not None else group.tags
         named = {tag for tag in tags if tag.startswith(("name_label=", "name_label.", "name_description"))}
         add, remove = changed_tags(named, name_tags(name_label, name_description))
         if add or remove:
-            await self._edit(repo, ChangeTags(logical.name if logical is not None else None, add, remove))
+            await self._groups.edit(repo, ChangeTags(logical.name if logical is not None else None, add, remove))
 
     # Volumes
 
@@ -216,16 +212,16 @@ class LvmOverIscsiDriver:
         size, name = -(-virtual_size // UNIT) * UNIT, volume_name(uuid)
         async with self._making(repo, name):
             tags = vdi_tags(size, name_label, "") | {State.MAKING}
-            group = await self._edit(repo, Create(name, size, tags))
-            await self._wipe(repo, _get(group, name), 0)
-            group = await self._edit(repo, ChangeTags(name, remove=frozenset({State.MAKING})))
+            group = await self._groups.edit(repo, Create(name, size, tags))
+            await self._groups.wipe(repo, _get(group, name), 0)
+            group = await self._groups.edit(repo, ChangeTags(name, remove=frozenset({State.MAKING})))
             return _whole(group, name)
 
     async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
         self._opens.assert_not_open(repo, volume)
         name = volume_name(volume.uuid)
         async with self._worked_on(repo, name):
-            await self._remove(repo, await self._group(repo), name)
+            await self._remove(repo, await self._groups.read(repo), name)
 
     async def resize_volume(
         self, repo: Repository, volume: Volume, virtual_size: int, *, online: bool = False
@@ -234,7 +230,7 @@ class LvmOverIscsiDriver:
             self._opens.assert_not_open(repo, volume)
         name, size = volume_name(volume.uuid), -(-virtual_size // UNIT) * UNIT
         async with self._worked_on(repo, name):
-            group = await self._group(repo)
+            group = await self._groups.read(repo)
             logical = _get_disk(group, volume)
             now = virtual_size_of(logical)
             if size < now:
@@ -244,30 +240,32 @@ class LvmOverIscsiDriver:
             try:
                 # What follows the disk is zeroed before it belongs to the disk: a crash leaves it at its old size,
                 # which therefore stands in its tags before it has more room.
-                logical = _get(await self._edit(repo, _sized(logical, now), Extend(name, size)), name)
+                logical = _get(await self._groups.edit(repo, _sized(logical, now), Extend(name, size)), name)
             except NoContiguousSpace:
                 if online:
                     raise
                 return await self._move(repo, logical, size)
-            await self._wipe(repo, logical, now)
-            return _whole(await self._edit(repo, _sized(logical, size)), name)
+            await self._groups.wipe(repo, logical, now)
+            return _whole(await self._groups.edit(repo, _sized(logical, size)), name)
 
     async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:
-        source = _get_disk(await self._group(repo), volume)
+        source = _get_disk(await self._groups.read(repo), volume)
         label, description = name_of(source.tags)
         name, size = volume_name(uuid), virtual_size_of(source)
         async with self._read(repo, volume), self._making(repo, name):
-            group = await self._edit(repo, Create(name, size, vdi_tags(size, label, description) | {State.MAKING}))
+            group = await self._groups.edit(
+                repo, Create(name, size, vdi_tags(size, label, description) | {State.MAKING})
+            )
             await self._fill(repo, source, _get(group, name), progress)
-            made = _whole(await self._edit(repo, ChangeTags(name, remove=frozenset({State.MAKING}))), name)
+            made = _whole(await self._groups.edit(repo, ChangeTags(name, remove=frozenset({State.MAKING}))), name)
             progress(1.0)
             return made
 
     async def stat_volume(self, repo: Repository, volume: Volume) -> Volume:
-        return _whole(await self._group(repo), volume_name(volume.uuid))
+        return _whole(await self._groups.read(repo), volume_name(volume.uuid))
 
     async def open(self, repo: Repository, volume: Volume, *, writable: bool) -> DiskSource:
-        logical = _get_disk(await self._group(repo), volume)
+        logical = _get_disk(await self._groups.read(repo), volume)
         source = await self._slice(repo, logical, virtual_size_of(logical))
         self._opens.add(repo, volume)
         return source
@@ -284,45 +282,7 @@ class LvmOverIscsiDriver:
     async def undo_fork(self, repo: Repository, fork: Fork) -> None:
         raise StorageError("disks on a LUN have no snapshots yet")
 
-    # The group
-
-    async def _work(self, repo: Repository, work: Callable[[Lun], T]) -> T:
-        return await self._seats.work(repo.uuid, parse_config(repo.device_config), work)
-
-    async def _group(self, repo: Repository) -> VolumeGroup:
-        """The repository's group as it is now."""
-        name = group_name(repo.uuid)
-
-        def read(lun: Lun) -> VolumeGroup:
-            group = read_volume_group(lun)
-            if group is None or group.name != name:
-                found = f"the volume group {group.name}" if group is not None else what_is_there(lun) or "nothing"
-                raise StorageError(f"the LUN does not hold this SR, but {found}")
-            if group.missing_bytes(lun.size_bytes):
-                lun.refresh()  # it may have grown, and another host have given the group what is new
-            if missing := group.missing_bytes(lun.size_bytes):
-                raise LunShrunk(f"the LUN is {missing} bytes smaller than the SR on it: make it as large as it was")
-            return group
-
-        return await self._work(repo, read)
-
-    async def _grown(self, repo: Repository) -> VolumeGroup:
-        """The group, with all of the LUN: one that has become larger is noticed here."""
-        size = await self._work(repo, _refreshed_size)
-        group = await self._group(repo)
-        if size - group.end_bytes < group.extent_bytes:
-            return group
-        name, fence, shadows = group.name, self._fence.for_threads(), self._shadows
-        try:
-            return await self._work(repo, lambda lun: editing.grow_volume_group(lun, name, fence=fence, folder=shadows))
-        except StorageError as error:
-            log.warning("volume_group_not_grown", sr=repo.uuid, error=str(error))
-            return group
-
-    async def _edit(self, repo: Repository, *commands: Command) -> VolumeGroup:
-        """The group after these commands, all of them or none."""
-        name, fence, shadows = group_name(repo.uuid), self._fence.for_threads(), self._shadows
-        return await self._work(repo, lambda lun: editing.edit(lun, name, commands, fence=fence, folder=shadows))
+    # Steps
 
     async def _remove_leftovers(self, repo: Repository, group: VolumeGroup) -> VolumeGroup:
         """What crashes left goes, as far as this host may change anything."""
@@ -332,7 +292,7 @@ class LvmOverIscsiDriver:
             try:
                 await self._fence.assert_master()
                 async with self._worked_on(repo, name):
-                    group = await self._group(repo)
+                    group = await self._groups.read(repo)
                     left = group.find(name)
                     if left is None or not is_leftover(left):
                         continue  # while another was removed, the call that was making it has ended
@@ -348,10 +308,10 @@ class LvmOverIscsiDriver:
         if logical is None:
             return group
         if State.GOING not in logical.tags:
-            logical = (await self._edit(repo, ChangeTags(name, frozenset({State.GOING})))).get(name)
+            logical = (await self._groups.edit(repo, ChangeTags(name, frozenset({State.GOING})))).get(name)
         if logical.is_slice:
-            await self._change_bytes(repo, logical, _give_back)
-        return await self._edit(repo, Remove(name))
+            await self._groups.change_bytes(repo, logical, _give_back)
+        return await self._groups.edit(repo, Remove(name))
 
     async def _move(self, repo: Repository, logical: LogicalVolume, size: int) -> Volume:
         """The disk at a larger place, when there is none beside it."""
@@ -360,9 +320,11 @@ class LvmOverIscsiDriver:
         label, description = name_of(logical.tags)
         async with self._worked_on(repo, old), self._making(repo, new):
             await self._vacate(repo, old)
-            group = await self._edit(repo, Create(new, size, vdi_tags(size, label, description) | {State.MAKING}))
+            group = await self._groups.edit(
+                repo, Create(new, size, vdi_tags(size, label, description) | {State.MAKING})
+            )
             await self._fill(repo, logical, _get(group, new), lambda _: None)
-            group = await self._edit(
+            group = await self._groups.edit(
                 repo,
                 ChangeTags(name, frozenset({State.GOING})),
                 Rename(name, old),
@@ -375,37 +337,11 @@ class LvmOverIscsiDriver:
 
     async def _fill(self, repo: Repository, source: LogicalVolume, target: LogicalVolume, progress: Progress) -> None:
         """Write what one slice holds into another, which nobody has written to yet."""
-        await self._wipe(repo, target, 0)
+        await self._groups.wipe(repo, target, 0)
         reading = await self._slice(repo, source, virtual_size_of(source))
         writing = await self._slice(repo, target, virtual_size_of(target))
         size = virtual_size_of(source)
         await self._fence.run(lambda: images.convert_into(reading, writing, size, progress, target_is_zero=True))
-
-    async def _wipe(self, repo: Repository, logical: LogicalVolume, begin: int) -> None:
-        """Fill a slice with zeros from a byte of it on."""
-        for start in range(begin, logical.size_bytes, WIPE_BYTES):
-            length = min(WIPE_BYTES, logical.size_bytes - start)
-            await self._change_bytes(repo, logical, partial(_zero, start=start, length=length))
-
-    async def _change_bytes(
-        self, repo: Repository, logical: LogicalVolume, change: Callable[[Lun, LogicalVolume], None]
-    ) -> None:
-        """Change what is in a slice, as long as this host may, and the slice still is that volume's.
-
-        A master that was slow, and is none any more, would else destroy what the next one has put there.
-        """
-        name, fence = group_name(repo.uuid), self._fence.for_threads()
-
-        def work(lun: Lun) -> None:
-            fence()
-            group = read_volume_group(lun)
-            found = group.find(logical.name) if group is not None and group.name == name else None
-            if found is None or _place(found) != _place(logical):
-                raise StorageError(f"{logical.name} was changed by somebody else meanwhile")
-            change(lun, logical)
-            lun.flush()
-
-        await self._work(repo, work)
 
     async def _slice(self, repo: Repository, logical: LogicalVolume, size: int) -> IscsiSource:
         config = parse_config(repo.device_config)
@@ -413,7 +349,7 @@ class LvmOverIscsiDriver:
             address=config.portal.address,
             port=config.portal.port,
             target=config.target_iqn,
-            lun=await self._seats.number(repo.uuid, config),
+            lun=await self._groups.number(repo),
             offset=logical.offset_bytes,
             size=size,
             initiator=config.login.initiator,
@@ -460,7 +396,7 @@ class LvmOverIscsiDriver:
 
     async def _vacate(self, repo: Repository, name: str) -> None:
         """Nothing has the name afterwards: what a crash left there goes; StorageError when a disk has it."""
-        group = await self._group(repo)
+        group = await self._groups.read(repo)
         there = group.find(name)
         if there is not None and not is_leftover(there):
             raise StorageError(f"a volume {name} is there already")
@@ -468,18 +404,9 @@ class LvmOverIscsiDriver:
 
     async def _remove_quietly(self, repo: Repository, name: str) -> None:
         try:
-            await self._remove(repo, await self._group(repo), name)
+            await self._remove(repo, await self._groups.read(repo), name)
         except StorageError as error:
             log.warning("storage_leftover_stays", sr=repo.uuid, name=name, error=str(error))
-
-
-def _refreshed_size(lun: Lun) -> int:
-    lun.refresh()
-    return lun.size_bytes
-
-
-def _zero(lun: Lun, logical: LogicalVolume, *, start: int, length: int) -> None:
-    lun.write_zeros(logical.offset_bytes + start, length)
 
 
 def _give_back(lun: Lun, logical: LogicalVolume) -> None:
@@ -487,11 +414,6 @@ def _give_back(lun: Lun, logical: LogicalVolume) -> None:
         lun.unmap(logical.offset_bytes, logical.size_bytes)
     except LunSense as error:  # a hint that the target does not take; whoever is next there writes zeros anyway
         log.warning("space_not_given_back", name=logical.name, error=str(error))
-
-
-def _place(logical: LogicalVolume) -> tuple[object, ...]:
-    """What a volume is, and where; it may be called otherwise, or have got a tag."""
-    return logical.uuid, logical.segments, size_tags_of(logical.tags)
 
 
 def _sized(logical: LogicalVolume, virtual_size: int) -> ChangeTags:
