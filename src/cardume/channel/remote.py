@@ -11,12 +11,13 @@ import structlog
 from cardume.channel import values
 from cardume.channel.interfaces import DEFAULT_S, Kind, Method, methods, properties
 from cardume.channel.link import Link
-from cardume.channel.serving import BRIDGES, COPIER, GUESTS, HOST, MACHINE, NETWORK, STORAGE
+from cardume.channel.serving import BRIDGES, COPIER, GUESTS, HOST, MACHINE, METER, NETWORK, STORAGE
 from cardume.hostops.errors import HostError
 from cardume.hostops.guests.guest import GuestEvent
 from cardume.hostops.guests.interface import EventSink, Guests
 from cardume.hostops.hands import Hands
 from cardume.hostops.machine.interface import Machine
+from cardume.hostops.metrics.interface import Meter
 from cardume.hostops.network.host_network import HostNetwork
 from cardume.hostops.network.interface import Bridges
 from cardume.hostops.storage.driver import Copier, Prober, StorageDriver
@@ -66,6 +67,7 @@ class RemoteHost:
             bridges=cast(Bridges, self._stub(BRIDGES, Bridges)),
             network=cast(HostNetwork, network),
             machine=cast(Machine, self._stub(MACHINE, Machine)),
+            meter=cast(Meter, self._stub(METER, Meter)),
         )
 
     async def ask(self, on: str, do: str, given: dict[str, Any], timeout_s: float) -> Any:

@@ -15,11 +15,13 @@ from cardume.hostops.guests.guest import GuestEvent
 from cardume.hostops.guests.interface import Guests
 from cardume.hostops.hands import Hands
 from cardume.hostops.machine.interface import Machine
+from cardume.hostops.metrics.interface import Meter
 from cardume.hostops.network.host_network import HostNetwork
 from cardume.hostops.network.interface import Bridges
 from cardume.hostops.storage.driver import Copier, Prober, StorageDriver
 
 GUESTS, COPIER, BRIDGES, NETWORK, MACHINE, STORAGE = "guests", "copier", "bridges", "network", "machine", "storage/"
+METER = "meter"
 HOST = "host"
 
 
@@ -36,6 +38,7 @@ class Serving:
             BRIDGES: ((Bridges,), hands.bridges),
             NETWORK: ((HostNetwork,), hands.network),
             MACHINE: ((Machine,), hands.machine),
+            METER: ((Meter,), hands.meter),
         }
         for kind, driver in hands.storage.items():
             offered = (StorageDriver, Prober) if isinstance(driver, Prober) else (StorageDriver,)

@@ -9,11 +9,16 @@ from pathlib import Path
 
 def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Replace a small file so that a crash leaves the old or the new one, never half of it."""
+    write_bytes(path, text.encode(), mode=mode)
+
+
+def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Replace a small file as `write_text` does."""
     temporary = path.with_name(f"{path.name}.tmp-{secrets.token_hex(6)}")
     try:
-        with open(temporary, "x", encoding="utf-8") as file:
+        with open(temporary, "xb") as file:
             os.fchmod(file.fileno(), mode)
-            file.write(text)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.rename(temporary, path)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cardume.hostops.guests.interface import Guests
 from cardume.hostops.machine.interface import Machine
+from cardume.hostops.metrics.interface import Meter
 from cardume.hostops.network.host_network import HostNetwork
 from cardume.hostops.network.interface import Bridges
 from cardume.hostops.storage.driver import Copier, StorageDriver
@@ -20,3 +21,4 @@ class Hands:
     bridges: Bridges
     network: HostNetwork
     machine: Machine
+    meter: Meter

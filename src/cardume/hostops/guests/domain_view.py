@@ -36,6 +36,17 @@ def view_of(xml: str) -> DomainView:
     )
 
 
+def card_names(xml: str) -> dict[str, str]:
+    """The device numbers of a domain's cards by the names that the host knows them by, e.g. `vnet3`."""
+    cards = {}
+    for card in ET.fromstring(xml).iterfind("devices/interface"):
+        alias, target = card.find("alias"), card.find("target")
+        name = alias.get("name", "") if alias is not None else ""
+        if name.startswith(NIC_ALIAS) and target is not None and target.get("dev"):
+            cards[target.get("dev", "")] = name.removeprefix(NIC_ALIAS)
+    return cards
+
+
 def device_of_alias(alias: str) -> str | None:
     """The userdevice that an alias stands for; None for devices that have none."""
     for prefix in (DISK_ALIAS, NIC_ALIAS):

@@ -14,6 +14,7 @@ from cardume.hostops.guests.guest import (
     Nic,
     RunningGuest,
 )
+from cardume.hostops.guests.guest_stats import GuestStats
 
 EventSink = Callable[[GuestEvent], None]
 
@@ -149,6 +150,10 @@ class Guests(Protocol):
         ...
 
     async def find(self, uuid: str) -> RunningGuest | None: ...
+
+    async def stats(self, *, timeout_s: float = 4) -> Mapping[str, GuestStats]:
+        """What every guest of ours here has used since it started, by uuid: one question to libvirt for all of them."""
+        ...
 
     async def agent_facts(self, uuid: str, *, timeout_s: float = 5) -> AgentFacts | None:
         """What the guest's agent says; None when there is no agent or it does not answer."""

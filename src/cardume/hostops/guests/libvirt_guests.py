@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -41,12 +43,14 @@ from cardume.hostops.guests.guest import (
     Nic,
     RunningGuest,
 )
+from cardume.hostops.guests.guest_stats import GuestStats
 from cardume.hostops.guests.interface import EventSink
 from cardume.hostops.guests.libvirt_binding import Connection, ConnectionLost, DomainState
 from cardume.hostops.guests.libvirt_commit import DiskCommits
 from cardume.hostops.guests.libvirt_events import EventDesk
 from cardume.hostops.guests.libvirt_link import LibvirtLink
 from cardume.hostops.guests.libvirt_migration import Migrations
+from cardume.hostops.guests.libvirt_stats import StatsDesk
 from cardume.hostops.guests.libvirt_thread import CallTimedOut
 from cardume.hostops.guests.limits import check_hotplug, check_nic, check_spec
 from cardume.hostops.guests.qemu_access import prepare_sources
@@ -75,6 +79,8 @@ class LibvirtGuests:
         self._link = LibvirtLink(uri, self._desk.take, self._on_up)
         self._commits = DiskCommits(self._link_call)
         self._migrations = Migrations(self._link_call)
+        self._stats_desk = StatsDesk()
+        self._stats_asked = threading.Lock()
 
     async def __aenter__(self) -> "LibvirtGuests":
         await self.open()
@@ -342,6 +348,22 @@ class LibvirtGuests:
     def _as_told(self, guest: RunningGuest) -> RunningGuest:
         """A guest that stands still for a moment, while its disk is being moved, runs to everybody else."""
         return replace(guest, power=GuestPower.RUNNING) if guest.uuid in self._commits.still else guest
+
+    async def stats(self, *, timeout_s: float = 4) -> Mapping[str, GuestStats]:
+        def xml_of(connection: Connection, uuid: str) -> str | None:
+            state = connection.find(uuid)
+            return state.xml if state is not None else None
+
+        def work(connection: Connection) -> Mapping[str, GuestStats]:
+            # It is asked every few seconds: calls that hang must not pile up.
+            if not self._stats_asked.acquire(blocking=False):
+                raise GuestError("libvirt has not told an earlier call yet what its guests use")
+            try:
+                return self._stats_desk.take(connection.all_stats(), partial(xml_of, connection))
+            finally:
+                self._stats_asked.release()
+
+        return await self._link.call(work, "stats", timeout_s=timeout_s)
 
     async def agent_facts(self, uuid: str, *, timeout_s: float = 5) -> AgentFacts | None:
         def work(connection: Connection) -> AgentFacts | None:

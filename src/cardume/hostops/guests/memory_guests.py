@@ -23,6 +23,7 @@ from cardume.hostops.guests.guest import (
     RunningGuest,
     StopReason,
 )
+from cardume.hostops.guests.guest_stats import DiskStats, GuestStats, NicStats
 from cardume.hostops.guests.interface import EventSink
 from cardume.hostops.guests.limits import check_hotplug, check_nic, check_spec
 
@@ -41,6 +42,7 @@ class _Machine:
     keeps_devices: bool = False
     heeds_requests: bool = True
     sizes: dict[str, int] = field(default_factory=dict)  # of disks that were grown under it, by device
+    used: GuestStats | None = None
 
 
 @dataclass(slots=True)
@@ -324,6 +326,11 @@ class MemoryGuests:
         machine = self._machines.get(uuid)
         return _seen(machine) if machine is not None else None
 
+    async def stats(self, *, timeout_s: float = 4) -> Mapping[str, GuestStats]:
+        """Each guest's processors are busy all the time, and it is silent otherwise; but see `use`."""
+        await self._reach("stats", timeout_s)
+        return {uuid: machine.used or _busy(machine) for uuid, machine in self._machines.items()}
+
     async def agent_facts(self, uuid: str, *, timeout_s: float = 5) -> AgentFacts | None:
         await self._reach("agent_facts", timeout_s)
         return self._get(uuid).agent
@@ -353,6 +360,10 @@ class MemoryGuests:
         machine = self._get(uuid)
         machine.agent = facts
         self._tell(GuestEvent(uuid, GuestEventKind.AGENT, agent_connected=facts is not None))
+
+    def use(self, uuid: str, used: GuestStats) -> None:
+        """What the guest has used from now on."""
+        self._get(uuid).used = used
 
     def disk_error(self, uuid: str, device: str) -> None:
         """A disk fails, and QEMU pauses the guest for it."""
@@ -461,6 +472,16 @@ def _seen(machine: _Machine) -> RunningGuest:
         disks=tuple(sorted((disk.device for disk in machine.spec.disks), key=int)),
         nics=tuple(sorted((nic.device for nic in machine.spec.nics), key=int)),
         vnc_socket=None,
+    )
+
+
+def _busy(machine: _Machine) -> GuestStats:
+    run_ns = int((time.time() - machine.started) * 1e9)
+    return GuestStats(
+        vcpu_ns={number: run_ns for number in range(machine.spec.vcpus)},
+        memory_bytes=machine.spec.memory_bytes,
+        disks={disk.device: DiskStats() for disk in machine.spec.disks},
+        nics={nic.device: NicStats() for nic in machine.spec.nics},
     )
 
 

@@ -1,0 +1,106 @@
+"""libvirt's bulk statistics as ours: whose domain it is and which card is which, looked up once and remembered."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cardume.hostops.guests.domain_view import card_names, view_of
+from cardume.hostops.guests.guest_stats import DiskStats, GuestStats, NicStats
+
+_DISK_LETTERS = "abcdefghijklmnop"
+
+
+@dataclass(frozen=True, slots=True)
+class RawStats:
+    """One domain in the answer to a bulk call."""
+
+    uuid: str
+    domid: int
+    facts: Mapping[str, Any]  # e.g. `vcpu.0.time`
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    domid: int
+    names: frozenset[str]  # of its cards on this host
+    is_ours: bool
+    devices: Mapping[str, str]  # the card's device number by its name on this host
+
+
+class StatsDesk:
+    """Turns bulk answers into guests' statistics. Used in one call at a time."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+
+    def take(self, raw: list[RawStats], xml_of: Callable[[str], str | None]) -> dict[str, GuestStats]:
+        """Our guests' statistics. `xml_of` is asked for a domain that is new, or whose cards changed."""
+        found: dict[str, GuestStats] = {}
+        known: dict[str, _Known] = {}
+        for each in raw:
+            names = frozenset(str(name) for name in _each(each.facts, "net", "name").values())
+            domain = self._known.get(each.uuid)
+            if domain is None or domain.domid != each.domid or not names <= domain.names:
+                xml = xml_of(each.uuid)
+                if xml is None:
+                    continue  # it ended meanwhile
+                domain = _Known(each.domid, names, view_of(xml).ours, card_names(xml))
+            known[each.uuid] = domain
+            if domain.is_ours:
+                found[each.uuid] = stats_of(each.facts, domain.devices)
+        self._known = known
+        return found
+
+
+def stats_of(facts: Mapping[str, Any], cards: Mapping[str, str]) -> GuestStats:
+    """One domain's statistics; `cards`: device numbers by the names that the host knows the cards by."""
+    current = facts.get("balloon.current")
+    free = facts.get("balloon.usable", facts.get("balloon.unused"))
+    nics = {
+        cards[name]: NicStats(
+            facts.get(f"net.{index}.rx.bytes", 0),
+            facts.get(f"net.{index}.rx.errs", 0),
+            facts.get(f"net.{index}.tx.bytes", 0),
+            facts.get(f"net.{index}.tx.errs", 0),
+        )
+        for index, name in _each(facts, "net", "name").items()
+        if name in cards
+    }
+    disks = {
+        str(_DISK_LETTERS.index(name[-1])): _disk(facts, index)
+        for index, name in _each(facts, "block", "name").items()
+        if name[-1] in _DISK_LETTERS and f"block.{index}.rd.bytes" in facts
+    }
+    vcpus = {
+        number: int(facts[f"vcpu.{number}.time"])
+        for number in range(int(facts.get("vcpu.maximum", 0)))
+        if f"vcpu.{number}.time" in facts
+    }
+    return GuestStats(
+        vcpus,
+        None if current is None else int(current) * 1024,
+        None if free is None else int(free) * 1024,
+        disks,
+        nics,
+    )
+
+
+def _disk(facts: Mapping[str, Any], index: int) -> DiskStats:
+    def count(what: str) -> int:
+        return int(facts.get(f"block.{index}.{what}", 0))
+
+    return DiskStats(
+        count("rd.bytes"),
+        count("rd.reqs"),
+        count("rd.times"),
+        count("wr.bytes"),
+        count("wr.reqs"),
+        count("wr.times"),
+    )
+
+
+def _each(facts: Mapping[str, Any], group: str, what: str) -> dict[int, str]:
+    """One fact of every member of a group, by its number there."""
+    count = int(facts.get(f"{group}.count", 0))
+    named = ((index, facts.get(f"{group}.{index}.{what}")) for index in range(count))
+    return {index: str(name) for index, name in named if name is not None}
