@@ -25,6 +25,7 @@ from cardume.datamodel.vm import VM
 from cardume.hostops.guests.memory_guests import MemoryGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.machine.memory_machine import MemoryMachine
+from cardume.hostops.metrics.memory_meter import memory_meter
 from cardume.hostops.network.memory_bridges import MemoryBridges
 from cardume.hostops.network.memory_network import MemoryNetwork
 from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryShelf
@@ -79,7 +80,9 @@ async def _served(vms: int) -> AsyncIterator[tuple[Objects, int]]:
         async with db.transaction() as txn:
             for number in range(begin, min(begin + 500, vms)):
                 txn.create(_vm(number))
-    hands = Hands(MemoryGuests(), {}, MemoryCopier(MemoryShelf()), MemoryBridges(), MemoryNetwork(()), MemoryMachine())
+    guests = MemoryGuests()
+    copier, machine, meter = MemoryCopier(MemoryShelf()), MemoryMachine(), memory_meter(guests, Path("/nonexistent"))
+    hands = Hands(guests, {}, copier, MemoryBridges(), MemoryNetwork(()), machine, meter)
     with tempfile.TemporaryDirectory() as folder:
         files = HostFiles(Path(folder) / "host.pem", Path(folder) / "host.key")
         ensure_certificate(files, names=["localhost"], addresses=["127.0.0.1"])

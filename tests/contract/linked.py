@@ -14,6 +14,7 @@ from cardume.hostops.guests.interface import Guests
 from cardume.hostops.guests.memory_guests import MemoryGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.machine.memory_machine import MemoryMachine
+from cardume.hostops.metrics.memory_meter import memory_meter
 from cardume.hostops.network.memory_bridges import MemoryBridges
 from cardume.hostops.network.memory_network import MemoryNetwork
 from cardume.hostops.storage.driver import Copier, StorageDriver
@@ -71,13 +72,15 @@ def memory_hands(
 ) -> Hands:
     """Hands in memory, but for what is given."""
     memory = MemoryDriver()
+    guests = guests or MemoryGuests()
     return Hands(
-        guests or MemoryGuests(),
+        guests,
         storage or {memory.type: memory},
         copier or MemoryCopier(memory.shelf),
         MemoryBridges(),
         MemoryNetwork(()),
         MemoryMachine(),
+        memory_meter(guests, Path(memory.shelf.folder) / "rrd"),
     )
 
 

@@ -15,8 +15,9 @@ A handler is written as a function of the request and a `Transfer`, and register
 
 What the guard does, in this order:
 
-1. Finds the caller: `session_id` as a cookie, else in the query; else `Authorization: Basic`, which makes a session
-   that ends with the request; on the host's own socket whoever calls is root. Nobody, or a bad session: 401.
+1. Finds the caller: `session_id` as a cookie, else in the query, and a member asks the master whose it is; else
+   `Authorization: Basic`, which makes a session that ends with the request; on the host's own socket whoever calls is
+   root. Nobody, or a bad session: 401.
 2. Compares the caller's role with the handler's: 403, and a task that was given fails.
 3. Adopts the task that `task_id` names (a cookie wins over the query), or makes one, unless `makes_task` is False.
    It must be the caller's own and still pending: else 403 or 400.
@@ -56,6 +57,9 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ResultText = Callable[[Any, WireType], str]
+FindCaller = Callable[[str], Awaitable[Caller | None]]
+"""Who calls with a session that is not this host's; None when nobody knows it."""
+
 R = TypeVar("R", bound=web.StreamResponse)
 
 COOKIES = ("session_id", "task_id", "subtask_of")
@@ -130,6 +134,7 @@ class HttpAccess:
     authenticator: Authenticator
     result_text: ResultText
     auditor: Auditor
+    find_elsewhere: FindCaller | None = None
     is_local_root: bool = False  # on the host's own socket
 
     @asynccontextmanager
@@ -140,7 +145,7 @@ class HttpAccess:
         """
         session = arguments_of(request).get("session_id")
         if session is not None:
-            yield self._caller_of(session, realm, takes_local)
+            yield await self._caller_of(session, realm, takes_local)
             return
         own = await self._log_in(request, realm)
         try:
@@ -149,11 +154,14 @@ class HttpAccess:
             # Shielded: a client that leaves at this moment must not leave its session behind.
             await asyncio.shield(self.sessions.close(own))
 
-    def _caller_of(self, session: str, realm: str, takes_local: bool = False) -> Caller:
+    async def _caller_of(self, session: str, realm: str, takes_local: bool = False) -> Caller:
         try:
             caller = self.sessions.caller(session)
         except ApiError:
-            raise _unauthorized(realm) from None
+            elsewhere = await self.find_elsewhere(session) if self.find_elsewhere is not None else None
+            if elsewhere is None:
+                raise _unauthorized(realm) from None
+            return elsewhere
         if self.sessions.is_local(caller.session) and not takes_local:
             raise _unauthorized(realm)  # good for emergency calls alone
         return caller

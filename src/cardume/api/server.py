@@ -31,7 +31,7 @@ from cardume.api.dispatch import AlwaysMaster, Dispatcher, Standing
 from cardume.api.door import Door, open_sockets
 from cardume.api.encode import Encoder
 from cardume.api.events import Events
-from cardume.api.http_access import Handler, HttpAccess
+from cardume.api.http_access import FindCaller, Handler, HttpAccess
 from cardume.api.limits import Limits
 from cardume.api.ova_xml import OvaFile
 from cardume.api.refusals import HttpLog, Refusals
@@ -95,6 +95,7 @@ class Parts:
     note: Note = no_note  # of the audit log
     services: Mapping[str, Any] = field(default_factory=dict)  # more, for the messages that need them
     handlers: Mapping[tuple[str, str], Handler] = field(default_factory=dict)
+    find_caller: FindCaller | None = None  # of sessions that another host of the pool has
 
 
 @asynccontextmanager
@@ -150,7 +151,10 @@ def _compose(parts: Parts, limits: Limits) -> Server:
     dispatcher = Dispatcher(
         parts.db, parts.hosts, parts.localhost, sessions, tasks, services, parts.standing, parts.note
     )
-    access = HttpAccess(parts.db, sessions, tasks, parts.authenticator, result_text, Auditor(parts.db, parts.note))
+    auditor = Auditor(parts.db, parts.note)
+    access = HttpAccess(
+        parts.db, sessions, tasks, parts.authenticator, result_text, auditor, find_elsewhere=parts.find_caller
+    )
     bodies = Budget(limits.most_bodies)
     answers = Budget(limits.most_answers, grace_s=limits.answer_grace_s)
     responder = Responder(parts.db, dispatcher, limits, answers.room)

@@ -5,8 +5,8 @@ read before, and a step's value is the average over the step. Rows of the coarse
 greatest of their steps. What is not known is NaN; a row of which less than half is known is NaN as well.
 
 Rows stand in rings, a row's place being its number modulo the ring's length. They are floats of 32 bits: a value is
-kept to seven digits. A ring is made when the first value for it is there: 480 bytes at once, 1.4 KiB more after a minute,
-2 KiB after an hour and 4.3 KiB after a day.
+kept to seven digits. A ring is made when the first value for it is there: 480 bytes at once, 1.4 KiB more after a
+minute, 2 KiB after an hour and 4.3 KiB after a day.
 """
 
 import math
@@ -355,7 +355,7 @@ class Table:
 
 
 def choose_span(interval_s: float, start_s: float, last_s: float) -> int:
-    """The finest archive whose rows are that long at least and that reaches back so far; else the one that lasts longest.
+    """The finest archive with rows that long at least that reaches back so far; else the one that lasts longest.
 
     A row's time of grace: a client's clock is not the host's.
     """

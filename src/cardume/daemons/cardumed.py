@@ -17,6 +17,7 @@ from cardume.api.audit_log import audit_handlers
 from cardume.api.authentication import PasswordAuthenticator
 from cardume.api.blobs import blob_handlers
 from cardume.api.disk_images import disk_image_handlers
+from cardume.api.metrics import metric_handlers
 from cardume.api.pool_dump import pool_dump_handlers
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Parts, load_messages, serve
@@ -33,12 +34,14 @@ from cardume.daemons.joining import Joining, finish_join
 from cardume.daemons.mastering import Mastering
 from cardume.daemons.member import member
 from cardume.daemons.members import Members
+from cardume.daemons.metering import Histories
 from cardume.daemons.mirroring import Mirroring
 from cardume.daemons.notify import notify
 from cardume.daemons.place import Place
 from cardume.daemons.pool_certificate import keep_pool_certificate
 from cardume.daemons.pool_database import NotTheMaster, PoolDatabase
 from cardume.daemons.role import Standing, read_role
+from cardume.daemons.session_questions import SessionAnswers
 from cardume.daemons.storage_watching import StorageWatching
 from cardume.daemons.this_host import HereNow, this_host
 from cardume.daemons.upkeep import Upkeep
@@ -128,7 +131,7 @@ async def _master(
         keeper = VoterKeeper(place, database, etcd, hosts)
         mastering = Mastering(config, place, database, keeper, hosts)
         admitting = Admitting(db, place.answer, database.shared, database.refresh_map)
-        alerting = Alerting(db, hosts)
+        alerting, histories = Alerting(db, hosts), Histories(db, hosts, host)
         if is_new_master or place.map.copied_from:
             await alerting.new_master(host, place.map.copied_from)
         place.know(replace(place.map, copied_from=0))
@@ -166,6 +169,7 @@ async def _master(
                 **admission_handlers(here.certify),
                 **audit_handlers(audit),
                 **pool_dump_handlers(db, place.step_down),
+                **metric_handlers(db, here.meter, histories.find),
             },
         )
         server = await stack.enter_async_context(serve(parts, here.listen))
@@ -189,7 +193,7 @@ async def _master(
                 config.pool_files,
                 config.host_uuid,
                 hosts.arrived,
-                asked=answering(admitting.answer),
+                asked=answering(SessionAnswers(db, server.sessions, admitting.answer).answer),
                 port=config.channel_port,
             )
         )
@@ -200,6 +204,7 @@ async def _master(
         server.tasks.spawn(database.watch_majority())
         server.tasks.spawn(alerting.run())
         server.tasks.spawn(StorageWatching(db, hosts).run())
+        server.tasks.spawn(histories.run())
         server.tasks.spawn(_keep_certificate(db, host, certificate))
         server.tasks.spawn(keep_pool_certificate(here, place))
         server.tasks.spawn(_sweep_blobs(db, blobs))

@@ -68,6 +68,11 @@ class Config:
         return self.state / "mirror.sqlite"
 
     @property
+    def histories(self) -> Path:
+        """Of what was measured."""
+        return self.state / "rrd"
+
+    @property
     def audit_log(self) -> Path:
         return self.state / "audit.log"
 

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from cardume.api.authentication import PasswordAuthenticator
+from cardume.api.metrics import metric_handlers
 from cardume.api.server import Parts, serve
 from cardume.api.takeover import takeover_handlers
 from cardume.channel.link import Link
@@ -29,6 +30,7 @@ from cardume.daemons.mirroring import Mirroring
 from cardume.daemons.place import Place
 from cardume.daemons.pool_certificate import keep_pool_certificate
 from cardume.daemons.pool_map import parse
+from cardume.daemons.session_questions import PoolSessions
 from cardume.daemons.this_host import HereNow
 from cardume.datamodel import errors
 from cardume.hostops.audit_file import AuditFile
@@ -68,6 +70,18 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
         place.standing.refuse_all(
             errors.HOST_STILL_BOOTING() if place.is_master else errors.HOST_IS_SLAVE(place.role.master_address)
         )
+        role = place.role
+        sessions = PoolSessions(
+            config.pool_files,
+            config.host_uuid,
+            lambda: (role.master_address, role.master_uuid),
+            config.channel_port,
+        )
+
+        async def find_history(uuid: str) -> str | None:
+            """The master knows where it is."""
+            return None if place.is_master else role.master_address
+
         parts = Parts(
             db=db,
             hosts=Members(db, here.hands, host),
@@ -77,7 +91,11 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
             standing=place.standing,
             note=AuditFile(config.audit_log).note,
             services={"certificate": here.certificate, "directory": accounts, "membership": membership},
-            handlers=takeover_handlers(membership.report),
+            handlers={
+                **takeover_handlers(membership.report),
+                **metric_handlers(db, here.meter, find_history),
+            },
+            find_caller=None if place.is_master else sessions.find,
         )
         await stack.enter_async_context(serve(parts, here.listen))
         await stack.enter_async_context(

@@ -12,12 +12,14 @@ from cardume.api.server import Listen
 from cardume.channel.pki import Admission, ensure_own_pool, sign
 from cardume.daemons.certificate import certificate_addresses, certificate_names
 from cardume.daemons.config import Config
+from cardume.daemons.metering import metering
 from cardume.hostops.guests.accel import acceleration
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import read_host_facts
 from cardume.hostops.machine.linux_machine import LinuxMachine
 from cardume.hostops.migration_tls import HostIdentity, ready_for_migration
+from cardume.hostops.metrics.host_meter import HostMeter
 from cardume.hostops.network.linux_bridges import LinuxBridges
 from cardume.hostops.network.linux_network import LinuxNetwork
 from cardume.hostops.storage.copy import QemuCopier
@@ -39,6 +41,7 @@ class HereNow:
     certificate: ServedCertificate  # what clients see
     listen: Listen
     fence: MasterFence
+    meter: HostMeter
 
     def mark_awake(self) -> None:
         """What the host's own start left undone is done: the daemon's next start is no start of the host."""
@@ -75,7 +78,12 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
         storage = {driver.type: driver for driver in drivers}
         network = LinuxNetwork(config.state)
         await network.recover()
-        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(), network, LinuxMachine())
+
+        async def card_names() -> Sequence[str]:
+            return [card.name for card in await network.cards()]
+
+        meter = HostMeter(config.host_uuid, config.histories, guests, card_names)
+        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(), network, LinuxMachine(), meter)
         certificate = ServedCertificate(
             config.tls_files,
             names=lambda: certificate_names(os.uname().nodename),
@@ -100,4 +108,5 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
             redirect_port=config.redirect_port or None,
             unix_socket=config.socket,
         )
-        yield HereNow(config, hands, inventory, certificate, listen, fence)
+        async with metering(meter):
+            yield HereNow(config, hands, inventory, certificate, listen, fence, meter)

@@ -12,6 +12,7 @@ import XenAPI
 
 from cardume.api.blobs import blob_handlers
 from cardume.api.disk_images import disk_image_handlers
+from cardume.api.metrics import metric_handlers
 from cardume.api.pool_dump import pool_dump_handlers
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Listen, Parts, load_messages, serve
@@ -19,6 +20,7 @@ from cardume.api.tasks import Work
 from cardume.api.tls import HostFiles
 from cardume.api.xva import xva_handlers
 from cardume.daemons.members import Members
+from cardume.daemons.metering import Histories
 from cardume.daemons.upkeep import Upkeep
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.roles import Role
@@ -28,6 +30,8 @@ from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import HostFacts
 from cardume.hostops.host_parsers import CPU, NIC, Distro, IPv4, Memory
 from cardume.hostops.machine.memory_machine import MemoryMachine
+from cardume.hostops.metrics.host_meter import HostMeter
+from cardume.hostops.metrics.memory_meter import MemoryHost, memory_meter
 from cardume.hostops.network.memory_bridges import MemoryBridges
 from cardume.hostops.network.memory_network import MemoryNetwork
 from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver, MemoryShelf
@@ -82,6 +86,8 @@ class FakeHost:
     bridges: MemoryBridges
     network: MemoryNetwork
     machine: MemoryMachine
+    metal: MemoryHost
+    meter: HostMeter
     hands: Hands
     store: MemoryStore
     db: Objects
@@ -125,10 +131,12 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
     guests, bridges, network, machine = MemoryGuests(), MemoryBridges(), MemoryNetwork(FACTS.nics), MemoryMachine()
     db = await Objects.open(store)
     db.derive_with(derive_allowed_operations)
-    hands = Hands(
-        guests, {"ext": disks, "lvmoiscsi": luns, "iso": isos}, MemoryCopier(shelf), bridges, network, machine
-    )
-    this = ThisHost("11111111-1111-4111-8111-111111111111", "d1-g1", "xenbr0", time.time(), await network.configured())
+    uuid = "11111111-1111-4111-8111-111111111111"
+    metal = MemoryHost()
+    meter = memory_meter(guests, tmp_path / "rrd", uuid, metal)
+    storage = {"ext": disks, "lvmoiscsi": luns, "iso": isos}
+    hands = Hands(guests, storage, MemoryCopier(shelf), bridges, network, machine, meter)
+    this = ThisHost(uuid, "d1-g1", "xenbr0", time.time(), await network.configured())
     ref = await record_host(db, this, FACTS, hands.storage, "tcg")
     files = HostFiles(tmp_path / "host.pem", tmp_path / "host.key")
     certificate = ServedCertificate(files, names=lambda: ["localhost"], addresses=lambda: ["127.0.0.1"])
@@ -149,6 +157,7 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
             **xva_handlers(db, Members(db, hands, ref), ref),
             **disk_image_handlers(db, Members(db, hands, ref), ref, tmp_path / "scratch"),
             **pool_dump_handlers(db, restarts.set),
+            **metric_handlers(db, meter, Histories(db, Members(db, hands, ref), ref).find),
         },
     )
     listen = Listen(tls=certificate.context, address="127.0.0.1", port=0)
@@ -162,7 +171,9 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
         await server.tasks.run(label, root, work)
 
     async with serve(parts, listen) as server, upkeep.running(start_vm, run_task):
-        yield FakeHost(guests, disks, luns, isos, bridges, network, machine, hands, store, db, server.port)
+        yield FakeHost(
+            guests, disks, luns, isos, bridges, network, machine, metal, meter, hands, store, db, server.port
+        )
     await db.close()
 
 

@@ -23,7 +23,9 @@ def hands_of(host: FakeHost) -> tuple[Hands, Ref[Host]]:
     (ref,) = host.db.all(Host)
     storage = {"ext": host.disks, "iso": host.isos}
     hands = host.hands
-    return Hands(host.guests, storage, MemoryCopier(host.disks.shelf), host.bridges, hands.network, hands.machine), ref
+    return Hands(
+        host.guests, storage, MemoryCopier(host.disks.shelf), host.bridges, hands.network, hands.machine, hands.meter
+    ), ref
 
 
 def watch_of(host: FakeHost) -> GuestWatch:

@@ -478,7 +478,7 @@ def _seen(machine: _Machine) -> RunningGuest:
 def _busy(machine: _Machine) -> GuestStats:
     run_ns = int((time.time() - machine.started) * 1e9)
     return GuestStats(
-        vcpu_ns={number: run_ns for number in range(machine.spec.vcpus)},
+        vcpu_ns=dict.fromkeys(range(machine.spec.vcpus), run_ns),
         memory_bytes=machine.spec.memory_bytes,
         disks={disk.device: DiskStats() for disk in machine.spec.disks},
         nics={nic.device: NicStats() for nic in machine.spec.nics},

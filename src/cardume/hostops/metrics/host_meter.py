@@ -94,6 +94,10 @@ class HostMeter:
         """All that is measured now, by owner."""
         return {owner: archives.sources() for owner, archives in self._owners.items()}
 
+    def is_present(self, owner: str) -> bool:
+        """Whether it is measured here now."""
+        return owner in self._owners
+
     async def sources(self, owner: str) -> tuple[SourceNow, ...]:
         return self._get(owner).sources()
 

@@ -11,7 +11,7 @@ PROC = Path("/proc")
 SYS = Path("/sys/class/net")
 
 _IDLE, _IOWAIT, _GUEST = 3, 4, 8
-"""Places in a line of /proc/stat. A guest's time is counted as its QEMU's as well: everything from _GUEST on is twice."""
+"""Places in a line of /proc/stat. From _GUEST on time is counted that is in the places before already."""
 
 
 @dataclass(frozen=True, slots=True)

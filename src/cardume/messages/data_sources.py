@@ -1,0 +1,119 @@
+"""What is measured of hosts and VMs, as XenAPI's data sources: asked of the host that measures it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cardume.core.rrd import SourceNow
+from cardume.datamodel import errors
+from cardume.datamodel.data_source import DataSource
+from cardume.datamodel.host import Host
+from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.vm import VM
+from cardume.hostops.errors import HostError
+from cardume.hostops.metrics.interface import Meter, NotMeasured
+from cardume.messages.call import Call
+from cardume.messages.registry import implements
+
+
+@implements(Host.get_data_sources)
+async def get_host_data_sources(call: Call, host: Ref[Host]) -> tuple[DataSource, ...]:
+    return await _sources(*_of_host(call, host))
+
+
+@implements(Host.query_data_source)
+async def query_host_data_source(call: Call, host: Ref[Host], data_source: str) -> float:
+    return await _query(*_of_host(call, host), data_source)
+
+
+@implements(Host.record_data_source)
+async def record_host_data_source(call: Call, host: Ref[Host], data_source: str) -> None:
+    meter, owner = _of_host(call, host)
+    with _failures(data_source):
+        await meter.record(owner, data_source)
+
+
+@implements(Host.forget_data_source_archives)
+async def forget_host_data_source(call: Call, host: Ref[Host], data_source: str) -> None:
+    meter, owner = _of_host(call, host)
+    with _failures(data_source):
+        await meter.forget(owner, data_source)
+
+
+@implements(VM.get_data_sources)
+async def get_vm_data_sources(call: Call, self: Ref[VM]) -> tuple[DataSource, ...]:
+    return await _sources(*_of_vm(call, self))
+
+
+@implements(VM.query_data_source)
+async def query_vm_data_source(call: Call, self: Ref[VM], data_source: str) -> float:
+    return await _query(*_of_vm(call, self), data_source)
+
+
+@implements(VM.record_data_source)
+async def record_vm_data_source(call: Call, self: Ref[VM], data_source: str) -> None:
+    meter, owner = _of_vm(call, self)
+    with _failures(data_source):
+        await meter.record(owner, data_source)
+
+
+@implements(VM.forget_data_source_archives)
+async def forget_vm_data_source(call: Call, self: Ref[VM], data_source: str) -> None:
+    meter, owner = _of_vm(call, self)
+    with _failures(data_source):
+        await meter.forget(owner, data_source)
+
+
+def _of_host(call: Call, host: Ref[Host]) -> tuple[Meter, str]:
+    return call.hosts.hands(host).meter, f"host:{call.db.get(host).uuid}"
+
+
+def _of_vm(call: Call, vm: Ref[VM]) -> tuple[Meter, str]:
+    """A VM is measured while it has a process."""
+    record = call.db.get(vm)
+    if record.resident_on == NULL or call.db.find(record.resident_on) is None:
+        raise errors.VM_BAD_POWER_STATE(vm, "running", record.power_state.lower())
+    return call.hosts.hands(record.resident_on).meter, f"vm:{record.uuid}"
+
+
+async def _sources(meter: Meter, owner: str) -> tuple[DataSource, ...]:
+    with _failures(""):
+        return tuple(_told(each) for each in await _all(meter, owner))
+
+
+async def _all(meter: Meter, owner: str) -> tuple[SourceNow, ...]:
+    try:
+        return await meter.sources(owner)
+    except NotMeasured:  # it has just been started
+        return ()
+
+
+async def _query(meter: Meter, owner: str, name: str) -> float:
+    with _failures(name):
+        found = next((each for each in await _all(meter, owner) if each.source.name == name), None)
+        if found is None:
+            raise NotMeasured(name)
+        return found.value
+
+
+@contextmanager
+def _failures(name: str) -> Iterator[None]:
+    try:
+        yield
+    except NotMeasured:
+        raise errors.INVALID_VALUE("data_source", name) from None
+    except HostError as fault:
+        raise errors.INTERNAL_ERROR(f"the host's measurements cannot be had: {fault}") from None
+
+
+def _told(each: SourceNow) -> DataSource:
+    source = each.source
+    return DataSource(
+        name_label=source.name,
+        name_description=source.description,
+        enabled=each.enabled,
+        standard=source.standard,
+        units=source.units,
+        min=source.least,
+        max=source.most,
+        value=each.value,
+    )
