@@ -128,6 +128,26 @@ async def test_a_started_guest_runs_and_is_found_and_told(bench: Bench) -> None:
     assert (await bench.event(GuestEventKind.STARTED)).uuid == spec.uuid
 
 
+async def test_what_a_guest_uses_is_told_until_it_is_gone(bench: Bench) -> None:
+    disk = await bench.disk("0", boot_index=0)
+    nics = (Nic("0", "02:00:00:00:0c:01", BRIDGE), Nic("2", "02:00:00:00:0c:02", BRIDGE))
+    await bench.guests.start(replace(bench.spec, disks=(disk, Disk("3", None, is_cdrom=True)), nics=nics))
+
+    first = (await bench.guests.stats())[bench.spec.uuid]
+    assert first.memory_bytes == 64 * MIB
+    assert first.memory_free_bytes is None
+    assert (set(first.vcpu_ns), set(first.disks) - {"3"}, set(first.nics)) == ({0}, {"0"}, {"0", "2"})
+    async with asyncio.timeout(15):
+        while (await bench.guests.stats())[bench.spec.uuid].vcpu_ns[0] <= first.vcpu_ns[0]:
+            await asyncio.sleep(0.05)
+
+    more = Nic("1", "02:00:00:00:0c:03", BRIDGE)
+    await bench.guests.attach_nic(bench.spec.uuid, more)
+    assert set((await bench.guests.stats())[bench.spec.uuid].nics) == {"0", "1", "2"}
+    await bench.guests.destroy(bench.spec.uuid)
+    assert bench.spec.uuid not in await bench.guests.stats()
+
+
 async def test_a_guest_started_paused_waits_to_be_unpaused(bench: Bench) -> None:
     guest = await bench.guests.start(bench.spec, paused=True)
     assert guest.power is GuestPower.PAUSED

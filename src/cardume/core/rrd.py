@@ -250,11 +250,8 @@ class Archives:
             track.last = track.rate = UNKNOWN
 
     def merge(self, other: "Archives") -> None:
-        """Take from another history of the same thing what is not known here."""
-        if other.updated_s is None:
-            return
-        if self.updated_s is None:
-            self.updated_s, self.tracks = other.updated_s, other.tracks
+        """Take from an older history of the same thing what is not known here."""
+        if other.updated_s is None or self.updated_s is None:
             return
         for name, theirs in other.tracks.items():
             ours = self.tracks.get(name)
@@ -329,6 +326,13 @@ class Archives:
         self.updated_s = now_s
         for track in self.tracks.values():
             track.total, track.unknown_s, track.last = 0.0, now_s % STEP_S, UNKNOWN
+
+
+def merged(one: Archives, other: Archives) -> Archives:
+    """Two histories of the same thing as one; where both know something, the younger is right."""
+    older, younger = sorted((one, other), key=lambda each: each.updated_s or 0.0)
+    younger.merge(older)
+    return younger
 
 
 @dataclass(frozen=True, slots=True)

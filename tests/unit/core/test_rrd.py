@@ -18,6 +18,7 @@ from cardume.core.rrd import (
     Source,
     choose_span,
     make_table,
+    merged,
 )
 from cardume.core.rrd_file import NoArchives, dump_archives, load_archives
 
@@ -29,10 +30,7 @@ NAN = math.nan
 
 
 def same(found: Sequence[float], expected: Sequence[float]) -> bool:
-    return len(found) == len(expected) and all(
-        (math.isnan(a) and math.isnan(b)) or a == pytest.approx(b, rel=1e-6)
-        for a, b in zip(found, expected, strict=True)
-    )
+    return list(found) == pytest.approx(list(expected), rel=1e-6, nan_ok=True)
 
 
 def gauged(values: Sequence[float], start: int = T0, source: Source = GAUGE) -> Archives:
@@ -241,6 +239,12 @@ def test_what_is_known_here_is_not_overwritten() -> None:
     here = gauged([5.0] * 3)
     here.merge(gauged([1.0] * 3))
     assert newest(here, 3) == [5, 5, 5]
+
+
+def test_of_two_histories_that_both_end_the_younger_is_right_and_the_older_fills_it() -> None:
+    for order in (1, -1):
+        both = merged(*[gauged([1.0] * 24), gauged([5.0] * 3, T0 + 23 * STEP_S)][::order])
+        assert same(newest(both, 5), [1, 1, 5, 5, 5])
 
 
 def test_a_history_that_is_older_than_the_archive_leaves_no_trace() -> None:

@@ -26,9 +26,14 @@ class HistoryFiles:
         write_bytes(self._path(owner), data, mode=0o600)
 
     def read(self, owner: str) -> bytes | None:
+        """The owner's file; None when there is none that can be read."""
+        path = self._path(owner)
         try:
-            return self._path(owner).read_bytes()
+            return path.read_bytes()
         except FileNotFoundError:
+            return None
+        except OSError as fault:
+            log.warning("history_unreadable", owner=owner, reason=str(fault))
             return None
 
     def load(self, owner: str) -> Archives | None:

@@ -1,5 +1,6 @@
 """The measurements of this host: read every few seconds, kept in memory, saved now and then."""
 
+import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from cardume.core.rrd import STEP_S, Archives, Fold, SourceNow, Table, make_table
+from cardume.core.rrd import STEP_S, Archives, Fold, SourceNow, Table, make_table, merged
 from cardume.core.rrd_file import NoArchives, dump_archives, load_archives
 from cardume.hostops.errors import GuestError, HostError
 from cardume.hostops.guests.guest_stats import GuestStats
@@ -49,10 +50,11 @@ class HostMeter:
         self._cards: Sequence[str] = ()
         self._cards_read_s = -math.inf
         self._is_guests_known = True
+        self._lock = asyncio.Lock()  # held while histories go to files, or come from them
 
     async def open(self) -> None:
         """Go on with the host's own history."""
-        known = await in_thread(lambda: self._files.load(self.host))
+        known = await self._load(self.host)
         if known is not None:
             self._owners[self.host] = known
 
@@ -66,13 +68,18 @@ class HostMeter:
         guests = await self._read_guests()
         now_s = self._clock()
         await self._look_for_cards(now_s)
-        host = await in_thread(lambda: self._read_host(self._cards))
+        host = await in_thread(self._read_host, self._cards)
         disks = self._disks.look(guests or {}, self._seats)
         self._owners[self.host].update(now_s, host_readings(host, guests, disks))
         if guests is not None:
-            await self._follow(guests)
-            for uuid, stats in guests.items():
-                self._owners[f"vm:{uuid}"].update(now_s, guest_readings(uuid, stats, disks))
+            async with self._lock:
+                known = await self._find_known(guests)
+                for uuid, stats in guests.items():
+                    owner = f"vm:{uuid}"
+                    archives = self._owners.get(owner) or known[owner]
+                    archives.update(now_s, guest_readings(uuid, stats, disks))
+                    self._owners[owner] = archives
+                await self._put_aside(guests)
         await self._save_some(now_s)
 
     def table(
@@ -112,7 +119,7 @@ class HostMeter:
     async def history(self, owner: str) -> bytes | None:
         if owner in self._owners:
             return dump_archives(self._owners[owner])
-        return await in_thread(lambda: self._files.read(owner))
+        return await in_thread(self._files.read, owner)
 
     async def kept(self) -> frozenset[str]:
         owners = await in_thread(self._files.owners)
@@ -126,22 +133,22 @@ class HostMeter:
             theirs = load_archives(history)
         except NoArchives as fault:
             raise HostError(f"this is no history: {fault}") from None
-        if owner in self._owners:
-            self._owners[owner].merge(theirs)
-            await self._write(owner, dump_archives(self._owners[owner]))
-            return
-        ours = await in_thread(lambda: self._files.load(owner))
-        if ours is not None:
-            ours.merge(theirs)
-            theirs = ours
-        await self._write(owner, dump_archives(theirs))
-        if owner in self._owners:  # it has begun to run meanwhile
-            self._owners[owner].merge(theirs)
+        async with self._lock:
+            ours = self._owners.get(owner) or await self._load(owner)
+            if owner in self._owners:
+                self._owners[owner].merge(theirs)
+                both = self._owners[owner]
+            else:
+                both = merged(ours, theirs) if ours is not None else theirs
+            try:
+                await self._write(owner, dump_archives(both))
+            except OSError as fault:
+                raise HostError(f"the history cannot be written: {fault}") from fault
 
     async def drop(self, vm: str) -> None:
         owner = f"vm:{vm}"
         if owner not in self._owners:
-            await in_thread(lambda: self._files.remove(owner))
+            await in_thread(self._files.remove, owner)
 
     async def know_disks(self, seats: Mapping[str, Mapping[str, str]]) -> None:
         self._seats = seats
@@ -171,14 +178,18 @@ class HostMeter:
         except HostError as fault:
             log.warning("cards_not_measured", reason=str(fault))
 
-    async def _follow(self, guests: Mapping[str, GuestStats]) -> None:
-        """Go on with the history of guests that came; put aside that of those that went."""
-        for uuid in guests:
-            owner = f"vm:{uuid}"
-            if owner not in self._owners:
-                known = await in_thread(lambda owner=owner: self._files.load(owner))  # type: ignore[misc]
-                self._owners[owner] = known or Archives()
-        for owner in [owner for owner in self._owners if owner != self.host and owner[3:] not in guests]:
+    async def _find_known(self, guests: Iterable[str]) -> Mapping[str, Archives]:
+        """What the histories of guests that came go on from."""
+        new = [owner for uuid in guests if (owner := f"vm:{uuid}") not in self._owners]
+        return {owner: await self._load(owner) or Archives() for owner in new}
+
+    async def _load(self, owner: str) -> Archives | None:
+        return await in_thread(self._files.load, owner)
+
+    async def _put_aside(self, guests: Mapping[str, GuestStats]) -> None:
+        """Save the histories of guests that went, and let go of them."""
+        gone = [owner for owner in self._owners if owner != self.host and owner.removeprefix("vm:") not in guests]
+        for owner in gone:
             self._owners[owner].break_counters()
             await self._save(owner)
             del self._owners[owner]
@@ -200,4 +211,4 @@ class HostMeter:
             log.error("history_not_saved", owner=owner, reason=str(fault))
 
     async def _write(self, owner: str, data: bytes) -> None:
-        await in_thread(lambda: self._files.write(owner, data))
+        await in_thread(self._files.write, owner, data)
