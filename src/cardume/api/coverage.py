@@ -25,7 +25,7 @@ class Answer(Enum):
     MISSING = "not implemented"
 
 
-PARTS = ("shared storage", "pools", "live migration and metrics", "high availability")
+PARTS = ("shared storage", "pools", "live migration", "high availability")
 """Parts of the product that a message may wait for."""
 NOT_PLANNED = "not planned: "
 """How the reason begins for a message that no part will bring."""

@@ -18,8 +18,8 @@ from cardume.hostops.guests.libvirt_guests import LibvirtGuests
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import read_host_facts
 from cardume.hostops.machine.linux_machine import LinuxMachine
-from cardume.hostops.migration_tls import HostIdentity, ready_for_migration
 from cardume.hostops.metrics.host_meter import HostMeter
+from cardume.hostops.migration_tls import HostIdentity, ready_for_migration
 from cardume.hostops.network.linux_bridges import LinuxBridges
 from cardume.hostops.network.linux_network import LinuxNetwork
 from cardume.hostops.storage.copy import QemuCopier
