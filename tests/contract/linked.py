@@ -10,6 +10,7 @@ from tests.contract.storage_cases import Case, make_case
 from cardume.channel.link import Link
 from cardume.channel.remote import RemoteHost
 from cardume.channel.serving import Serving
+from cardume.channel.streams import StreamDesk
 from cardume.hostops.guests.interface import Guests
 from cardume.hostops.guests.memory_guests import MemoryGuests
 from cardume.hostops.hands import Hands
@@ -22,18 +23,28 @@ from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver
 
 CHANNEL = "memory over the channel"
 
+Frame = str | bytes | None
+
 
 class QueueWire:
     """One end of a connection that never leaves the process; `cut` ends it for both."""
 
-    def __init__(self, inbox: "asyncio.Queue[str | None]", outbox: "asyncio.Queue[str | None]") -> None:
+    def __init__(self, inbox: "asyncio.Queue[Frame]", outbox: "asyncio.Queue[Frame]") -> None:
         self._inbox, self._outbox = inbox, outbox
 
     async def send_str(self, text: str) -> None:
         self._outbox.put_nowait(text)
 
     async def receive_text(self) -> str | None:
-        return await self._inbox.get()
+        frame = await self._inbox.get()
+        return frame if isinstance(frame, str) else None
+
+    async def send_bytes(self, data: bytes) -> None:
+        self._outbox.put_nowait(data)
+
+    async def receive_bytes(self) -> bytes:
+        frame = await self._inbox.get()
+        return frame if isinstance(frame, bytes) else b""
 
     async def close(self) -> None:
         self.cut()
@@ -45,8 +56,8 @@ class QueueWire:
 
 def wires() -> tuple[QueueWire, QueueWire]:
     """Both ends of one connection."""
-    one: asyncio.Queue[str | None] = asyncio.Queue()
-    other: asyncio.Queue[str | None] = asyncio.Queue()
+    one: asyncio.Queue[Frame] = asyncio.Queue()
+    other: asyncio.Queue[Frame] = asyncio.Queue()
     return QueueWire(one, other), QueueWire(other, one)
 
 
@@ -55,7 +66,7 @@ async def linked(hands: Hands) -> AsyncIterator[tuple[RemoteHost, QueueWire]]:
     """The hands as seen from the other end of a link, and the wire to cut."""
     near, far = wires()
     serving = Serving(hands, {})
-    remote = RemoteHost(hands)
+    remote = RemoteHost(hands, lambda: _dialled(StreamDesk(hands)))
     asking, answering = Link(near, remote.answer), Link(far, serving.answer)
     remote.use(asking)
     carried = [asyncio.create_task(link.run()) for link in (asking, answering)]
@@ -65,6 +76,19 @@ async def linked(hands: Hands) -> AsyncIterator[tuple[RemoteHost, QueueWire]]:
     finally:
         near.cut()
         await asyncio.gather(*carried)
+
+
+@asynccontextmanager
+async def _dialled(desk: StreamDesk) -> AsyncIterator[QueueWire]:
+    """A connection of its own for one stream."""
+    near, far = wires()
+    served = asyncio.create_task(desk.serve(far))
+    served.add_done_callback(lambda _: far.cut())
+    try:
+        yield near
+    finally:
+        near.cut()
+        await served
 
 
 def memory_hands(

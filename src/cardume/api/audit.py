@@ -1,6 +1,6 @@
 """What goes into the audit log: who asked for what, on which objects, how it ended; never a value that was given."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,9 +45,10 @@ class Auditor:
             }
         )
 
-    def transferred(self, caller: Caller, handler: HttpHandler, outcome: str) -> None:
-        """A use of an HTTP handler has ended, or was refused."""
-        self._note({**_who(caller), "message": f"{handler.method} {handler.path}", "objects": [], "outcome": outcome})
+    def transferred(self, caller: Caller, handler: HttpHandler, outcome: str, objects: Sequence[Ref[Any]] = ()) -> None:
+        """A use of an HTTP handler has ended, or was refused; or, of one that may last for days, has begun."""
+        told = [self._object(ref) for ref in objects]
+        self._note({**_who(caller), "message": f"{handler.method} {handler.path}", "objects": told, "outcome": outcome})
 
     def _object(self, ref: Ref[Any]) -> dict[str, str]:
         record: Any = self._db.find(ref)

@@ -11,6 +11,7 @@ import structlog
 
 from cardume.api.limits import Limits
 from cardume.api.refusals import Refusals
+from cardume.api.tunnel import RequestLine
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ class Connection(asyncio.Protocol):
         self._write_deadline: asyncio.TimerHandle | None = None
         self._in_request = False
         self._is_dropped = False
+        self._request_line = RequestLine(door.limits.most_head_line)
 
     # What HTTP tells
 
@@ -67,7 +69,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._in_request and self._head_deadline is None:
             self._await_head()
-        self.http.data_received(data)
+        if data := self._request_line.pass_on(data):
+            self.http.data_received(data)
 
     def eof_received(self) -> bool | None:
         return self.http.eof_received()

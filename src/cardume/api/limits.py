@@ -50,6 +50,11 @@ class Limits:
     # How long an answer may take while others wait for its room.
     answer_grace_s: float = 5.0
 
+    # Consoles that are looked at, of the whole pool: each costs up to half a megabyte of buffers while it is drawn.
+    consoles: int = 256
+    # Of one session: Xen Orchestra shows the consoles of all its users in one.
+    consoles_per_session: int = 64
+
     # Lines about refused requests in the log, per minute; the rest is counted in one line.
     log_lines_per_minute: int = 30
 

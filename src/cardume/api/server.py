@@ -38,6 +38,7 @@ from cardume.api.refusals import HttpLog, Refusals
 from cardume.api.respond import Responder
 from cardume.api.sessions import Sessions, StillThere
 from cardume.api.tasks import Tasks
+from cardume.api.tunnel import understand_connect
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import Ref
 from cardume.messages.auth import Directory
@@ -209,6 +210,7 @@ async def _run(stack: AsyncExitStack, server: Server, app: web.Application) -> C
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     assert runner.server is not None, "the runner was set up"
+    runner.server.request_factory = understand_connect(runner.server.request_factory)
     return runner.server
 
 

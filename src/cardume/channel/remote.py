@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, cast
 
 import structlog
@@ -12,7 +12,9 @@ from cardume.channel import values
 from cardume.channel.interfaces import DEFAULT_S, Kind, Method, methods, properties
 from cardume.channel.link import Link
 from cardume.channel.serving import BRIDGES, COPIER, GUESTS, HOST, MACHINE, METER, NETWORK, STORAGE
+from cardume.channel.streams import Dial, opened
 from cardume.hostops.errors import HostError
+from cardume.hostops.guests.console import ByteStream
 from cardume.hostops.guests.guest import GuestEvent
 from cardume.hostops.guests.interface import EventSink, Guests
 from cardume.hostops.hands import Hands
@@ -30,9 +32,13 @@ DRIVER_FACTS = ("type", "name_label", "name_description", "configuration", "capa
 class RemoteHost:
     """A host at the other end of a link."""
 
-    def __init__(self, here: Hands) -> None:
-        """`here`: this host's hands; both hosts are of one version, so what their drivers are is the same."""
+    def __init__(self, here: Hands, dial: Dial) -> None:
+        """`here`: this host's hands; both hosts are of one version, so what their drivers are is the same.
+
+        `dial`: makes a connection of its own for a stream of bytes.
+        """
         self._here = here
+        self._dial = dial
         self._link: Link | None = None
         self._sinks: list[EventSink] = []
         self._resyncs: list[Callable[[], Awaitable[None]]] = []
@@ -95,11 +101,21 @@ class RemoteHost:
     def _stub(self, on: str, *interfaces: type) -> Any:
         """An object whose methods ask the other host."""
         calls = {
-            name: self._opener(on, method) if method.opens is not None else self._caller(on, method)
-            for interface in interfaces
-            for name, method in methods(interface).items()
+            name: self._remote(on, method) for interface in interfaces for name, method in methods(interface).items()
         }
         return type(f"Remote{interfaces[0].__name__}", (), {name: staticmethod(call) for name, call in calls.items()})()
+
+    def _remote(self, on: str, method: Method) -> Callable[..., Any]:
+        if method.opens is None:
+            return self._caller(on, method)
+        return self._streamer(on, method) if method.opens is ByteStream else self._opener(on, method)
+
+    def _streamer(self, on: str, method: Method) -> Callable[..., Any]:
+        def stream(*args: Any, **kwargs: Any) -> AbstractAsyncContextManager[ByteStream]:
+            given, _, _ = self._dump(method, args, kwargs)
+            return opened(self._dial, on, method.name, given)
+
+        return stream
 
     def _caller(self, on: str, method: Method) -> Callable[..., Awaitable[Any]]:
         async def call(*args: Any, **kwargs: Any) -> Any:

@@ -24,6 +24,8 @@ QUESTIONS = "/channel/questions"
 """For a host of the pool, or one that joins it, that has a question; see questions.py."""
 HEARTBEAT_S = 4.0
 """A connection over which nothing comes for six seconds is over: a ping each four, two more to wait for its answer."""
+STREAMS = "/channel/streams"
+"""For the master, which wants a stream of bytes from a member; see streams.py."""
 CONNECT_S = 10.0
 MOST_BYTES = 64 * 2**20
 
@@ -45,6 +47,16 @@ class SocketWire:
         message = await self._socket.receive()
         return str(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
 
+    async def send_bytes(self, data: bytes) -> None:
+        try:
+            await self._socket.send_bytes(data)
+        except RuntimeError as fault:  # aiohttp's, on a connection that is being closed
+            raise ConnectionResetError(str(fault)) from fault
+
+    async def receive_bytes(self) -> bytes:
+        message = await self._socket.receive()
+        return bytes(message.data) if message.type is aiohttp.WSMsgType.BINARY else b""
+
     async def close(self) -> None:
         await self._socket.close()
 
@@ -60,19 +72,20 @@ async def listening(
     arrived: Arrived | None,
     *,
     asked: Arrived | None = None,
+    streamed: Arrived | None = None,
     port: int = PORT,
     address: str | None = None,
 ) -> AsyncIterator[int]:
     """Take the calls of the pool's hosts as long as the block lasts; the port that it is.
 
     arrived: has a member that is there to be worked with; None on hosts that are not the master. asked: has a host
-    with a question.
+    with a question. streamed: has one that wants a stream of bytes.
     """
 
     async def take(request: web.Request) -> web.StreamResponse:
-        carry = asked if request.path == QUESTIONS else arrived
+        carry = {PATH: arrived, QUESTIONS: asked, STREAMS: streamed}[request.path]
         if carry is None:
-            raise web.HTTPNotFound(text="This host is not the pool's master.")
+            raise web.HTTPNotFound(text="This host's place in the pool has no use for that.")
         assert request.transport is not None, "a request has a connection"
         peer = peer_uuid(request.transport.get_extra_info("ssl_object"))
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MOST_BYTES)
@@ -90,6 +103,7 @@ async def listening(
     app = web.Application()
     app.router.add_get(PATH, take)
     app.router.add_get(QUESTIONS, take)
+    app.router.add_get(STREAMS, take)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
     await runner.setup()
     try:

@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import structlog
@@ -16,6 +16,7 @@ from cardume.api.admission import admission_handlers
 from cardume.api.audit_log import audit_handlers
 from cardume.api.authentication import PasswordAuthenticator
 from cardume.api.blobs import blob_handlers
+from cardume.api.consoles import console_handlers
 from cardume.api.disk_images import disk_image_handlers
 from cardume.api.metrics import metric_handlers
 from cardume.api.pool_dump import pool_dump_handlers
@@ -24,7 +25,7 @@ from cardume.api.server import Parts, load_messages, serve
 from cardume.api.tasks import Work
 from cardume.api.xva import xva_handlers
 from cardume.channel.questions import answering
-from cardume.channel.sockets import listening
+from cardume.channel.sockets import STREAMS, SocketWire, dialled, listening
 from cardume.daemons.accounts import AccountFile
 from cardume.daemons.admitting import Admitting
 from cardume.daemons.alerting import Alerting
@@ -127,7 +128,13 @@ async def _master(
         host = await record_host(db, here.inventory.this, facts, hands.storage, here.inventory.guest_vms)
         is_new_master = await record_master(db, host)
         accounts = AccountFile(config.passwords)
-        hosts = Members(db, hands, host, accounts.text, database.refresh_map)
+
+        def dial(uuid: str, address: str) -> AbstractAsyncContextManager[SocketWire]:
+            return dialled(
+                config.pool_files, config.host_uuid, address, expect=uuid, port=config.channel_port, path=STREAMS
+            )
+
+        hosts = Members(db, hands, host, accounts.text, database.refresh_map, dial)
         keeper = VoterKeeper(place, database, etcd, hosts)
         mastering = Mastering(config, place, database, keeper, hosts)
         admitting = Admitting(db, place.answer, database.shared, database.refresh_map)
@@ -164,6 +171,7 @@ async def _master(
             },
             handlers={
                 **blob_handlers(db, blobs),
+                **console_handlers(db, hosts),
                 **xva_handlers(db, hosts, host),
                 **disk_image_handlers(db, hosts, host, config.scratch),
                 **admission_handlers(here.certify),

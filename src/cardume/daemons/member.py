@@ -19,7 +19,8 @@ from cardume.api.takeover import takeover_handlers
 from cardume.channel.link import Link
 from cardume.channel.questions import answering
 from cardume.channel.serving import Serving
-from cardume.channel.sockets import dialled, listening
+from cardume.channel.sockets import Arrived, SocketWire, dialled, listening
+from cardume.channel.streams import StreamDesk
 from cardume.daemons.accounts import AccountFile
 from cardume.daemons.config import Config
 from cardume.daemons.etcd_here import EtcdHere, writable
@@ -100,7 +101,12 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
         await stack.enter_async_context(serve(parts, here.listen))
         await stack.enter_async_context(
             listening(
-                config.pool_files, config.host_uuid, None, asked=answering(place.answer), port=config.channel_port
+                config.pool_files,
+                config.host_uuid,
+                None,
+                asked=answering(place.answer),
+                streamed=_streaming(place, StreamDesk(here.hands)),
+                port=config.channel_port,
             )
         )
         group = await stack.enter_async_context(_Background())
@@ -112,6 +118,18 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
             group.start(_stay_connected(Connection(config, place, here, etcd, mirroring, membership, accounts)))
         place.serve()
         yield
+
+
+def _streaming(place: Place, desk: StreamDesk) -> Arrived:
+    """What `listening` does with a host that wants a stream of bytes: the master gets it, nobody else."""
+
+    async def streamed(uuid: str, wire: SocketWire) -> None:
+        if uuid == place.map.master:
+            await desk.serve(wire)
+        else:
+            log.warning("stream_refused", host=uuid)
+
+    return streamed
 
 
 class _Background:

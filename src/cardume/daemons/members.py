@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from cardume.channel.link import Link
 from cardume.channel.remote import RemoteHost
 from cardume.channel.sockets import SocketWire
+from cardume.channel.streams import StreamWire
 from cardume.daemons.pool_map import PoolMap
 from cardume.daemons.upkeep import StartVM, Upkeep
 from cardume.datamodel import errors
@@ -28,6 +30,9 @@ TELL_S = 30.0
 ACCOUNTS_S = 2.0
 """How often the accounts are looked at: `cardume account` changes their file beside the daemon."""
 
+DialHost = Callable[[str, str], AbstractAsyncContextManager[StreamWire]]
+"""Given a host's uuid and address: a connection to it for one stream of bytes; HostError when there is none."""
+
 
 class Members:
     """The `Hosts` of messages/call.py for a pool of any size."""
@@ -39,10 +44,14 @@ class Members:
         host: Ref[Host],
         accounts: Callable[[], str] = lambda: "",
         told_map: Callable[[], PoolMap] = PoolMap,
+        dial: DialHost | None = None,
     ) -> None:
-        """`accounts`: the text of the pool's accounts as they are now. `told_map`: the pool. Every member has both."""
+        """`accounts`: the text of the pool's accounts as they are now. `told_map`: the pool. Every member has both.
+
+        `dial`: makes a connection for a stream of bytes; without it members give none.
+        """
         self._db, self._here, self._host = db, here, host
-        self._accounts, self._told_map = accounts, told_map
+        self._accounts, self._told_map, self._dial = accounts, told_map, dial
         self._connected: dict[Ref[Host], tuple[RemoteHost, Hands]] = {}
         self._unknown: set[str] = set()  # that were told of
         self._start_vm: StartVM | None = None
@@ -79,7 +88,7 @@ class Members:
 
     async def arrived(self, uuid: str, wire: SocketWire) -> None:
         """A host of this pool, or one that wants to join it, has dialled: work with it until it goes."""
-        remote = RemoteHost(self._here)
+        remote = RemoteHost(self._here, lambda: self._dialled(uuid))
         link = Link(wire, remote.answer)
         remote.use(link)
         async with asyncio.TaskGroup() as group:
@@ -88,6 +97,12 @@ class Members:
             await asyncio.wait((carrying, working), return_when=asyncio.FIRST_COMPLETED)
             working.cancel()
             await link.close()  # one that cannot be worked with tries again
+
+    def _dialled(self, uuid: str) -> AbstractAsyncContextManager[StreamWire]:
+        host = next((host for host in self._db.all(Host).values() if host.uuid == uuid), None)
+        if host is None or self._dial is None:
+            raise HostError(f"the host {uuid} is no member of this pool")
+        return self._dial(uuid, host.address)
 
     async def _work_with(self, uuid: str, remote: RemoteHost) -> None:
         """All that the master does for a member, as long as it is connected."""

@@ -13,6 +13,7 @@ from cardume.hostops.host_parsers import NIC
 from cardume.hostops.network.networkd import BRIDGE_PREFIX
 from cardume.messages.call import Call
 from cardume.messages.card_records import ensure_network, new_pif, pif_addressing
+from cardume.messages.consoles import relocate_consoles
 from cardume.messages.host_network import Picture, applied, assert_no_vif_plugged, found_addresses, picture
 from cardume.messages.registry import implements
 from cardume.pooldb.db import Reader, Transaction
@@ -244,6 +245,7 @@ def record_address(txn: Transaction, host: Ref[Host]) -> None:
         address = pif.IPv6[0].partition("/")[0] if is_ipv6 and pif.IPv6 else pif.IP
         if txn.get(host).address != address:
             txn.update(host, address=address)
+            relocate_consoles(txn, host)
 
 
 async def found_now(call: Call, wanted: Picture, ref: Ref[PIF]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from cardume.datamodel.console import Console, ConsoleProtocol
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.vm import VM
@@ -10,6 +9,7 @@ from cardume.datamodel.vm_enums import DomainType, VMPowerState
 from cardume.datamodel.vm_metrics import VMMetrics
 from cardume.hostops.guests.guest import GuestPower, RunningGuest
 from cardume.messages.activations import activate, deactivate, expect_no_more
+from cardume.messages.consoles import ensure_consoles
 from cardume.pooldb.db import Database, Transaction
 
 
@@ -27,8 +27,7 @@ def set_running(txn: Transaction, vm_ref: Ref[VM], host: Ref[Host], guest: Runni
             deactivate(txn, vbd)
     for vif in vm.VIFs:
         txn.update(vif, currently_attached=txn.get(vif).device in guest.nics)
-    if not vm.consoles:
-        _create_console(txn, vm_ref, host)
+    ensure_consoles(txn, vm_ref)
     update_metrics(txn, vm_ref, guest)
 
 
@@ -88,9 +87,3 @@ async def set_processors(db: Database, vm_ref: Ref[VM], *, paused: bool) -> None
     async with db.transaction() as txn:
         txn.update(vm_ref, power_state=VMPowerState.PAUSED if paused else VMPowerState.RUNNING)
         txn.update(ensure_metrics(txn, vm_ref), state=("paused",) if paused else ("running",))
-
-
-def _create_console(txn: Transaction, vm_ref: Ref[VM], host: Ref[Host]) -> None:
-    console = txn.create(Console(protocol=ConsoleProtocol.RFB, VM=vm_ref, location="", other_config={}))
-    location = f"https://{txn.get(host).address}/console?uuid={txn.get(console).uuid}"
-    txn.update(console, location=location)

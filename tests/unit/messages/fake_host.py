@@ -11,6 +11,7 @@ import pytest
 import XenAPI
 
 from cardume.api.blobs import blob_handlers
+from cardume.api.consoles import console_handlers
 from cardume.api.disk_images import disk_image_handlers
 from cardume.api.metrics import metric_handlers
 from cardume.api.pool_dump import pool_dump_handlers
@@ -154,6 +155,7 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
         services={"blobs": blobs, "certificate": certificate, "migrations": MigrationSlots()},
         handlers={
             **blob_handlers(db, blobs),
+            **console_handlers(db, Members(db, hands, ref), check_s=0.05),
             **xva_handlers(db, Members(db, hands, ref), ref),
             **disk_image_handlers(db, Members(db, hands, ref), ref, tmp_path / "scratch"),
             **pool_dump_handlers(db, restarts.set),

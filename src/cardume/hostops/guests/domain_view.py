@@ -16,6 +16,7 @@ class DomainView:
     disks: tuple[str, ...]  # userdevices, in their numbers' order
     nics: tuple[str, ...]
     vnc_socket: str | None
+    serial_terminal: str | None  # path of the terminal of its serial line
     agent_connected: bool
 
 
@@ -25,6 +26,7 @@ def view_of(xml: str) -> DomainView:
     vcpu = root.find("vcpu")
     assert vcpu is not None, "libvirt gives every domain a vcpu element"
     screen = root.find("devices/graphics[@type='vnc']/listen[@type='socket']")
+    serial = root.find("devices/serial[@type='pty']/source")
     agent = root.find("devices/channel/target[@name='org.qemu.guest_agent.0']")
     return DomainView(
         ours=root.find(f"metadata/{{{METADATA_NAMESPACE}}}guest") is not None,
@@ -32,6 +34,7 @@ def view_of(xml: str) -> DomainView:
         disks=_devices(root, "disk", DISK_ALIAS),
         nics=_devices(root, "interface", NIC_ALIAS),
         vnc_socket=screen.get("socket") if screen is not None else None,
+        serial_terminal=serial.get("path") if serial is not None else None,
         agent_connected=agent is not None and agent.get("state") == "connected",
     )
 

@@ -1,8 +1,10 @@
 """What can be done with guests on one host: the interface that libvirt's adapter and the in-memory one implement."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from cardume.hostops.guests.console import ByteStream, ConsoleKind
 from cardume.hostops.guests.guest import (
     AgentFacts,
     CommitLayers,
@@ -157,6 +159,13 @@ class Guests(Protocol):
 
     async def agent_facts(self, uuid: str, *, timeout_s: float = 5) -> AgentFacts | None:
         """What the guest's agent says; None when there is no agent or it does not answer."""
+        ...
+
+    def open_console(self, uuid: str, kind: ConsoleKind) -> AbstractAsyncContextManager[ByteStream]:
+        """A guest's screen or serial line, to look at and type into; it ends with the guest's QEMU process.
+
+        Several may have it open at once. GuestError when the guest is not here, or its console does not answer.
+        """
         ...
 
     def subscribe(self, sink: EventSink) -> Callable[[], None]:

@@ -5,8 +5,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -25,11 +25,12 @@ from cardume.hostops.errors import (
 )
 from cardume.hostops.guests.accelerator import Accelerator
 from cardume.hostops.guests.agent import QUESTIONS, facts_from
+from cardume.hostops.guests.console import ByteStream, ConsoleKind, opened_socket
 from cardume.hostops.guests.cpu_map import known_features
 from cardume.hostops.guests.device_xml import DISK_ALIAS, NIC_ALIAS, disk_xml, nic_xml
 from cardume.hostops.guests.disk_growth import grow_slice
 from cardume.hostops.guests.domain_edit import disk_layers, disk_paths, snapshot_xml, with_devices_of, with_media
-from cardume.hostops.guests.domain_view import qemu_owner, view_of
+from cardume.hostops.guests.domain_view import DomainView, qemu_owner, view_of
 from cardume.hostops.guests.domain_xml import domain_xml
 from cardume.hostops.guests.guest import (
     AgentFacts,
@@ -55,6 +56,7 @@ from cardume.hostops.guests.libvirt_thread import CallTimedOut
 from cardume.hostops.guests.limits import check_hotplug, check_nic, check_spec
 from cardume.hostops.guests.qemu_access import prepare_sources
 from cardume.hostops.guests.qemu_process import find_pid, start_ticks, start_time
+from cardume.hostops.guests.serial_line import SerialLines
 from cardume.hostops.guests.xml_element import render
 
 T = TypeVar("T")
@@ -81,6 +83,7 @@ class LibvirtGuests:
         self._migrations = Migrations(self._link_call)
         self._stats_desk = StatsDesk()
         self._stats_asked = threading.Lock()
+        self._serial_lines = SerialLines()
 
     async def __aenter__(self) -> "LibvirtGuests":
         await self.open()
@@ -344,6 +347,19 @@ class LibvirtGuests:
             return self._as_told(guest) if guest is not None else None
 
         return await self._link_call(uuid, "find", work, repeatable=True)
+
+    @asynccontextmanager
+    async def open_console(self, uuid: str, kind: ConsoleKind) -> AsyncIterator[ByteStream]:
+        def work(connection: Connection) -> DomainView:
+            return view_of(_get(connection, uuid).xml)
+
+        view = await self._link_call(uuid, "open console", work, repeatable=True)
+        path = view.vnc_socket if kind is ConsoleKind.SCREEN else view.serial_terminal
+        if not view.ours or path is None:
+            raise GuestNotFound(f"guest {uuid} has no {kind} here")
+        console = opened_socket(path) if kind is ConsoleKind.SCREEN else self._serial_lines.opened(path)
+        async with console as stream:
+            yield stream
 
     def _as_told(self, guest: RunningGuest) -> RunningGuest:
         """A guest that stands still for a moment, while its disk is being moved, runs to everybody else."""

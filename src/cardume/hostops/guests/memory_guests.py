@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound, HostError
+from cardume.hostops.guests.console import ByteStream, ConsoleKind
 from cardume.hostops.guests.guest import (
     AgentFacts,
     CommitLayers,
@@ -26,6 +28,7 @@ from cardume.hostops.guests.guest import (
 from cardume.hostops.guests.guest_stats import DiskStats, GuestStats, NicStats
 from cardume.hostops.guests.interface import EventSink
 from cardume.hostops.guests.limits import check_hotplug, check_nic, check_spec
+from cardume.hostops.guests.memory_console import MemoryConsoles
 
 _CALL_S = 35
 
@@ -41,6 +44,7 @@ class _Machine:
     agent: AgentFacts | None = None
     keeps_devices: bool = False
     heeds_requests: bool = True
+    consoles: MemoryConsoles = field(default_factory=MemoryConsoles)
     sizes: dict[str, int] = field(default_factory=dict)  # of disks that were grown under it, by device
     used: GuestStats | None = None
 
@@ -335,6 +339,12 @@ class MemoryGuests:
         await self._reach("agent_facts", timeout_s)
         return self._get(uuid).agent
 
+    @asynccontextmanager
+    async def open_console(self, uuid: str, kind: ConsoleKind) -> AsyncIterator[ByteStream]:
+        await self._reach("open_console")
+        async with self._get(uuid).consoles.opened(kind) as stream:
+            yield stream
+
     def subscribe(self, sink: EventSink) -> Callable[[], None]:
         self._sinks.append(sink)
 
@@ -378,6 +388,10 @@ class MemoryGuests:
     def ignore_requests(self, uuid: str, ignores: bool = True) -> None:
         """Whether the guest is deaf to requests to power off or reboot."""
         self._get(uuid).heeds_requests = not ignores
+
+    def consoles(self, uuid: str) -> MemoryConsoles:
+        """The guest's consoles, as it sees them."""
+        return self._get(uuid).consoles
 
     def disk_size(self, uuid: str, device: str) -> int | None:
         """The size that a disk was grown to under its guest; None: it was not."""
@@ -445,7 +459,7 @@ class MemoryGuests:
         return machine
 
     def _stop(self, uuid: str, reason: StopReason) -> None:
-        self._get(uuid)
+        self._get(uuid).consoles.end()
         del self._machines[uuid]
         if uuid in self._commits:
             self._commits[uuid].cancel()
