@@ -19,6 +19,7 @@ from tests.contract.linked import CHANNEL, linked, memory_hands
 
 from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound, GuestUncertain
 from cardume.hostops.guests.accelerator import Accelerator
+from cardume.hostops.guests.console import ByteStream, ConsoleKind
 from cardume.hostops.guests.guest import (
     CommitLayers,
     Disk,
@@ -219,6 +220,49 @@ async def test_what_needs_a_guest_says_that_there_is_none(
 ) -> None:
     with pytest.raises(GuestNotFound):
         await operation(bench.guests, bench.spec.uuid)
+
+
+async def _greeting(stream: ByteStream) -> bytes:
+    greeting = b""
+    async with asyncio.timeout(10):
+        while len(greeting) < 12 and (piece := await stream.read()):
+            greeting += piece
+    return greeting
+
+
+async def _end(stream: ByteStream) -> bytes:
+    async with asyncio.timeout(20):
+        while await stream.read():
+            pass
+    return b""
+
+
+async def test_a_guests_screen_speaks_rfb_to_several_who_look(bench: Bench) -> None:
+    await bench.guests.start(bench.spec)
+    async with bench.guests.open_console(bench.spec.uuid, ConsoleKind.SCREEN) as one:
+        async with bench.guests.open_console(bench.spec.uuid, ConsoleKind.SCREEN) as other:
+            assert await _greeting(one) == await _greeting(other) == b"RFB 003.008\n"
+        await one.write(b"RFB 003.008\n")
+        await bench.guests.destroy(bench.spec.uuid)
+        assert await _end(one) == b""
+
+
+async def test_a_serial_line_ends_with_its_guest_for_all_who_look(bench: Bench) -> None:
+    await bench.guests.start(bench.spec)
+    async with (
+        bench.guests.open_console(bench.spec.uuid, ConsoleKind.SERIAL) as one,
+        bench.guests.open_console(bench.spec.uuid, ConsoleKind.SERIAL) as other,
+    ):
+        await one.write(b"x")
+        await bench.guests.destroy(bench.spec.uuid)
+        assert await _end(one) == await _end(other) == b""
+
+
+@pytest.mark.parametrize("kind", ConsoleKind)
+async def test_a_guest_that_is_not_here_has_no_console(bench: Bench, kind: ConsoleKind) -> None:
+    with pytest.raises(GuestNotFound):
+        async with bench.guests.open_console(bench.spec.uuid, kind):
+            pass
 
 
 async def test_a_paused_guest_cannot_be_asked_to_power_off(bench: Bench) -> None:
