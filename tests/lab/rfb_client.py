@@ -1,11 +1,13 @@
 """As much of a VNC client as shows that a screen is there: it asks for the picture, and types."""
 
+import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+import aiohttp
 
 VERSION = b"RFB 003.008\n"
 NO_AUTHENTICATION = 1
@@ -52,6 +54,38 @@ class ByConnect:
 
     def close(self) -> None:
         self._socket.close()
+
+
+class ByWebSocket:
+    """A WebSocket with binary frames, as browsers have it."""
+
+    def __init__(self, address: str, path: str, timeout_s: float = 20) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._timeout_s = timeout_s
+        self._got = b""
+        self._http, self._socket = self._loop.run_until_complete(self._open(f"https://{address}{path}"))
+
+    async def _open(self, url: str) -> tuple[aiohttp.ClientSession, aiohttp.ClientWebSocketResponse]:
+        http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False))
+        return http, await http.ws_connect(url, protocols=("binary",))
+
+    @property
+    def protocol(self) -> str | None:
+        return self._socket.protocol
+
+    def send(self, data: bytes) -> None:
+        self._loop.run_until_complete(self._socket.send_bytes(data))
+
+    def receive(self, count: int) -> bytes:
+        while len(self._got) < count:
+            self._got += self._loop.run_until_complete(self._socket.receive_bytes(timeout=self._timeout_s))
+        data, self._got = self._got[:count], self._got[count:]
+        return data
+
+    def close(self) -> None:
+        self._loop.run_until_complete(self._socket.close())
+        self._loop.run_until_complete(self._http.close())
+        self._loop.close()
 
 
 @dataclass
@@ -101,5 +135,3 @@ def shake_hands(way: Bytes) -> Screen:
     name = way.receive(length).decode()
     way.send(struct.pack(">BxHi", 2, 1, RAW))
     return Screen(way, width, height, depth // 8, name)
-
-

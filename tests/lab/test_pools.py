@@ -5,6 +5,7 @@ starting points are refused by their own errors and change nothing; VMs of both 
 daemons and the member may die; a host that is declared dead, and comes back, runs nothing twice; eject and join again.
 """
 
+import base64
 import subprocess
 import threading
 import time
@@ -17,6 +18,7 @@ import XenAPI
 from tests.lab.following import following
 from tests.lab.guest_page import fetch, fetch_other_boot, wait_address
 from tests.lab.pool_room import done, join, pool_lab, standing, wait_live
+from tests.lab.rfb_client import ByConnect, shake_hands
 from tests.lab.test_xe import run_xe
 
 from cardume.lab.api import PASSWORD, USER, MemberOfPool, leave_nothing_in_the_way, session
@@ -104,6 +106,26 @@ def test_vms_of_both_hosts_are_driven_from_the_master(two: LabHandle, pool: Any)
     assert guest not in two.exec(MASTER, "virsh", "list", "--uuid")
     assert two.exec(MASTER, "getent", "hosts", MEMBER).split() == [two.address(MEMBER), MEMBER]
     assert two.exec(MEMBER, "getent", "hosts", MASTER).split() == [two.address(MASTER), MASTER]
+
+
+def test_the_master_shows_the_consoles_of_a_members_guests(two: LabHandle, pool: Any) -> None:
+    vm = running_vm(pool, f"vm-{MEMBER}")
+    (host,) = pool.host.get_by_name_label(MEMBER)
+    assert pool.VM.get_resident_on(vm) == host
+    who = "Authorization: Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    for console in pool.VM.get_consoles(vm):
+        record = pool.console.get_record(console)
+        assert record["location"] == f"https://{two.address(MASTER)}/console?uuid={record['uuid']}"
+    way = ByConnect(two.address(MASTER), f"/console?ref={vm}", who)
+    try:
+        assert way.status == 200
+        screen = shake_hands(way)
+        wait_until("something on the screen", lambda: len(set(screen.look())) > 1, 20, every_s=0.5)
+        pool.VM.hard_shutdown(vm)
+        with pytest.raises(ConnectionError):
+            screen.look()
+    finally:
+        way.close()
 
 
 def test_either_daemon_may_die_and_guests_do_not_notice(two: LabHandle, pool: Any) -> None:
