@@ -48,9 +48,18 @@ class ByConnect:
             data += piece
         return data
 
-    def receive_some(self) -> bytes:
-        """What there is; empty at the end."""
-        return self._socket.recv(65536)
+    def receive_some(self, timeout_s: float | None = None) -> bytes:
+        """What there is; empty at the end, and when nothing came within the time."""
+        usual_s = self._socket.gettimeout()
+        self._socket.settimeout(timeout_s or usual_s)
+        try:
+            return self._socket.recv(65536)
+        except TimeoutError:
+            if timeout_s is None:
+                raise
+            return b""
+        finally:
+            self._socket.settimeout(usual_s)
 
     def close(self) -> None:
         self._socket.close()

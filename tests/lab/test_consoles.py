@@ -51,7 +51,12 @@ class Shell:
         assert way.status == 200
         self._way = way
         self._seen = b""
-        way.send(b"\r\r")  # the first one starts the shell, where nobody did yet
+        wait_until("the guest's shell", self._prompts, 60)
+
+    def _prompts(self) -> bool:
+        self.say("")  # starts the shell, where nobody did yet; lost on a guest that is still booting
+        self._seen += self._way.receive_some(1)
+        return b"/ # " in self._seen
 
     def say(self, line: str) -> None:
         self._way.send(line.encode() + b"\r")
