@@ -24,6 +24,7 @@ THEMES = (
     "commands_backup",
     "commands_blobs",
     "commands_transfer",
+    "commands_console",
 )
 TABLES = ("direct_networks", "direct_hosts", "direct_pool", "direct_vms", "direct_devices")
 """Modules of commands that send one message each."""

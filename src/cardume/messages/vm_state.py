@@ -35,10 +35,6 @@ def arrive(txn: Transaction, vm: Ref[VM], host: Ref[Host], guest: RunningGuest) 
     """The VM is on another host now, and nowhere else."""
     set_running(txn, vm, host, guest)
     expect_no_more(txn, vm)
-    address = txn.get(host).address
-    for console_ref in txn.get(vm).consoles:
-        uuid = txn.get(console_ref).uuid
-        txn.update(console_ref, location=f"https://{address}/console?uuid={uuid}")
 
 
 def set_stopped(txn: Transaction, vm_ref: Ref[VM], state: VMPowerState = VMPowerState.HALTED) -> None:
