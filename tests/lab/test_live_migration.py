@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -139,7 +140,7 @@ def test_who_looks_at_its_screen_reconnects_to_where_it_was(lun_pool: LabHandle,
         screen = shake_hands(way)
         screen.look()
         api.VM.pool_migrate(vm, there, {})
-        eventually("the stream of where it was has ended", lambda: ended(screen))
+        eventually("the stream of where it was has ended", partial(ended, screen))
         way.close()
         assert {ref: api.console.get_location(ref) for ref in api.VM.get_consoles(vm)} == locations
         again = ByConnect(lun_pool.address(MASTER), f"/console?ref={vm}", who)

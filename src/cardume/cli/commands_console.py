@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from urllib.parse import urlencode
 
 from cardume.cli.command import Call, Commands
-from cardume.cli.directory import Subject
 from cardume.cli.failures import Plain
+from cardume.cli.fields import Subject
 from cardume.cli.selection import each
 
 commands = Commands()
