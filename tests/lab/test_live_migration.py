@@ -25,6 +25,7 @@ from tests.lab.storage_room import MASTER, MEMBER
 
 from cardume.lab.api import PASSWORD, USER, session, wait_for_api
 from cardume.lab.handle import LabHandle
+from cardume.lab.programs import wait_until
 
 NAME = "moving"
 LONGEST_GAP_S = 1.0
@@ -140,7 +141,7 @@ def test_who_looks_at_its_screen_reconnects_to_where_it_was(lun_pool: LabHandle,
         screen = shake_hands(way)
         screen.look()
         api.VM.pool_migrate(vm, there, {})
-        eventually("the stream of where it was has ended", partial(ended, screen))
+        wait_until("the end of the stream from where it was", partial(ended, screen), 15)
         way.close()
         assert {ref: api.console.get_location(ref) for ref in api.VM.get_consoles(vm)} == locations
         again = ByConnect(lun_pool.address(MASTER), f"/console?ref={vm}", who)
