@@ -98,8 +98,8 @@ class _Consoles:
             await transfer.begin(socket)
             return _SocketBytes(socket)
 
-        allowed = await self._serve(request, transfer, HTTP_HANDLERS["connect_console_ws"], begin)
-        await socket.close(code=WSCloseCode.OK if allowed else WSCloseCode.POLICY_VIOLATION)
+        code = await self._serve(request, transfer, HTTP_HANDLERS["connect_console_ws"], begin)
+        await socket.close(code=code)
         return socket
 
     async def _serve(
@@ -108,8 +108,8 @@ class _Consoles:
         transfer: Transfer,
         handler: HttpHandler,
         begin: Callable[[], Awaitable[ByteStream]],
-    ) -> bool:
-        """Open the console, answer, carry bytes until one side leaves; False when the session may look no more."""
+    ) -> WSCloseCode:
+        """Open the console, answer, carry bytes until there is a reason to end; the reason."""
         access, caller, began_s = request.app[ACCESS], transfer.caller, time.monotonic()
         note = partial(access.auditor.transferred, caller, handler)
         target = None
@@ -125,7 +125,7 @@ class _Consoles:
             log.info("console_opened", vm=target.vm_uuid, console=target.kind, user=caller.user)
             try:
                 client = await begin()
-                return await self._carry(stream, client, self._may_no_more(access, caller.session, handler.role))
+                return await self._carry(stream, client, self._told_to_end(access, caller.session, handler.role))
             finally:
                 took_s = round(time.monotonic() - began_s, 1)
                 log.info("console_closed", vm=target.vm_uuid, console=target.kind, user=caller.user, took_s=took_s)
@@ -192,21 +192,27 @@ class _Consoles:
                 raise TransferFailure(503, _refused("The guest's console does not answer.")) from None
             yield stream
 
-    async def _carry(self, stream: ByteStream, client: ByteStream, forbidden: Coroutine[Any, Any, None]) -> bool:
-        carrying, watching = asyncio.create_task(carry(stream, client)), asyncio.create_task(forbidden)
+    async def _carry(
+        self, stream: ByteStream, client: ByteStream, told_to_end: Coroutine[Any, Any, WSCloseCode]
+    ) -> WSCloseCode:
+        carrying, watching = asyncio.create_task(carry(stream, client)), asyncio.create_task(told_to_end)
         try:
             await asyncio.wait((carrying, watching), return_when=asyncio.FIRST_COMPLETED)
-            return not watching.done()
+            return watching.result() if watching.done() else WSCloseCode.OK
         finally:
             carrying.cancel()
             watching.cancel()
             await asyncio.gather(carrying, watching, return_exceptions=True)
 
-    async def _may_no_more(self, access: HttpAccess, session: Ref[Any], role: Role) -> None:
-        """Return when the session is over, or has lost the role. A session at a console is not idle."""
+    async def _told_to_end(self, access: HttpAccess, session: Ref[Any], role: Role) -> WSCloseCode:
+        """Why to end: the session is over, or has lost the role; the API stops. A session at a console is not idle."""
         with suppress(ApiError):
             while access.sessions.caller(session).role >= role:
-                await asyncio.sleep(self._check_s)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._check_s):
+                        await access.closing.wait()
+                        return WSCloseCode.GOING_AWAY
+        return WSCloseCode.POLICY_VIOLATION
 
 
 def _assert_from_own_page(request: web.Request) -> None:

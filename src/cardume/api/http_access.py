@@ -30,7 +30,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -136,6 +136,7 @@ class HttpAccess:
     auditor: Auditor
     find_elsewhere: FindCaller | None = None
     is_local_root: bool = False  # on the host's own socket
+    closing: asyncio.Event = field(default_factory=asyncio.Event)  # the API stops: what would last for hours ends
 
     @asynccontextmanager
     async def identified(self, request: web.Request, realm: str, *, takes_local: bool = False) -> AsyncIterator[Caller]:

@@ -123,6 +123,7 @@ async def serve(parts: Parts, listen: Listen, limits: Limits | None = None) -> A
             await _listen_locally(stack, server, parts, listen.unix_socket)
         # First of all at the end: listeners wait for the calls they have taken, and these would wait for minutes.
         stack.callback(server.events.end_waits)
+        stack.callback(server.access.closing.set)
         log.info("api_serving", port=server.port, unix_socket=str(listen.unix_socket))
         yield server
 

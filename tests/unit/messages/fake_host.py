@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import XenAPI
 from cardume.api.blobs import blob_handlers
 from cardume.api.consoles import console_handlers
 from cardume.api.disk_images import disk_image_handlers
+from cardume.api.http_access import HttpAccess
 from cardume.api.metrics import metric_handlers
 from cardume.api.pool_dump import pool_dump_handlers
 from cardume.api.served_certificate import ServedCertificate
@@ -93,7 +94,7 @@ class FakeHost:
     store: MemoryStore
     db: Objects
     port: int
-    sessions: list[Any] = field(default_factory=list)
+    access: HttpAccess
 
     async def login(self) -> "Client":
         session = XenAPI.Session(f"https://127.0.0.1:{self.port}", ignore_ssl=True)
@@ -174,7 +175,9 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
 
     async with serve(parts, listen) as server, upkeep.running(start_vm, run_task):
         yield FakeHost(
-            guests, disks, luns, isos, bridges, network, machine, metal, meter, hands, store, db, server.port
+            *(guests, disks, luns, isos, bridges, network, machine, metal, meter, hands, store, db),
+            port=server.port,
+            access=server.access,
         )
     await db.close()
 

@@ -281,6 +281,23 @@ async def test_a_console_ends_with_its_session(
     await eventually(lambda: guest.watchers(SCREEN) == 0)
 
 
+async def test_consoles_do_not_hold_up_the_end_of_the_api(
+    host: FakeHost, api: Client, running: str, guest: MemoryConsoles, http: aiohttp.ClientSession
+) -> None:
+    at = url(host, (await console(api, running))["uuid"])
+    async with (
+        connected(host, f"ref={running}&session_id={api.session}") as raw,
+        http.ws_connect(f"{at}&session_id={api.session}") as socket,
+    ):
+        assert await raw.status() == 200
+        assert await socket.receive_bytes(timeout=10) == GREETING
+        host.access.closing.set()  # what `serve` does first of all
+        assert await raw.rest() == GREETING
+        assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
+        assert socket.close_code == aiohttp.WSCloseCode.GOING_AWAY
+    await eventually(lambda: guest.watchers(SCREEN) == 0)
+
+
 async def test_a_client_that_leaves_leaves_nothing_open(
     host: FakeHost, api: Client, running: str, guest: MemoryConsoles, http: aiohttp.ClientSession
 ) -> None:

@@ -22,7 +22,7 @@ async def test_a_vm_starts_and_its_record_says_so(host: FakeHost, api: Client, v
     (disk,) = record["VBDs"]
     assert (await api("VBD.get_record", disk))["currently_attached"] is True
     assert (await api("VBD.get_record", disk))["device"] == "xvda"
-    assert len(record["consoles"]) == 1
+    assert len(record["consoles"]) == 2  # screen and serial line
     assert len(await host.guests.list()) == 1
 
 
