@@ -175,9 +175,20 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
 
     async with serve(parts, listen) as server, upkeep.running(start_vm, run_task):
         yield FakeHost(
-            *(guests, disks, luns, isos, bridges, network, machine, metal, meter, hands, store, db),
-            port=server.port,
-            access=server.access,
+            guests,
+            disks,
+            luns,
+            isos,
+            bridges,
+            network,
+            machine,
+            metal,
+            meter,
+            hands,
+            store,
+            db,
+            server.port,
+            server.access,
         )
     await db.close()
 
