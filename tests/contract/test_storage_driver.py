@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.linked import CHANNEL, case_of
-from tests.contract.storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
+from tests.contract.storage_cases import MIB, Case, make_case, needs_nfs, needs_qemu_img, new_uuid
 
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageUnreachable, VolumeNotFound
 from cardume.hostops.storage.driver import LayerMerger, Prober, Usage, Volume
@@ -16,8 +16,19 @@ from cardume.hostops.storage.found import FoundRepositories
 GONE_UUID = "00000000-0000-4000-8000-00000000dead"
 
 
-@pytest.fixture(params=["memory", CHANNEL, pytest.param("ext", marks=needs_qemu_img)])
+WITH_SNAPSHOTS = ("memory", CHANNEL, pytest.param("ext", marks=needs_qemu_img))
+ALL = (*WITH_SNAPSHOTS, pytest.param("nfs", marks=needs_nfs))
+
+
+@pytest.fixture(params=ALL)
 async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
+    async with case_of(request.param, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=WITH_SNAPSHOTS)
+async def layered(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
+    """A case whose driver makes snapshots."""
     async with case_of(request.param, tmp_path) as made:
         yield made
 
@@ -219,7 +230,8 @@ async def snapshot(case: Case, volume: Volume) -> tuple[Volume, Volume]:
     return fork.volume, await case.driver.keep_fork(case.repo, fork, new_uuid())
 
 
-async def test_a_snapshot_is_a_volume_of_its_own_with_its_disks_name_and_size(case: Case) -> None:
+async def test_a_snapshot_is_a_volume_of_its_own_with_its_disks_name_and_size(layered: Case) -> None:
+    case = layered
     disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB, name_label="web")
     now, kept = await snapshot(case, disk)
     assert (now.uuid, now.virtual_size, now.name_label) == (disk.uuid, 8 * MIB, "web")
@@ -230,7 +242,8 @@ async def test_a_snapshot_is_a_volume_of_its_own_with_its_disks_name_and_size(ca
         await case.driver.keep_fork(case.repo, await case.driver.fork_volume(case.repo, now), kept.uuid)
 
 
-async def test_a_raw_disk_is_snapshotted_too(case: Case) -> None:
+async def test_a_raw_disk_is_snapshotted_too(layered: Case) -> None:
+    case = layered
     disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB, format="raw")
     now, kept = await snapshot(case, disk)
     assert (now.virtual_size, kept.virtual_size, kept.format) == (8 * MIB, 8 * MIB, "raw")
@@ -240,7 +253,8 @@ async def test_a_raw_disk_is_snapshotted_too(case: Case) -> None:
     assert {volume.uuid for volume in await case.driver.scan(case.repo)} == {disk.uuid, kept.uuid}
 
 
-async def test_a_disk_that_is_open_is_forked_and_stays_open_once(case: Case) -> None:
+async def test_a_disk_that_is_open_is_forked_and_stays_open_once(layered: Case) -> None:
+    case = layered
     disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB, format="raw")
     await case.driver.open(case.repo, disk, writable=True)
     now, _ = await snapshot(case, disk)
@@ -252,8 +266,9 @@ async def test_a_disk_that_is_open_is_forked_and_stays_open_once(case: Case) -> 
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)])
 async def test_snapshots_clones_and_their_disk_go_in_any_order_and_nothing_is_left(
-    case: Case, order: tuple[int, ...]
+    layered: Case, order: tuple[int, ...]
 ) -> None:
+    case = layered
     disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB)
     now, first = await snapshot(case, disk)
     now, second = await snapshot(case, now)
@@ -272,7 +287,8 @@ async def test_snapshots_clones_and_their_disk_go_in_any_order_and_nothing_is_le
     await case.driver.destroy(case.repo)
 
 
-async def test_a_fork_that_is_undone_leaves_the_volume_as_it_was(case: Case) -> None:
+async def test_a_fork_that_is_undone_leaves_the_volume_as_it_was(layered: Case) -> None:
+    case = layered
     disk = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB)
     now, kept = await snapshot(case, disk)
     for volume in (now, kept):

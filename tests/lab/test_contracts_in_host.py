@@ -18,7 +18,7 @@ from cardume.lab.api import session, wait_for_api
 from cardume.lab.cache import CACHE, built, key_of
 from cardume.lab.handle import LabHandle, quiet
 from cardume.lab.layers import PLATFORMS, PYTHON, VENV, get_project
-from cardume.lab.layout import FREENAS, ISO_EXPORT, Network
+from cardume.lab.layout import FREENAS, ISO_EXPORT, VDI_EXPORT, Network
 
 HOST = "d2-g1"
 PLACE = "/var/tmp/contract"
@@ -98,6 +98,8 @@ def quiet_host(lab: LabHandle, tools: Path) -> Iterator[LabHandle]:
         yield lab
     finally:
         second.unlink(missing_ok=True)
+        for folder in lab.path(FREENAS, VDI_EXPORT).glob("contract-*"):
+            shutil.rmtree(folder)
         lab.exec(HOST, "sh", "-c", "ip link delete brcontract0 2>/dev/null || true")
         lab.exec(HOST, "systemctl", "start", "cardumed")
         wait_for_api(lab.address(HOST), 60)
@@ -114,6 +116,7 @@ def run_contracts(lab: LabHandle) -> Run:
         "CARDUME_CONTRACT_LVM=1",
         "CARDUME_CONTRACT_ETCD=/usr/bin/etcd",
         f"CARDUME_CONTRACT_NFS_ISO={storage}:{ISO_EXPORT}",
+        f"CARDUME_CONTRACT_NFS_DISKS={storage}:{VDI_EXPORT}",
         "CARDUME_CONTRACT_LUN=1",
         f"CARDUME_CONTRACT_ISCSI={storage}:3260",
     ]

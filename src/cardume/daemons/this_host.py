@@ -28,6 +28,7 @@ from cardume.hostops.storage.ext import ExtDriver
 from cardume.hostops.storage.iso import IsoDriver
 from cardume.hostops.storage.lvmoiscsi import LvmOverIscsiDriver
 from cardume.hostops.storage.master_fence import MasterFence
+from cardume.hostops.storage.nfs_disks import NfsDriver
 from cardume.messages.inventory import HostInventory, ThisHost
 
 
@@ -74,7 +75,7 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
         guests = await stack.enter_async_context(LibvirtGuests(found.accelerator))
         fence = MasterFence()
         luns = LvmOverIscsiDriver(fence, shadows=config.run / "lun")
-        drivers: tuple[StorageDriver, ...] = (ExtDriver(), IsoDriver(), luns)
+        drivers: tuple[StorageDriver, ...] = (ExtDriver(), IsoDriver(), NfsDriver(), luns)
         storage = {driver.type: driver for driver in drivers}
         network = LinuxNetwork(config.state)
         await network.recover()

@@ -50,7 +50,7 @@ def source_xml(source: DiskSource | None) -> Element | None:
             return element(
                 "source",
                 element("host", name=server),
-                element("nfs", user="+0", group="+0"),
+                element("identity", user="+0", group="+0"),
                 protocol="nfs",
                 name=path,
             )

@@ -7,6 +7,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from cardume.hostops.durable import sync_file, sync_folder, write_json
 from cardume.hostops.errors import StorageError, StorageUnreachable, VolumeNotFound
@@ -89,6 +90,11 @@ def is_part_name(name: str) -> bool:
     return _PART.fullmatch(name) is not None
 
 
+def is_temporary_name(name: str) -> bool:
+    """True for the name of a small file that is, or was, to replace another."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
 def head_name(folder: Path, location: str) -> str:
     """The file that a volume's content is in, or its topmost layer; StorageError when it is no volume's location."""
     assert_location(location)
@@ -124,11 +130,16 @@ def read_marker(folder: Path) -> str:
         raise StorageUnreachable(f"{folder} holds no repository: is its disk mounted?") from None
     except (OSError, ValueError) as error:
         raise StorageUnreachable(f"{folder}/{MARKER} cannot be read: {error}") from None
-    if not isinstance(marker, dict) or marker.get("kind") != MARKER_KIND:
+    if not is_marker(marker):
         raise StorageError(f"{folder}/{MARKER} was not written by Cardume")
     if marker.get("version") not in (VERSION, LAYERED_VERSION):
         raise StorageError(f"{folder} has layout version {marker.get('version')!r}; this host knows {LAYERED_VERSION}")
     return str(marker.get("uuid"))
+
+
+def is_marker(data: object) -> TypeGuard[dict[str, object]]:
+    """True for what a marker says, of whatever version."""
+    return isinstance(data, dict) and data.get("kind") == MARKER_KIND
 
 
 def assert_repository(folder: Path, uuid: str) -> None:
@@ -206,16 +217,24 @@ def read_volume(folder: Path, name: str) -> Volume:
 def read_sidecar(folder: Path, uuid: str) -> Sidecar | None:
     """The sidecar of a volume, None when there is none that can be read."""
     try:
-        data = json.loads((folder / f"{uuid}.json").read_text())
-    except (FileNotFoundError, ValueError):
+        return parse_sidecar((folder / f"{uuid}.json").read_bytes(), f"{folder}/{uuid}.json")
+    except FileNotFoundError:
         return None
     except OSError as error:  # perhaps it names another file: better no disk than one with old content
         raise StorageError(f"{folder}/{uuid}.json cannot be read: {error.strerror}") from None
+
+
+def parse_sidecar(text: bytes, path: str) -> Sidecar | None:
+    """What a sidecar says, None when it is none; StorageError when it names what cannot be a disk image."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return None
     if not isinstance(data, dict):
         return None
     image = data.get("image", "")
     if image and not layers.is_image_name(str(image)):
-        raise StorageError(f"{folder}/{uuid}.json names {image!r}, which is no disk image")
+        raise StorageError(f"{path} names {image!r}, which is no disk image")
     return Sidecar(
         name_label=str(data.get("name_label", "")),
         name_description=str(data.get("name_description", "")),
@@ -227,13 +246,18 @@ def read_sidecar(folder: Path, uuid: str) -> Sidecar | None:
 
 def write_sidecar(folder: Path, uuid: str, sidecar: Sidecar) -> None:
     """Replace a volume's sidecar, durably."""
+    write_json(folder / f"{assert_uuid(uuid)}.json", sidecar_facts(sidecar))
+
+
+def sidecar_facts(sidecar: Sidecar) -> dict[str, object]:
+    """What is written into a sidecar."""
     facts: dict[str, object] = {"name_label": sidecar.name_label, "name_description": sidecar.name_description}
     if sidecar.image:
         facts["image"] = sidecar.image
     for mark in ("frozen", "destroyed"):
         if getattr(sidecar, mark):
             facts[mark] = True
-    write_json(folder / f"{assert_uuid(uuid)}.json", facts)
+    return facts
 
 
 def publish(folder: Path, part: str, name: str, sidecar: Sidecar) -> None:

@@ -13,7 +13,11 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
     Without the wait, an undo would run beside the call it undoes, and a rename could follow the removal.
     """
-    work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    return await ended(asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs)))
+
+
+async def ended(work: "asyncio.Future[T]") -> T:
+    """The result of work in a thread, under the same rule."""
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
