@@ -18,7 +18,7 @@ import secrets
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from cardume.hostops.errors import StorageConfigError, StorageError, StorageUnreachable, VolumeNotFound
+from cardume.hostops.errors import StorageConfigError, StorageError, StorageInUse, StorageUnreachable, VolumeNotFound
 from cardume.hostops.storage import qcow2
 from cardume.hostops.storage.driver import Volume
 from cardume.hostops.storage.folder import (
@@ -74,11 +74,7 @@ def make_repository(files: NfsFiles, marker: Marker) -> None:
             raise StorageConfigError("serverpath", f"{_READ_ONLY} ({refusal.strerror})") from None
         raise
     try:
-        for entry in files.list_entries(uuid):
-            if entry.name == MARKER and _uuid_there(files, uuid) == uuid:
-                return  # an earlier try for the same repository
-            raise StorageError(f"the folder {uuid} is not empty: it holds {entry.name!r}")
-        files.create(f"{uuid}/{MARKER}", _text({"kind": MARKER_KIND, "version": VERSION, **_facts(marker)}))
+        _fill(files, uuid, marker)
     except BaseException:
         if made:
             files.remove(f"{uuid}/{MARKER}")
@@ -86,9 +82,15 @@ def make_repository(files: NfsFiles, marker: Marker) -> None:
         raise
 
 
-def _uuid_there(files: NfsFiles, below: str) -> str | None:
-    marker = find_marker(files, f"{below}/")
-    return marker.uuid if marker is not None else None
+def _fill(files: NfsFiles, below: str, marker: Marker) -> None:
+    names = {entry.name for entry in files.list_entries(below)}
+    if strangers := sorted(names - {MARKER}):
+        raise StorageInUse(f"the folder {below} is not empty: it holds {strangers[0]!r}")
+    found = find_marker(files, f"{below}/")
+    if found is None:
+        files.create(f"{below}/{MARKER}", _text({"kind": MARKER_KIND, "version": VERSION, **_facts(marker)}))
+    elif found.uuid != marker.uuid:  # else an earlier try for the same repository
+        raise StorageInUse(f"the folder {below} holds repository {found.uuid}")
 
 
 _READ_ONLY = (

@@ -146,6 +146,7 @@ class NfsSession:
         except OSError as refusal:
             why = f"the server does not give {self._folder.path}: it is not exported to this host, or not there"
             raise StorageUnreachable(f"{self._place}: {why} ({refusal.strerror})", Cause.MOUNT) from None
+        self._loop.what_is_lost = "has closed the connection"
 
     def end(self) -> None:
         self._loop.end(self._lib.nfs_destroy_context)
@@ -289,7 +290,7 @@ class NfsSession:
         self._takes[self._asked] = ask.take
         self._loop.begin()
         if ask.begin(self._callback, self._asked) != 0:
-            raise self._loop.lost("cannot be asked")
+            raise self._loop.lost()
         return self._asked
 
     def _ended(self, result: int, _context: Any, at: Any, private: int) -> None:
@@ -298,7 +299,7 @@ class NfsSession:
             return
         try:
             if -result in _LOST:
-                raise self._loop.lost("the connection is lost")
+                raise self._loop.lost()
             self._came[private] = OSError(-result, self._loop.told()) if result < 0 else take(result, at)
         except Exception as error:  # out of a callback nothing can be raised
             self._loop.fault = self._loop.fault or error
@@ -329,6 +330,7 @@ class _Loop:
         self._heard_at = time.monotonic()
         self.context = context
         self.fault: Exception | None = None
+        self.what_is_lost = "cannot be reached"
 
     def begin(self) -> None:
         if self.context is None:
@@ -345,7 +347,7 @@ class _Loop:
             raise StorageUnreachable(f"{self._place} does not answer within {self._silence_s:g} s", Cause.SERVER)
         descriptor = self._fd(self.context)
         if descriptor < 0:
-            raise self.lost("the connection is lost")
+            raise self.lost()
         waited = select.poll()
         waited.register(descriptor, self._events(self.context))
         happened = waited.poll(min(left, _TICK_S) * 1000)
@@ -353,10 +355,10 @@ class _Loop:
         if self.fault is not None:
             raise self.fault
         if failed:
-            raise self.lost("the connection is lost")
+            raise self.lost()
 
-    def lost(self, what: str) -> StorageUnreachable:
-        return StorageUnreachable(f"{self._place} {what}: {self.told()}", Cause.SERVER)
+    def lost(self) -> StorageUnreachable:
+        return StorageUnreachable(f"{self._place} {self.what_is_lost}: {self.told()}", Cause.SERVER)
 
     def told(self) -> str:
         words: bytes | None = self._error(self.context)
@@ -379,7 +381,7 @@ def list_exports(server: str, *, silence_s: float = SILENCE_S) -> tuple[FoundExp
         if loop.context is None:
             return
         if status != libnfs.RPC_SUCCESS:
-            loop.fault = loop.fault or loop.lost("cannot be asked what it exports")
+            loop.fault = loop.fault or loop.lost()
             return
         came.append(tuple(_exports(server, ctypes.cast(at, POINTER(POINTER(libnfs.ExportNode))).contents)))
 
@@ -387,7 +389,7 @@ def list_exports(server: str, *, silence_s: float = SILENCE_S) -> tuple[FoundExp
     try:
         address = resolved(server, silence_s).encode()
         if lib.mount_getexports_async(loop.context, address, callback, None) != 0:
-            raise loop.lost("cannot be asked")
+            raise loop.lost()
         while not came:
             loop.turn()
     finally:
