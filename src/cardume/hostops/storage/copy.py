@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cardume.hostops.errors import StorageError
-from cardume.hostops.guests.guest import DiskSource, FileSource
+from cardume.hostops.guests.guest import DiskSource, FileSource, NfsSource
 from cardume.hostops.storage import images
 from cardume.hostops.storage.driver import DiskBytes, Progress
+from cardume.hostops.storage.nfs_writes import NfsWrites
 from cardume.hostops.storage.served import served_disk
 from cardume.hostops.storage.threads import in_thread
 
@@ -19,15 +20,33 @@ class QemuCopier:
         self, source: DiskSource, target: DiskSource, progress: Progress, *, target_is_zero: bool = False
     ) -> None:
         size_bytes = await in_thread(_allocated, source)
+        writes = await NfsWrites.begin(target) if isinstance(target, NfsSource) else None
         await images.convert_into(source, target, size_bytes, progress, target_is_zero=target_is_zero)
         if isinstance(target, FileSource):
             await in_thread(_sync, target.path)
+        if writes is not None:
+            await writes.assert_kept()
         progress(1.0)
 
     @asynccontextmanager
     async def opened(self, source: DiskSource, *, writable: bool) -> AsyncIterator[DiskBytes]:
+        writes = await NfsWrites.begin(source) if writable and isinstance(source, NfsSource) else None
         async with served_disk(source, writable=writable) as disk:
-            yield disk
+            yield disk if writes is None else _NfsBytes(disk, writes)
+
+
+class _NfsBytes:
+    """The bytes of an image on an NFS server: a flush fails when the server lost what was written before it."""
+
+    def __init__(self, disk: DiskBytes, writes: NfsWrites) -> None:
+        self._disk, self._writes = disk, writes
+        self.size = disk.size
+        self.read, self.find_data, self.find_hole = disk.read, disk.find_data, disk.find_hole
+        self.write, self.zero = disk.write, disk.zero
+
+    async def flush(self) -> None:
+        await self._disk.flush()
+        await self._writes.assert_kept()
 
 
 def _allocated(source: DiskSource) -> int:

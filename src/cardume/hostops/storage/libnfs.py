@@ -1,8 +1,8 @@
 """The binding of the library libnfs, as far as `nfs_session.py` uses it.
 
 Only calls that do not wait are declared: their names and the structures that they fill are the same from 4.0 on. What
-6.0 changed is the order of a read's and a write's arguments, and where a read puts its data; `begin_read` and
-`begin_write` know both.
+6.0 changed is the order of a read's and a write's arguments, where a read puts its data, and what begins a COMMIT; the
+methods of `Library` know both.
 """
 
 import ctypes
@@ -83,6 +83,67 @@ class ExportNode(ctypes.Structure):
 GroupNode._fields_ = (("name", c_char_p), ("next", POINTER(GroupNode)))
 ExportNode._fields_ = (("path", c_char_p), ("groups", POINTER(GroupNode)), ("next", POINTER(ExportNode)))
 
+
+class FileHandle(ctypes.Structure):
+    """`struct nfs_fh`."""
+
+    _fields_ = (("length", c_int), ("value", c_void_p))
+
+
+class CommitArguments(ctypes.Structure):
+    """`struct COMMIT3args`; an offset and a count of 0 mean the whole file."""
+
+    _fields_ = (("length", c_uint32), ("value", c_void_p), ("offset", c_uint64), ("count", c_uint32))
+
+
+class _Attributes(ctypes.Structure):
+    """`struct fattr3`."""
+
+    _fields_ = (
+        *((name, c_uint32) for name in ("type", "mode", "nlink", "uid", "gid")),
+        *_words("size", "used"),
+        ("rdev", c_uint32 * 2),
+        *_words("fsid", "fileid"),
+        ("times", c_uint32 * 6),
+    )
+
+
+class _SizeAndTimes(ctypes.Structure):
+    """`struct wcc_attr`."""
+
+    _fields_ = (("size", c_uint64), ("times", c_uint32 * 4))
+
+
+class _Before(ctypes.Structure):
+    """`struct pre_op_attr`."""
+
+    _fields_ = (("is_there", c_uint32), ("attributes", _SizeAndTimes))
+
+
+class _After(ctypes.Structure):
+    """`struct post_op_attr`."""
+
+    _fields_ = (("is_there", c_uint32), ("attributes", _Attributes))
+
+
+class _Both(ctypes.Structure):
+    """`struct wcc_data`."""
+
+    _fields_ = (("before", _Before), ("after", _After))
+
+
+class _Committed(ctypes.Structure):
+    """`struct COMMIT3resok`."""
+
+    _fields_ = (("attributes", _Both), ("verifier", ctypes.c_ubyte * 8))
+
+
+class CommitResult(ctypes.Structure):
+    """`struct COMMIT3res`, when it went well."""
+
+    _fields_ = (("status", c_int), ("committed", _Committed))
+
+
 Callback = CFUNCTYPE(None, c_int, c_void_p, c_void_p, c_void_p)
 """Called with the result or a negative errno, the context, what came of it, and the private pointer."""
 RpcCallback = CFUNCTYPE(None, c_void_p, c_int, c_void_p, c_void_p)
@@ -114,6 +175,8 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "nfs_unlink_async": (c_int, (*_PATH, *_ENDED)),
     "nfs_mkdir2_async": (c_int, (*_PATH, c_int, *_ENDED)),
     "nfs_rmdir_async": (c_int, (*_PATH, *_ENDED)),
+    "nfs_get_rpc_context": (c_void_p, (c_void_p,)),
+    "nfs_get_fh": (POINTER(FileHandle), (c_void_p,)),
     "rpc_init_context": (c_void_p, ()),
     "rpc_destroy_context": (None, (c_void_p,)),
     "rpc_get_error": (c_char_p, (c_void_p,)),
@@ -122,18 +185,21 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "rpc_service": (c_int, (c_void_p, c_int)),
     "mount_getexports_async": (c_int, (c_void_p, c_char_p, RpcCallback, c_void_p)),
 }
+_COMMIT = (c_void_p, RpcCallback, POINTER(CommitArguments), c_void_p)
 _OLD_ORDER: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "nfs_pread_async": (c_int, (c_void_p, c_void_p, c_uint64, c_uint64, *_ENDED)),
     "nfs_pwrite_async": (c_int, (c_void_p, c_void_p, c_uint64, c_uint64, c_char_p, *_ENDED)),
+    "rpc_nfs3_commit_async": (c_int, _COMMIT),
 }
 _NEW_ORDER: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "nfs_pread_async": (c_int, (c_void_p, c_void_p, c_void_p, c_size_t, c_uint64, *_ENDED)),
     "nfs_pwrite_async": (c_int, (c_void_p, c_void_p, c_char_p, c_size_t, c_uint64, *_ENDED)),
+    "rpc_nfs3_commit_task": (c_void_p, _COMMIT),
 }
 
 
 class Library:
-    """The functions of the library by their names, and the two that differ between its versions."""
+    """The functions of the library by their names, and the three that differ between its versions."""
 
     def __init__(self, functions: Any, *, buffer_first: bool) -> None:
         self.functions = functions
@@ -153,6 +219,15 @@ class Library:
         """Send the bytes, which must live until the answer is there."""
         which = (data, len(data), offset) if self.buffer_first else (offset, len(data), data)
         return int(self.functions.nfs_pwrite_async(context, file, *which, ended, private))
+
+    def begin_commit(self, context: Any, file: Any, ended: Any, private: int) -> int:
+        """Ask the server to sync the file, and for its verifier."""
+        handle = self.functions.nfs_get_fh(file).contents
+        arguments = CommitArguments(handle.length, handle.value, 0, 0)
+        rpc = self.functions.nfs_get_rpc_context(context)
+        if self.buffer_first:
+            return 0 if self.functions.rpc_nfs3_commit_task(rpc, ended, arguments, private) else -1
+        return int(self.functions.rpc_nfs3_commit_async(rpc, ended, arguments, private))
 
 
 @cache

@@ -7,24 +7,23 @@ written to by one guest only is what the pool's records are for.
 """
 
 import asyncio
-import errno
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
 import structlog
 
-from cardume.hostops.errors import StorageConfigError, StorageError, StorageFull, StorageUnreachable
+from cardume.hostops.errors import StorageConfigError, StorageError, StorageFull
 from cardume.hostops.guests.guest import DiskSource, NfsSource
 from cardume.hostops.storage import folder, images, nfs_folder, nfs_session
 from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
 from cardume.hostops.storage.found import Found, FoundExport, FoundExports, FoundRepositories, FoundRepository
 from cardume.hostops.storage.nfs import NfsFolder
-from cardume.hostops.storage.nfs_session import SILENCE_S, NfsFiles
+from cardume.hostops.storage.nfs_session import SILENCE_S, NfsFiles, refusals
 from cardume.hostops.storage.opened import OpenCounts
 from cardume.hostops.storage.threads import ended
 
@@ -229,8 +228,9 @@ class NfsDriver:
         if size < now.virtual_size:
             raise StorageError(f"{volume.location} has {now.virtual_size} bytes and cannot shrink to {virtual_size}")
         if size > now.virtual_size:
+            verifier = await self._in(repo, lambda files: files.verifier(now.location))
             await images.grow(_url(repo, now.location), now.format, size)
-            await self._in(repo, lambda files: files.sync(now.location))
+            await self._in(repo, lambda files: nfs_folder.assert_kept(files, now.location, verifier))
         return await self.stat_volume(repo, volume)
 
     async def stat_volume(self, repo: Repository, volume: Volume) -> Volume:
@@ -266,11 +266,12 @@ class NfsDriver:
             raise StorageError(f"a volume {uuid} is there already")
         claimed = False
 
-        def begin(files: NfsFiles) -> None:
+        def begin(files: NfsFiles) -> bytes:
             nonlocal claimed
             nfs_folder.claim(files, uuid, sidecar)
             claimed = True
             files.create(part)
+            return files.verifier(part)
 
         async def discard() -> None:
             if not claimed:  # by us, as far as we know: it may be another's
@@ -286,10 +287,10 @@ class NfsDriver:
             async with AsyncExitStack() as failed:
                 failed.push_async_callback(discard)
                 async with self._full_with_numbers(repo, needed):
-                    await self._in(repo, begin)
+                    verifier = await self._in(repo, begin)
                     making = _Making(part)
                     yield making
-                    making.made = await self._in(repo, lambda files: nfs_folder.publish(files, part, name))
+                    making.made = await self._in(repo, lambda files: nfs_folder.publish(files, part, name, verifier))
                 failed.pop_all()
 
     @asynccontextmanager
@@ -316,7 +317,7 @@ class NfsDriver:
         """What comes of work in an exported folder, in a session of its own."""
 
         def run() -> T:
-            with _refusals(place), self._open_session(place, silence_s=silence_s) as files:
+            with refusals(place), self._open_session(place, silence_s=silence_s) as files:
                 return work(files)
 
         return await self._in_thread(run)
@@ -375,21 +376,3 @@ def _read(files: NfsFiles, volume: Volume) -> Volume:
 
 def _rounded(size: int) -> int:
     return -(-size // UNIT) * UNIT
-
-
-@contextmanager
-def _refusals(place: NfsFolder) -> Iterator[None]:
-    """What the server refused, as errors of the storage layer that name the folder."""
-    try:
-        yield
-    except OSError as refusal:
-        words = f"{place.url}: {refusal.strerror}"
-        match refusal.errno:
-            case errno.ENOSPC | errno.EDQUOT:
-                raise StorageFull(words) from refusal
-            case errno.ESTALE | errno.EIO:
-                raise StorageUnreachable(words) from refusal
-            case errno.EACCES | errno.EPERM | errno.EROFS:
-                raise StorageError(f"{place.url} is not for this host to write: {refusal.strerror}") from refusal
-            case _:
-                raise StorageError(words) from refusal

@@ -201,14 +201,23 @@ def claim(files: NfsFiles, uuid: str, sidecar: Sidecar) -> None:
         raise taken
 
 
-def publish(files: NfsFiles, part: str, name: str) -> Volume:
-    """Make a finished part the volume whose uuid was claimed, safe on the server's disk."""
-    files.sync(part)
+def publish(files: NfsFiles, part: str, name: str, verifier: bytes) -> Volume:
+    """Make a finished part the volume whose uuid was claimed, safe on the server's disk.
+
+    `verifier`: the part's before anything was written to it.
+    """
+    assert_kept(files, part, verifier)
     files.rename(part, name)
     # Once more for its name: there are servers that write names to their disk when they like, but none that
     # syncs a file and not the name that it has.
     files.sync(name)
     return read_volume(files, name)
+
+
+def assert_kept(files: NfsFiles, name: str, verifier: bytes) -> None:
+    """Raise StorageError unless all that QEMU wrote to a file, since it had this verifier, is on the server's disk."""
+    if files.verifier(name) != verifier:
+        raise StorageError(f"the server was restarted while {name} was written, and may have lost a part of it")
 
 
 def discard(files: NfsFiles, part: str, name: str) -> None:

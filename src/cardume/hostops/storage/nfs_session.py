@@ -17,7 +17,7 @@ from ctypes import POINTER
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from cardume.hostops.errors import Cause, StorageUnreachable
+from cardume.hostops.errors import Cause, StorageError, StorageFull, StorageUnreachable
 from cardume.hostops.storage import libnfs
 from cardume.hostops.storage.found import FoundExport
 from cardume.hostops.storage.nfs import NfsFolder
@@ -74,6 +74,13 @@ class NfsFiles(Protocol):
         """Bring a file, and the name that it was given, to the server's disk."""
         ...
 
+    def verifier(self, name: str) -> bytes:
+        """Sync a file; what comes of it changes when the server has lost what it had acknowledged and not synced.
+
+        That is what a restart without power does, and a client that sends its writes again if so; QEMU's does not.
+        """
+        ...
+
     def rename(self, name: str, new_name: str) -> None:
         """Give a file another name, whoever had that."""
         ...
@@ -118,6 +125,24 @@ def nfs_session(folder: NfsFolder, *, silence_s: float = SILENCE_S) -> Iterator[
         session.end()
 
 
+@contextmanager
+def refusals(place: NfsFolder) -> Iterator[None]:
+    """What the server refused, as errors of the storage layer that name the folder."""
+    try:
+        yield
+    except OSError as refusal:
+        words = f"{place.url}: {refusal.strerror}"
+        match refusal.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                raise StorageFull(words) from refusal
+            case errno.ESTALE | errno.EIO:
+                raise StorageUnreachable(words) from refusal
+            case errno.EACCES | errno.EPERM | errno.EROFS:
+                raise StorageError(f"{place.url} is not for this host to write: {refusal.strerror}") from refusal
+            case _:
+                raise StorageError(words) from refusal
+
+
 class NfsSession:
     """See NfsFiles; use `nfs_session`."""
 
@@ -128,6 +153,7 @@ class NfsSession:
         self._lib = self._library.functions
         self._loop = _Loop(self._lib, "nfs", self._lib.nfs_init_context(), folder.url, silence_s)
         self._callback = libnfs.Callback(self._ended)
+        self._rpc_callback = libnfs.RpcCallback(self._rpc_ended)
         self._takes: dict[int, Callable[[int, Any], Any]] = {}
         self._came: dict[int, Any] = {}
         self._asked = 0
@@ -177,6 +203,17 @@ class NfsSession:
             yield from self._call(self._lib.nfs_fsync_async, file)
 
         self._do(self._open_steps(name, os.O_WRONLY, steps))
+
+    def verifier(self, name: str) -> bytes:
+        commit = self._library.begin_commit
+
+        def steps(file: Any) -> _Steps[bytes]:
+            verifier: bytes = yield _Ask(
+                lambda _, private: commit(self._context, file, self._rpc_callback, private), _verifier_of
+            )
+            return verifier
+
+        return self._do(self._open_steps(name, os.O_WRONLY, steps))
 
     def rename(self, name: str, new_name: str) -> None:
         self._do(self._call(self._lib.nfs_rename_async, _path(name), _path(new_name)))
@@ -304,6 +341,9 @@ class NfsSession:
         except Exception as error:  # out of a callback nothing can be raised
             self._loop.fault = self._loop.fault or error
 
+    def _rpc_ended(self, _rpc: Any, status: int, at: Any, private: int) -> None:
+        self._ended(0 if status == libnfs.RPC_SUCCESS else -errno.EFAULT, None, at, private)
+
     def _entries_of(self, _: int, folder: Any) -> list[NfsEntry]:
         entries = []
         try:
@@ -422,6 +462,13 @@ def _path(name: str) -> bytes:
 def _entry(name: str, at: Any) -> NfsEntry:
     of = ctypes.cast(at, POINTER(libnfs.Stat)).contents
     return NfsEntry(name, stat.S_ISREG(of.mode), stat.S_ISDIR(of.mode), of.size, of.used, of.mtime)
+
+
+def _verifier_of(_: int, at: Any) -> bytes:
+    result = ctypes.cast(at, POINTER(libnfs.CommitResult)).contents
+    if result.status != 0:
+        raise StorageUnreachable(f"the server cannot sync a file: NFS error {result.status}", Cause.SERVER)
+    return bytes(result.committed.verifier)
 
 
 def _space_of(_: int, at: Any) -> tuple[int, int]:
