@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.contract.storage_cases import Case, make_case
+import pytest
+from tests.contract.storage_cases import Case, make_case, needs_nfs, needs_qemu_img
 
 from cardume.channel.link import Link
 from cardume.channel.remote import RemoteHost
@@ -22,6 +23,9 @@ from cardume.hostops.storage.driver import Copier, StorageDriver
 from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver
 
 CHANNEL = "memory over the channel"
+WITH_SNAPSHOTS = ("memory", CHANNEL, pytest.param("ext", marks=needs_qemu_img))
+KINDS = (*WITH_SNAPSHOTS, pytest.param("nfs", marks=needs_nfs))
+"""What `case_of` makes cases of."""
 
 Frame = str | bytes | None
 

@@ -6,15 +6,22 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from tests.contract.linked import CHANNEL, case_of
-from tests.contract.storage_cases import MIB, Case, needs_qemu_img, new_uuid
+from tests.contract.linked import KINDS, WITH_SNAPSHOTS, case_of
+from tests.contract.storage_cases import MIB, Case, new_uuid
 
 from cardume.hostops.errors import StorageError
 from cardume.hostops.storage.driver import DiskBytes, Volume
 
 
-@pytest.fixture(params=["memory", CHANNEL, pytest.param("ext", marks=needs_qemu_img)])
+@pytest.fixture(params=KINDS)
 async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
+    async with case_of(request.param, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=WITH_SNAPSHOTS)
+async def layered(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
+    """A case whose driver makes snapshots."""
     async with case_of(request.param, tmp_path) as made:
         yield made
 
@@ -113,7 +120,8 @@ async def test_what_was_opened_for_reading_is_not_written(case: Case) -> None:
         assert await disk.read(0, 1) == b"\0"
 
 
-async def test_a_snapshot_is_read_while_its_disk_is_written(case: Case) -> None:
+async def test_a_snapshot_is_read_while_its_disk_is_written(layered: Case) -> None:
+    case = layered
     volume = await case.driver.create_volume(case.repo, new_uuid(), 8 * MIB)
     async with AsyncExitStack() as stack:
         disk = await opened(case, volume, stack, writable=True)

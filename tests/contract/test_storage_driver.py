@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.contract.linked import CHANNEL, case_of
-from tests.contract.storage_cases import MIB, Case, make_case, needs_nfs, needs_qemu_img, new_uuid
+from tests.contract.linked import KINDS, WITH_SNAPSHOTS, case_of
+from tests.contract.storage_cases import MIB, Case, make_case, needs_qemu_img, new_uuid
 
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageUnreachable, VolumeNotFound
 from cardume.hostops.storage.driver import LayerMerger, Prober, Usage, Volume
@@ -16,11 +16,7 @@ from cardume.hostops.storage.found import FoundRepositories
 GONE_UUID = "00000000-0000-4000-8000-00000000dead"
 
 
-WITH_SNAPSHOTS = ("memory", CHANNEL, pytest.param("ext", marks=needs_qemu_img))
-ALL = (*WITH_SNAPSHOTS, pytest.param("nfs", marks=needs_nfs))
-
-
-@pytest.fixture(params=ALL)
+@pytest.fixture(params=KINDS)
 async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
     async with case_of(request.param, tmp_path) as made:
         yield made
