@@ -16,6 +16,7 @@ import errno
 import json
 import secrets
 from collections.abc import Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageInUse, StorageUnreachable, VolumeNotFound
@@ -188,17 +189,15 @@ def read_volume(files: NfsFiles, location: str) -> Volume:
 def claim(files: NfsFiles, uuid: str, sidecar: Sidecar) -> None:
     """Take a uuid for a volume that is to be made; StorageError when there is one, or somebody makes one."""
     taken = StorageError(f"a volume {assert_uuid(uuid)} is there already")
+    for format in FORMATS:  # one that was put there by hand has no sidecar
+        with suppress(FileNotFoundError):
+            files.get_entry(image_name(uuid, format))
+            raise taken
     try:
+        # The last step: when it is done the claim is ours, and until then there is nothing to take back.
         files.create(_sidecar_name(uuid), _text(sidecar_facts(sidecar)))
     except FileExistsError:
         raise taken from None
-    for format in FORMATS:  # one that was put there by hand has no sidecar
-        try:
-            files.get_entry(image_name(uuid, format))
-        except FileNotFoundError:
-            continue
-        files.remove(_sidecar_name(uuid))
-        raise taken
 
 
 def publish(files: NfsFiles, part: str, name: str, verifier: bytes) -> Volume:

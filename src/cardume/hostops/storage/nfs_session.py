@@ -8,6 +8,7 @@ a call or for a short batch. What fails on the way ends it; what the server refu
 import ctypes
 import errno
 import os
+import re
 import select
 import stat
 import time
@@ -32,7 +33,10 @@ AT_ONCE = 32
 _TICK_S = 1.0
 _MODE, _FOLDER_MODE = 0o600, 0o700
 _WRITE = 2  # W_OK, as access(2) has it
+_GONE = (errno.ENOENT, errno.ESTALE)  # the second: another host removed it between two questions about it
 _LOST = (errno.EFAULT, errno.EINTR, errno.ETIMEDOUT)  # what libnfs calls an answer that will not come
+
+_NFS_ERROR = re.compile(r"NFS3ERR_\w+\(-(\d+)\)$")
 
 T = TypeVar("T")
 
@@ -184,7 +188,12 @@ class NfsSession:
         return tuple(sorted(entries, key=lambda entry: entry.name))
 
     def get_entry(self, name: str) -> NfsEntry:
-        return self._do(self._call(self._lib.nfs_lstat64_async, _path(name), take=lambda _, at: _entry(name, at)))
+        try:
+            return self._do(self._call(self._lib.nfs_lstat64_async, _path(name), take=lambda _, at: _entry(name, at)))
+        except OSError as refusal:
+            if refusal.errno in _GONE:
+                raise FileNotFoundError(errno.ENOENT, refusal.strerror) from None
+            raise
 
     def read(self, names: Sequence[str], limit_bytes: int) -> tuple[bytes | None, ...]:
         return tuple(self._do_all([self._read_steps(name, limit_bytes) for name in names]))
@@ -269,8 +278,10 @@ class NfsSession:
 
         try:
             return (yield from self._open_steps(name, os.O_RDONLY, steps))
-        except FileNotFoundError:
-            return None
+        except OSError as refusal:
+            if refusal.errno in _GONE:
+                return None
+            raise
 
     def _create_steps(self, name: str, data: bytes) -> _Steps[None]:
         def steps(file: Any) -> _Steps[None]:
@@ -335,11 +346,23 @@ class NfsSession:
         if take is None or self._context is None:
             return
         try:
-            if -result in _LOST:
-                raise self._loop.lost()
-            self._came[private] = OSError(-result, self._loop.told()) if result < 0 else take(result, at)
+            self._came[private] = self._refusal(-result) if result < 0 else take(result, at)
         except Exception as error:  # out of a callback nothing can be raised
             self._loop.fault = self._loop.fault or error
+
+    def _refusal(self, number: int) -> OSError:
+        """What the server refused; StorageUnreachable when it is not that.
+
+        A read and a write that were refused have no number of their own in libnfs 4.0, only words. They are trusted
+        for no connection was lost: `turn` looks at that itself.
+        """
+        words = self._loop.told()
+        if number in _LOST:
+            found = _NFS_ERROR.search(words)
+            if found is None:
+                raise self._loop.lost()
+            number = int(found[1])
+        return OSError(number, words)
 
     def _rpc_ended(self, _rpc: Any, status: int, at: Any, private: int) -> None:
         self._ended(0 if status == libnfs.RPC_SUCCESS else -errno.EFAULT, None, at, private)
@@ -392,10 +415,10 @@ class _Loop:
         waited.register(descriptor, self._events(self.context))
         happened = waited.poll(min(left, _TICK_S) * 1000)
         failed = self._service(self.context, happened[0][1] if happened else 0) < 0
+        if failed:
+            raise self.fault or self.lost()
         if self.fault is not None:
             raise self.fault
-        if failed:
-            raise self.lost()
 
     def lost(self) -> StorageUnreachable:
         return StorageUnreachable(f"{self._place} {self.what_is_lost}: {self.told()}", Cause.SERVER)

@@ -1,0 +1,88 @@
+"""A folder on an NFS server that two hosts change at once, until one of them is killed."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.contract.storage_cases import MIB, Case, make_case, needs_nfs, needs_qemu_img, new_uuid
+
+from cardume.hostops.guests.guest import NfsSource
+from cardume.hostops.storage.driver import Volume
+from cardume.hostops.storage.nfs import NfsFolder
+from cardume.hostops.storage.nfs_session import nfs_session
+
+pytestmark = [needs_nfs, needs_qemu_img]
+
+CHURN = Path(__file__).with_name("nfs_churn.py")
+SEED = 20261128
+ROUNDS = 12
+
+
+def names_of(case: Case) -> set[str]:
+    config = case.repo.device_config
+    with nfs_session(NfsFolder(config["server"], f"{config['serverpath']}/{case.repo.uuid}")) as files:
+        return {entry.name for entry in files.list_entries()} - {".cardume-sr.json"}
+
+
+def start(case: Case, seed: int, golden: Volume) -> "subprocess.Popen[str]":
+    config = case.repo.device_config
+    command = [sys.executable, str(CHURN), config["server"], config["serverpath"], case.repo.uuid, str(seed)]
+    child = subprocess.Popen([*command, golden.uuid], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    return child
+
+
+def kill(child: "subprocess.Popen[str]") -> list[tuple[str, str]]:
+    """Kill a host with its programs, and give what it told."""
+    assert child.poll() is None, "it ended by itself: another host was in its way"
+    os.killpg(child.pid, signal.SIGKILL)
+    assert child.stdout is not None
+    lines = [line.split() for line in child.stdout if line.endswith("\n")]
+    assert child.wait(10) == -signal.SIGKILL
+    child.stdout.close()
+    return [(word, uuid) for word, uuid in lines]
+
+
+async def test_a_host_that_is_killed_leaves_whole_volumes_and_never_disturbs_another(tmp_path: Path) -> None:
+    case = await make_case("nfs", tmp_path)
+    golden = await case.driver.create_volume(case.repo, new_uuid(), 64 * MIB, name_label="golden")
+    image = await case.driver.open(case.repo, golden, writable=True)
+    assert isinstance(image, NfsSource)
+    url = f"nfs://{image.server}{image.path}"
+    qemu("qemu-io", "-f", "qcow2", "-c", "write -P 0x5a 7M 9M", url)
+    times = random.Random(SEED)
+    left_behind = 0
+    acknowledged = {golden.uuid}
+    for round in range(ROUNDS):
+        hosts = [start(case, 2 * round + one, golden) for one in range(2)]
+        told = []
+        for host in hosts:
+            await asyncio.sleep(times.uniform(0.1, 0.7))
+            told += kill(host)
+        acknowledged |= {uuid for word, uuid in told if word == "made"}
+        acknowledged -= {uuid for word, uuid in told if word == "destroying"}
+        volumes = {volume.uuid: volume for volume in await case.driver.scan(case.repo)}
+        assert acknowledged <= volumes.keys()
+        assert not volumes.keys() & {uuid for word, uuid in told if word == "destroyed"}
+        # What the pool knows as begun and not ended it removes by its uuid, and nothing is left of it.
+        for uuid in {uuid for word, uuid in told if word in ("making", "destroying")} - acknowledged:
+            left_behind += any(name.startswith(uuid) for name in names_of(case))
+            await case.driver.destroy_volume(case.repo, Volume(uuid, "", 0, 0))
+        assert {name.partition(".")[0] for name in names_of(case)} == acknowledged
+        assert names_of(case) == {f"{uuid}.{ending}" for uuid in acknowledged for ending in ("json", "qcow2")}
+    assert left_behind > ROUNDS // 4, "the kills never hit a half-made volume: this test proves nothing"
+    for volume in await case.driver.scan(case.repo):
+        place = f"{url.rpartition('/')[0]}/{volume.location}"
+        assert json.loads(qemu("qemu-img", "check", "--output=json", place)).get("check-errors") == 0
+        if volume.name_label == "golden":
+            assert "identical" in qemu("qemu-img", "compare", url, place)
+
+
+def qemu(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
