@@ -23,7 +23,8 @@ from cardume.hostops.storage import folder, images, nfs_folder, nfs_session
 from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
 from cardume.hostops.storage.found import Found, FoundExport, FoundExports, FoundRepositories, FoundRepository
 from cardume.hostops.storage.nfs import NfsFolder
-from cardume.hostops.storage.nfs_session import SILENCE_S, NfsFiles, refusals
+from cardume.hostops.storage.nfs_files import NfsFiles, refusals
+from cardume.hostops.storage.nfs_session import SILENCE_S
 from cardume.hostops.storage.opened import OpenCounts
 from cardume.hostops.storage.threads import ended
 

@@ -39,7 +39,7 @@ from cardume.hostops.storage.folder import (
     parse_sidecar,
     sidecar_facts,
 )
-from cardume.hostops.storage.nfs_session import NfsEntry, NfsFiles
+from cardume.hostops.storage.nfs_files import NfsEntry, NfsFiles
 
 OLD_S = 24 * 3600
 """For so long nobody may have written to what is removed as a leftover."""

@@ -9,19 +9,20 @@ import ctypes
 import errno
 import os
 import re
-import select
 import stat
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import POINTER
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from cardume.hostops.errors import Cause, StorageError, StorageFull, StorageUnreachable
+from cardume.hostops.errors import Cause, StorageUnreachable
 from cardume.hostops.storage import libnfs
 from cardume.hostops.storage.found import FoundExport
 from cardume.hostops.storage.nfs import NfsFolder
+from cardume.hostops.storage.nfs_files import NfsEntry, NfsFiles
+from cardume.hostops.storage.nfs_loop import Loop
 from cardume.lun.errors import AddressUnknown
 from cardume.lun.login import Portal
 from cardume.lun.session import resolve
@@ -30,7 +31,6 @@ SILENCE_S = 10.0
 """After so long without an answer a server is taken for lost."""
 AT_ONCE = 32
 """Files that are read at a time: each takes four answers, and the server is free to give them in any order."""
-_TICK_S = 1.0
 _MODE, _FOLDER_MODE = 0o600, 0o700
 _WRITE = 2  # W_OK, as access(2) has it
 _GONE = (errno.ENOENT, errno.ESTALE)  # the second: another host removed it between two questions about it
@@ -39,71 +39,6 @@ _LOST = (errno.EFAULT, errno.EINTR, errno.ETIMEDOUT)  # what libnfs calls an ans
 _NFS_ERROR = re.compile(r"NFS3ERR_\w+\(-(\d+)\)$")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class NfsEntry:
-    """What a folder holds under one name."""
-
-    name: str
-    is_file: bool
-    is_folder: bool
-    size_bytes: int
-    used_bytes: int
-    mtime_s: int  # by the server's clock
-
-
-class NfsFiles(Protocol):
-    """The files of one folder; names may have slashes. Nothing here needs more than the server's own promises."""
-
-    def list_entries(self, name: str = "") -> tuple[NfsEntry, ...]:
-        """What the folder holds, or one below it, by name."""
-        ...
-
-    def get_entry(self, name: str) -> NfsEntry:
-        """One name as it is now; FileNotFoundError when it is not there."""
-        ...
-
-    def read(self, names: Sequence[str], limit_bytes: int) -> tuple[bytes | None, ...]:
-        """The beginnings of files; None for those that are not there."""
-        ...
-
-    def create(self, name: str, data: bytes = b"") -> None:
-        """A new file with this content, safe on the server's disk; FileExistsError when the name is taken."""
-        ...
-
-    def resize(self, name: str, size_bytes: int) -> None: ...
-
-    def sync(self, name: str) -> None:
-        """Bring a file, and the name that it was given, to the server's disk."""
-        ...
-
-    def verifier(self, name: str) -> bytes:
-        """Sync a file; what comes of it changes when the server has lost what it had acknowledged and not synced.
-
-        That is what a restart without power does, and a client that sends its writes again if so; QEMU's does not.
-        """
-        ...
-
-    def rename(self, name: str, new_name: str) -> None:
-        """Give a file another name, whoever had that."""
-        ...
-
-    def remove(self, name: str) -> bool:
-        """Remove a file; False when it was not there."""
-        ...
-
-    def make_folder(self, name: str) -> None: ...
-
-    def remove_folder(self, name: str) -> None: ...
-
-    def may_write(self) -> bool:
-        """Whether this host may make files in the folder."""
-        ...
-
-    def space(self) -> tuple[int, int]:
-        """(the bytes of the server's file system, those that may still be written)"""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,24 +64,6 @@ def nfs_session(folder: NfsFolder, *, silence_s: float = SILENCE_S) -> Iterator[
         session.end()
 
 
-@contextmanager
-def refusals(place: NfsFolder) -> Iterator[None]:
-    """What the server refused, as errors of the storage layer that name the folder."""
-    try:
-        yield
-    except OSError as refusal:
-        words = f"{place.url}: {refusal.strerror}"
-        match refusal.errno:
-            case errno.ENOSPC | errno.EDQUOT:
-                raise StorageFull(words) from refusal
-            case errno.ESTALE | errno.EIO:
-                raise StorageUnreachable(words) from refusal
-            case errno.EACCES | errno.EPERM | errno.EROFS:
-                raise StorageError(f"{place.url} is not for this host to write: {refusal.strerror}") from refusal
-            case _:
-                raise StorageError(words) from refusal
-
-
 class NfsSession:
     """See NfsFiles; use `nfs_session`."""
 
@@ -155,7 +72,7 @@ class NfsSession:
         self._folder, self._silence_s = folder, silence_s
         self._library = libnfs.library()
         self._lib = self._library.functions
-        self._loop = _Loop(self._lib, "nfs", self._lib.nfs_init_context(), folder.url, silence_s)
+        self._loop = Loop(self._lib, "nfs", self._lib.nfs_init_context(), folder.url, silence_s)
         self._callback = libnfs.Callback(self._ended)
         self._rpc_callback = libnfs.RpcCallback(self._rpc_ended)
         self._takes: dict[int, Callable[[int, Any], Any]] = {}
@@ -383,61 +300,10 @@ class NfsSession:
         return entries
 
 
-class _Loop:
-    """Waits for the socket of a context of libnfs: how long, and what is said when that was in vain."""
-
-    def __init__(self, lib: Any, prefix: str, context: Any, place: str, silence_s: float) -> None:
-        self._fd, self._events = getattr(lib, f"{prefix}_get_fd"), getattr(lib, f"{prefix}_which_events")
-        self._service, self._error = getattr(lib, f"{prefix}_service"), getattr(lib, f"{prefix}_get_error")
-        self._place, self._silence_s = place, silence_s
-        self._heard_at = time.monotonic()
-        self.context = context
-        self.fault: Exception | None = None
-        self.what_is_lost = "cannot be reached"
-
-    def begin(self) -> None:
-        if self.context is None:
-            raise StorageUnreachable(f"{self._place}: the session has ended", Cause.SERVER)
-        self.heard()
-
-    def heard(self) -> None:
-        self._heard_at = time.monotonic()
-
-    def turn(self) -> None:
-        """Wait for the server once and let libnfs take what came; StorageUnreachable when it was silent too long."""
-        left = self._heard_at + self._silence_s - time.monotonic()
-        if left <= 0:
-            raise StorageUnreachable(f"{self._place} does not answer within {self._silence_s:g} s", Cause.SERVER)
-        descriptor = self._fd(self.context)
-        if descriptor < 0:
-            raise self.lost()
-        waited = select.poll()
-        waited.register(descriptor, self._events(self.context))
-        happened = waited.poll(min(left, _TICK_S) * 1000)
-        failed = self._service(self.context, happened[0][1] if happened else 0) < 0
-        if failed:
-            raise self.fault or self.lost()
-        if self.fault is not None:
-            raise self.fault
-
-    def lost(self) -> StorageUnreachable:
-        return StorageUnreachable(f"{self._place} {self.what_is_lost}: {self.told()}", Cause.SERVER)
-
-    def told(self) -> str:
-        words: bytes | None = self._error(self.context)
-        return (words or b"").decode("utf-8", "replace").strip()
-
-    def end(self, destroy: Any) -> None:
-        """What is still to be sent is not sent any more: libnfs closes its sockets without lingering."""
-        context, self.context = self.context, None
-        if context is not None:
-            destroy(context)
-
-
 def list_exports(server: str, *, silence_s: float = SILENCE_S) -> tuple[FoundExport, ...]:
     """What a server exports, by path. StorageUnreachable when it does not say so."""
     lib = libnfs.library().functions
-    loop = _Loop(lib, "rpc", lib.rpc_init_context(), f"nfs://{server}", silence_s)
+    loop = Loop(lib, "rpc", lib.rpc_init_context(), f"nfs://{server}", silence_s)
     came: list[tuple[FoundExport, ...]] = []
 
     def ended(_context: Any, status: int, at: Any, _private: Any) -> None:

@@ -12,7 +12,8 @@ from typing import Self
 from cardume.hostops.guests.guest import NfsSource
 from cardume.hostops.storage import nfs_folder
 from cardume.hostops.storage.nfs import NfsFolder
-from cardume.hostops.storage.nfs_session import nfs_session, refusals
+from cardume.hostops.storage.nfs_files import refusals
+from cardume.hostops.storage.nfs_session import nfs_session
 from cardume.hostops.storage.threads import in_thread
 
 

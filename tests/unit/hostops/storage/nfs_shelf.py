@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cardume.hostops.errors import Cause, StorageUnreachable
 from cardume.hostops.storage.nfs import NfsFolder
-from cardume.hostops.storage.nfs_session import NfsEntry, NfsFiles
+from cardume.hostops.storage.nfs_files import NfsEntry, NfsFiles
 
 
 class Shelf:

@@ -19,7 +19,7 @@ from cardume.hostops.storage.driver import Fork, Repository, Volume
 from cardume.hostops.storage.found import FoundExport, FoundExports, FoundRepositories
 from cardume.hostops.storage.nfs import NfsFolder
 from cardume.hostops.storage.nfs_disks import NfsDriver, parse_config
-from cardume.hostops.storage.nfs_session import refusals
+from cardume.hostops.storage.nfs_files import refusals
 
 A = "aaaaaaaa-0000-4000-8000-000000000001"
 B = "bbbbbbbb-0000-4000-8000-000000000002"
