@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.contract.storage_cases import Case, make_case, needs_nfs, needs_qemu_img
 
+from cardume.channel.frames import Frame
 from cardume.channel.link import Link
 from cardume.channel.remote import RemoteHost
 from cardume.channel.serving import Serving
@@ -27,21 +28,19 @@ WITH_SNAPSHOTS = ("memory", CHANNEL, pytest.param("ext", marks=needs_qemu_img))
 KINDS = (*WITH_SNAPSHOTS, pytest.param("nfs", marks=needs_nfs))
 """What `case_of` makes cases of."""
 
-Frame = str | bytes | None
 
 
 class QueueWire:
     """One end of a connection that never leaves the process; `cut` ends it for both."""
 
-    def __init__(self, inbox: "asyncio.Queue[Frame]", outbox: "asyncio.Queue[Frame]") -> None:
+    def __init__(self, inbox: "asyncio.Queue[Frame | None]", outbox: "asyncio.Queue[Frame | None]") -> None:
         self._inbox, self._outbox = inbox, outbox
 
-    async def send_str(self, text: str) -> None:
-        self._outbox.put_nowait(text)
+    async def send(self, frame: Frame) -> None:
+        self._outbox.put_nowait(frame)
 
-    async def receive_text(self) -> str | None:
-        frame = await self._inbox.get()
-        return frame if isinstance(frame, str) else None
+    async def receive(self) -> Frame | None:
+        return await self._inbox.get()
 
     async def send_bytes(self, data: bytes) -> None:
         self._outbox.put_nowait(data)
@@ -60,8 +59,8 @@ class QueueWire:
 
 def wires() -> tuple[QueueWire, QueueWire]:
     """Both ends of one connection."""
-    one: asyncio.Queue[Frame] = asyncio.Queue()
-    other: asyncio.Queue[Frame] = asyncio.Queue()
+    one: asyncio.Queue[Frame | None] = asyncio.Queue()
+    other: asyncio.Queue[Frame | None] = asyncio.Queue()
     return QueueWire(one, other), QueueWire(other, one)
 
 

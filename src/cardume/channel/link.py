@@ -1,6 +1,6 @@
 """One connection between two hosts, over which both ask and answer: many calls at once, each cancellable.
 
-Messages are JSON objects:
+Messages are JSON objects whose values may be bytes; frames.py tells how they look on the wire:
 
     {"call": n, "on": object, "do": method, "with": {…}}      please do this
     {"answer": n, "value": …}  {"answer": n, "error": {…}}    it is done, or why not
@@ -10,13 +10,13 @@ Messages are JSON objects:
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import structlog
 
 from cardume.channel.failures import dump_error, load_error
+from cardume.channel.frames import Frame, pack, unpack
 from cardume.hostops.errors import HostError, LinkLost
 
 log = structlog.get_logger(__name__)
@@ -26,19 +26,19 @@ CLEANING_UP_S = 30.0
 
 
 class Wire(Protocol):
-    """What carries the texts: a WebSocket, or two queues in a test."""
+    """What carries the frames: a WebSocket, or two queues in a test."""
 
-    async def send_str(self, text: str) -> None: ...
+    async def send(self, frame: Frame) -> None: ...
 
-    async def receive_text(self) -> str | None:
-        """The next text; None when the connection has ended."""
+    async def receive(self) -> Frame | None:
+        """The next frame; None when the connection has ended."""
         ...
 
     async def close(self) -> None: ...
 
 
 Answerer = Callable[[str, str, dict[str, Any]], Awaitable[Any]]
-"""Given object, method and parameters: does it and returns JSON."""
+"""Given object, method and parameters: does it and returns the answer's value."""
 
 Listener = Callable[[str, str, dict[str, Any]], None]
 
@@ -97,8 +97,8 @@ class Link:
         """Carry the connection until it ends; then every open question ends in LinkLost, and its work is cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                while (text := await self._wire.receive_text()) is not None:
-                    self._take(group, json.loads(text))
+                while (frame := await self._wire.receive()) is not None:
+                    self._take(group, unpack(frame))
                 self._end()
         finally:
             self._end()
@@ -148,7 +148,7 @@ class Link:
 
     async def _send(self, message: dict[str, Any]) -> None:
         try:
-            await self._wire.send_str(json.dumps(message, separators=(",", ":")))
+            await self._wire.send(pack(message))
         except (ConnectionError, RuntimeError) as fault:  # aiohttp raises the latter on a closed connection
             raise LinkLost(f"the other host went away: {fault}") from fault
 

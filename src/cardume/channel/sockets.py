@@ -11,13 +11,14 @@ import structlog
 from aiohttp import web
 
 from cardume import __version__
+from cardume.channel.frames import Frame
 from cardume.channel.pki import PoolFiles, client_context, peer_uuid, server_context
 from cardume.hostops.errors import HostError
 
 log = structlog.get_logger(__name__)
 
 PORT = 8444
-PROTOCOL = 1
+PROTOCOL = 2
 PATH = "/channel"
 """For a member that is there for its master to work with."""
 QUESTIONS = "/channel/questions"
@@ -40,12 +41,20 @@ class SocketWire:
     def __init__(self, socket: web.WebSocketResponse | aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
 
-    async def send_str(self, text: str) -> None:
-        await self._socket.send_str(text)
+    async def send(self, frame: Frame) -> None:
+        if isinstance(frame, str):
+            await self._socket.send_str(frame)
+        else:
+            await self._socket.send_bytes(frame)
 
-    async def receive_text(self) -> str | None:
+    async def receive(self) -> Frame | None:
         message = await self._socket.receive()
-        return str(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
+        match message.type:
+            case aiohttp.WSMsgType.TEXT:
+                return str(message.data)
+            case aiohttp.WSMsgType.BINARY:
+                return bytes(message.data)
+        return None
 
     async def send_bytes(self, data: bytes) -> None:
         try:
@@ -151,10 +160,10 @@ async def dialled(
 
 async def _greet(wire: SocketWire, host_uuid: str) -> None:
     """Tell who this is, and hear who that is; NotUnderstood when the two speak different protocols."""
-    await wire.send_str(json.dumps({"protocol": PROTOCOL, "version": __version__, "host": host_uuid}))
+    await wire.send(json.dumps({"protocol": PROTOCOL, "version": __version__, "host": host_uuid}))
     async with asyncio.timeout(CONNECT_S):
-        text = await wire.receive_text()
-    told = json.loads(text) if text is not None else {}
+        frame = await wire.receive()
+    told = json.loads(frame) if frame is not None else {}
     if told.get("protocol") != PROTOCOL:
         raise NotUnderstood(
             f"the other host speaks version {told.get('protocol')} of the pool's protocol (Cardume"

@@ -1,6 +1,5 @@
-"""Plain values of the hosts' interfaces as JSON, and back: told apart and checked by the interfaces' own types."""
+"""Plain values of the hosts' interfaces as JSON and bytes, and back: told apart and checked by the interfaces' own types."""
 
-import base64
 import dataclasses
 import types
 import typing
@@ -21,16 +20,14 @@ class BadValue(ValueError):
 
 
 def dump(value: Any) -> Any:
-    """A value as JSON; AssertionError for a kind that no interface may use."""
+    """A value as JSON whose leaves may be bytes; AssertionError for a kind that no interface may use."""
     match value:
         case Enum():  # first: an enum may be a text or a number as well
             return value.value
-        case None | bool() | int() | float():
+        case None | bool() | int() | float() | bytes():
             return value
         case str():
             return str(value)
-        case bytes():
-            return base64.b64encode(value).decode()
         case Path() | IPv4Address() | IPv6Address():  # interfaces are addresses too
             return str(value)
         case Mapping():
@@ -68,7 +65,7 @@ def _load_plain(wanted: Any, given: Any, where: str) -> Any:
     if wanted is int:
         return _expect(isinstance(given, int) and not isinstance(given, bool), given, given, where)
     if wanted is bytes:
-        return base64.b64decode(_expect(isinstance(given, str), given, given, where), validate=True)
+        return _expect(isinstance(given, bytes), given, given, where)
     assert isinstance(wanted, type), f"{wanted} does not go over the channel"
     if issubclass(wanted, (Path, IPv4Address, IPv6Address)):
         text = _expect(isinstance(given, str), given, given, where)

@@ -77,7 +77,7 @@ async def test_a_host_that_is_not_the_one_meant_is_refused(master: PoolFiles, tm
     member = admitted(tmp_path / "member", master, MEMBER)
 
     async def arrived(uuid: str, wire: SocketWire) -> None:
-        await wire.receive_text()
+        await wire.receive()
 
     async with listening(master, MASTER, arrived, port=0, address="127.0.0.1") as port:
         with pytest.raises(HostError, match="not 33333333"):
@@ -99,13 +99,13 @@ async def test_another_version_of_the_protocol_is_refused_by_a_sentence_that_say
 
 async def _dial_as_newer(member: PoolFiles, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    as_it_is = SocketWire.send_str
+    as_it_is = SocketWire.send
 
     async def newer(self: SocketWire, text: str) -> None:
         told.append(text)
         await as_it_is(self, text.replace(f'"protocol": {sockets.PROTOCOL}', '"protocol": 99'))
 
-    monkeypatch.setattr(SocketWire, "send_str", newer)
+    monkeypatch.setattr(SocketWire, "send", newer)
     with pytest.raises(HostError, match="bring both to the same version"):
         async with dialled(member, MEMBER, "127.0.0.1", port=port):
             pass
@@ -121,8 +121,8 @@ async def test_a_host_that_never_greets_cannot_be_reached(
         raise AssertionError("it greets nobody")
 
     async def silent(wire: SocketWire, host_uuid: str) -> None:
-        await wire.receive_text()
-        await wire.receive_text()
+        await wire.receive()
+        await wire.receive()
 
     as_it_is = sockets._greet
     async with listening(master, MASTER, arrived, port=0, address="127.0.0.1") as port:
