@@ -17,6 +17,8 @@ from cardume.messages.storage_values import driver, is_live, reachable_host, rep
 from cardume.pooldb.db import Reader
 
 BLOCK = 1 << 20
+MOST_ZEROS = 64 << 20
+"""How much is made zeros by one request: less than a disk takes, for one that has to write them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +88,16 @@ async def copy_blocks(source: DiskBytes, target: DiskBytes, progress: Progress, 
     """Copy block by block: the next one is read while the last one is written."""
     writing: asyncio.Task[None] | None = None
     try:
-        async for offset, data in _pieces(source, with_holes=not target_is_zero):
+        async for piece in _pieces(source, with_holes=not target_is_zero):
             if writing is not None:
                 await writing
             writing = None
-            if not target_is_zero or data.count(0) != len(data):
-                writing = asyncio.ensure_future(target.write(offset, data))
-            progress((offset + len(data)) / source.size)
+            match piece:
+                case Hole(offset, length):
+                    writing = asyncio.ensure_future(target.zero(offset, length))
+                case Data(offset, data) if not target_is_zero or data.count(0) != len(data):
+                    writing = asyncio.ensure_future(target.write(offset, data))
+            progress(piece.end / source.size)
         if writing is not None:
             await writing
         await target.flush()
@@ -103,17 +108,45 @@ async def copy_blocks(source: DiskBytes, target: DiskBytes, progress: Progress, 
             await asyncio.wait([writing])
 
 
-async def _pieces(source: DiskBytes, *, with_holes: bool) -> AsyncIterator[tuple[int, bytes]]:
-    """(offset, bytes) of all that may be other than zeros; with holes: of everything."""
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Bytes of a disk."""
+
+    offset: int
+    data: bytes
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A part of a disk that reads as zeros."""
+
+    offset: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.length
+
+
+async def _pieces(source: DiskBytes, *, with_holes: bool) -> AsyncIterator[Data | Hole]:
+    """All that may be other than zeros, a block at most each; with holes: everything."""
     offset = 0
     while offset < source.size:
         data_at = await source.find_data(offset)
         while with_holes and offset < data_at:
-            length = min(BLOCK, data_at - offset)
-            yield offset, bytes(length)
-            offset += length
+            hole = Hole(offset, min(MOST_ZEROS, data_at - offset))
+            yield hole
+            offset = hole.end
         offset = data_at
-        if offset < source.size:
-            length = min(BLOCK, source.size - offset)
-            yield offset, await source.read(offset, length)
-            offset += length
+        if offset == source.size:
+            return
+        # Asked for once an extent, for each question may be one to another host; small ones are read with what follows.
+        end = min(max(await source.find_hole(offset), offset + BLOCK), source.size)
+        while offset < end:
+            data = Data(offset, await source.read(offset, min(BLOCK, end - offset)))
+            yield data
+            offset = data.end
