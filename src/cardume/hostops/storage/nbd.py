@@ -28,6 +28,7 @@ _DONE = 1
 _CHUNK_DATA, _CHUNK_HOLE, _CHUNK_STATUS, _CHUNK_ERROR = 1, 2, 5, 1 << 15
 _NO_SPACE = 28  # the protocol's own number, on every system
 _MOST_ANSWERED = 64 << 20
+_TAKEN_AT_ONCE = 2 << 20  # an answer comes whole, instead of in many turns of stopping and going on
 _MOST_LOOKED_AT = 1 << 30  # of one question for holes: a request's length has 32 bits
 
 
@@ -210,7 +211,7 @@ class NbdDisk:
 async def nbd_disk(socket: str, export: str) -> AsyncIterator[NbdDisk]:
     """A disk that is served on a Unix socket, as long as the block lasts."""
     try:
-        reader, writer = await asyncio.open_unix_connection(socket)
+        reader, writer = await asyncio.open_unix_connection(socket, limit=_TAKEN_AT_ONCE)
     except OSError as error:
         raise StorageUnreachable(f"the disk's NBD server does not answer: {error!r}") from error
     try:
