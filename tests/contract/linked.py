@@ -29,7 +29,6 @@ KINDS = (*WITH_SNAPSHOTS, pytest.param("nfs", marks=needs_nfs))
 """What `case_of` makes cases of."""
 
 
-
 class QueueWire:
     """One end of a connection that never leaves the process; `cut` ends it for both."""
 

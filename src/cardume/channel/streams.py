@@ -19,6 +19,7 @@ import structlog
 
 from cardume.channel import values
 from cardume.channel.failures import dump_error, load_error
+from cardume.channel.frames import Frame
 from cardume.channel.interfaces import methods
 from cardume.hostops.errors import HostError, LinkLost
 from cardume.hostops.guests.console import ByteStream, carry
@@ -34,9 +35,9 @@ OPENING_S = 60.0
 class StreamWire(Protocol):
     """What carries a stream: a WebSocket, or two queues in a test."""
 
-    async def send_str(self, text: str) -> None: ...
+    async def send(self, frame: Frame) -> None: ...
 
-    async def receive_text(self) -> str | None: ...
+    async def receive(self) -> Frame | None: ...
 
     async def send_bytes(self, data: bytes) -> None:
         """ConnectionError when the connection has ended."""
@@ -59,8 +60,8 @@ async def opened(dial: Dial, on: str, do: str, given: dict[str, Any]) -> AsyncIt
     async with dial() as wire:
         try:
             async with asyncio.timeout(OPENING_S):
-                await wire.send_str(json.dumps({"open": on, "do": do, "with": given}))
-                told = json.loads(await wire.receive_text() or "null")
+                await wire.send(json.dumps({"open": on, "do": do, "with": given}))
+                told = json.loads(await wire.receive() or "null")
         except (TimeoutError, ConnectionError) as fault:
             raise LinkLost(f"the other host did not answer: {do}") from fault
         if told is None:
@@ -91,18 +92,18 @@ class StreamDesk:
         """One connection: open what it asks for, carry it until one side is at its end."""
         try:
             async with asyncio.timeout(OPENING_S):
-                asked = json.loads(await wire.receive_text() or "null")
+                asked = json.loads(await wire.receive() or "null")
                 if asked is None:
                     return
                 context = self._context(asked)
             async with context as stream:
-                await wire.send_str(json.dumps({"opened": True}))
+                await wire.send(json.dumps({"opened": True}))
                 await carry(stream, _WireStream(wire))
         except ConnectionError:
             log.debug("stream_cut_off")
         except Exception as error:  # the edge: whatever it is, the host that asked is told
             with suppress(ConnectionError, RuntimeError):  # aiohttp raises the latter on a closed connection
-                await wire.send_str(json.dumps({"error": dump_error(error)}))
+                await wire.send(json.dumps({"error": dump_error(error)}))
 
     def _context(self, asked: dict[str, Any]) -> AbstractAsyncContextManager[ByteStream]:
         on, do, given = str(asked["open"]), str(asked["do"]), dict(asked["with"])

@@ -1,4 +1,4 @@
-"""Plain values of the hosts' interfaces as JSON and bytes, and back: told apart and checked by the interfaces' own types."""
+"""Plain values of the hosts' interfaces as JSON and bytes, and back: told apart and checked by their own types."""
 
 import dataclasses
 import types
