@@ -3,7 +3,7 @@
 import os
 import sys
 
-from bench import lab, pool, wire
+from bench import lab, pool, shared, wire
 from bench.table import show
 
 
@@ -14,6 +14,7 @@ def main() -> None:
     rows = [*wire.rows()]
     rows += lab.rows()
     rows += pool.rows()
+    rows += shared.rows()
     show(rows)
 
 

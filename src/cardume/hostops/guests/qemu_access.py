@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from cardume.hostops.errors import GuestError
 from cardume.hostops.guests.guest import Disk, FileSource, NBDSource
+from cardume.hostops.o_direct import has_o_direct
 
 
 def prepare_sources(disks: Iterable[Disk], owner: tuple[int, int] | None) -> frozenset[str]:
@@ -36,9 +37,6 @@ def _give(socket: str, user: int) -> None:
 
 def _has_o_direct(path: str) -> bool:
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC))
+        return has_o_direct(path)
     except FileNotFoundError as error:
         raise GuestError(f"there is no file {path} for a disk") from error
-    except OSError:
-        return False  # tmpfs and some FUSE file systems say EINVAL
-    return True

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from cardume.hostops.errors import StorageError
 from cardume.hostops.guests.guest import DiskSource, FileSource, NfsSource
+from cardume.hostops.o_direct import has_o_direct
 from cardume.hostops.storage import images
 from cardume.hostops.storage.driver import DiskBytes, Progress
 from cardume.hostops.storage.nfs_writes import NfsWrites
@@ -20,8 +21,11 @@ class QemuCopier:
         self, source: DiskSource, target: DiskSource, progress: Progress, *, target_is_zero: bool = False
     ) -> None:
         size_bytes = await in_thread(_allocated, source)
+        page_cache = await in_thread(_needs_page_cache, target)
         writes = await NfsWrites.begin(target) if isinstance(target, NfsSource) else None
-        await images.convert_into(source, target, size_bytes, progress, target_is_zero=target_is_zero)
+        await images.convert_into(
+            source, target, size_bytes, progress, target_is_zero=target_is_zero, page_cache=page_cache
+        )
         if isinstance(target, FileSource):
             await in_thread(_sync, target.path)
         if writes is not None:
@@ -57,6 +61,15 @@ def _allocated(source: DiskSource) -> int:
         except OSError as error:
             raise StorageError(f"{source.path} cannot be copied: {error.strerror}") from error
     return 64 << 30
+
+
+def _needs_page_cache(target: DiskSource) -> bool:
+    if not isinstance(target, FileSource):
+        return False
+    try:
+        return not has_o_direct(target.path)
+    except OSError as error:
+        raise StorageError(f"{target.path} cannot be written to: {error.strerror}") from error
 
 
 def _sync(path: str) -> None:

@@ -15,6 +15,7 @@ MIB = 1 << 20
 _QUICK_S = 60.0
 _LONGEST_S = 30 * 24 * 3600.0  # a bound for a copy that does move; one that does not is ended long before
 _LONGEST_CHECK_S = 1800.0
+_IN_FLIGHT = ("-W", "-m", "16")  # in any order: a LUN that is asked for one piece at a time takes twice as long
 _PERCENT = re.compile(r"\((\d+(?:\.\d+)?)/100%\)")
 _NO_SPACE = ("No space left on device", "Disk quota exceeded")
 
@@ -138,15 +139,24 @@ async def convert(source: DiskSource, target_path: str, format: str, size_bytes:
 
 
 async def convert_into(
-    source: DiskSource, target: DiskSource, size_bytes: int, progress: Progress, *, target_is_zero: bool = False
+    source: DiskSource,
+    target: DiskSource,
+    size_bytes: int,
+    progress: Progress,
+    *,
+    target_is_zero: bool = False,
+    page_cache: bool = False,
 ) -> None:
-    """Write the content of `source` over the beginning of `target`, flushed when this returns."""
+    """Write the content of `source` over the beginning of `target`, flushed when this returns.
+
+    page_cache: the target is a file that has no O_DIRECT. It takes longer: what is written piles up for the flush.
+    """
     await _copy(
         size_bytes,
         progress,
         *(("--target-is-zero",) if target_is_zero else ()),
         *image_objects(source, target),
-        *("-n", "-t", "writeback", "--image-opts", "--target-image-opts"),
+        *("-n", *_IN_FLIGHT, "-t", "writeback" if page_cache else "none", "--image-opts", "--target-image-opts"),
         *(image_options(source), image_options(target)),
     )
 

@@ -1,9 +1,18 @@
 """What is made of qemu-img's output, and of our values for its command line."""
 
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from cardume.hostops.guests.guest import FileSource, IscsiSource, NBDSource, NfsSource
-from cardume.hostops.storage.images import PercentReader, image_objects, image_options, stall_limit_s
+from cardume.hostops.storage.images import (
+    PercentReader,
+    convert_into,
+    image_objects,
+    image_options,
+    stall_limit_s,
+)
 
 
 def test_progress_is_read_whatever_pieces_it_comes_in() -> None:
@@ -63,3 +72,21 @@ def test_a_password_is_named_by_its_file_in_a_command_line() -> None:
 def test_a_portal_with_an_ipv6_address_stands_in_brackets() -> None:
     source = IscsiSource("fd00::10", 3260, "iqn.2005-10.org.x:lun1", 1, 0, 64 << 20, "iqn.2026-01.x:h1")
     assert "file.portal=[fd00::10]:3260," in image_options(source)
+
+
+@pytest.mark.parametrize(("page_cache", "mode"), [(False, "none"), (True, "writeback")])
+async def test_a_copy_goes_around_the_page_cache_where_it_can_and_ends_with_a_flush_anyway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page_cache: bool, mode: str
+) -> None:
+    program = tmp_path / "qemu-img"
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/words\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+    one, other = FileSource("/a", "qcow2"), FileSource("/b", "qcow2")
+    await convert_into(one, other, 1 << 20, lambda _: None, target_is_zero=True, page_cache=page_cache)
+
+    assert (tmp_path / "words").read_text() == (
+        f"convert -p --target-is-zero -n -W -m 16 -t {mode} --image-opts --target-image-opts"
+        " driver=qcow2,file.driver=file,file.filename=/a driver=qcow2,file.driver=file,file.filename=/b\n"
+    )
