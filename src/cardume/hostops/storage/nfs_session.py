@@ -34,7 +34,8 @@ AT_ONCE = 32
 _MODE, _FOLDER_MODE = 0o600, 0o700
 _WRITE = 2  # W_OK, as access(2) has it
 _GONE = (errno.ENOENT, errno.ESTALE)  # the second: another host removed it between two questions about it
-_LOST = (errno.EFAULT, errno.EINTR, errno.ETIMEDOUT)  # what libnfs calls an answer that will not come
+_LOST = (errno.EINTR, errno.ETIMEDOUT)  # what libnfs calls an answer that will not come
+_ONLY_WORDS = (errno.EFAULT, errno.ERANGE)
 
 _NFS_ERROR = re.compile(r"NFS3ERR_\w+\(-(\d+)\)$")
 
@@ -270,15 +271,15 @@ class NfsSession:
     def _refusal(self, number: int) -> OSError:
         """What the server refused; StorageUnreachable when it is not that.
 
-        A read and a write that were refused have no number of their own in libnfs 4.0, only words. They are trusted
-        for no connection was lost: `turn` looks at that itself.
+        A read and a write that were refused have no number of their own in libnfs 4.0, and opening a file that is not
+        there has a wrong one in 6.0: the words tell. That no connection was lost is looked at in `turn`.
         """
         words = self._loop.told()
-        if number in _LOST:
-            found = _NFS_ERROR.search(words)
-            if found is None:
-                raise self._loop.lost()
-            number = int(found[1])
+        found = _NFS_ERROR.search(words) if number in _ONLY_WORDS else None
+        if found is not None:
+            return OSError(int(found[1]), words)
+        if number in (*_LOST, *_ONLY_WORDS):
+            raise self._loop.lost()
         return OSError(number, words)
 
     def _rpc_ended(self, _rpc: Any, status: int, at: Any, private: int) -> None:
