@@ -14,7 +14,7 @@ import libvirt
 import libvirt_qemu
 
 from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound
-from cardume.hostops.guests.libvirt_stats import RawStats
+from cardume.hostops.guests.libvirt_stats import RawStats, disk_facts, disks_of_nfs_guest
 from cardume.hostops.guests.lifecycle import RawEvent
 from cardume.hostops.guests.xml_element import Element, element, render
 
@@ -75,18 +75,24 @@ class Connection:
         return [state for state in states if state is not None]
 
     def all_stats(self) -> list[RawStats]:
-        """What every domain that runs has used, foreign ones too, by one call."""
-        groups = (
-            libvirt.VIR_DOMAIN_STATS_VCPU
-            | libvirt.VIR_DOMAIN_STATS_BALLOON
-            | libvirt.VIR_DOMAIN_STATS_BLOCK
-            | libvirt.VIR_DOMAIN_STATS_INTERFACE
-        )
-        # A domain that is busy tells less rather than that all wait for it.
-        flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+        """What every domain that runs has used, foreign ones too."""
+        groups = libvirt.VIR_DOMAIN_STATS_VCPU | libvirt.VIR_DOMAIN_STATS_BALLOON | libvirt.VIR_DOMAIN_STATS_INTERFACE
         with _translated():
-            records = self._virt.getAllDomainStats(groups, flags)
+            domains = self._virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+            apart = {domain.UUIDString(): disks for domain in domains if (disks := _disks_of_nfs_guest(domain))}
+            at_once = [domain for domain in domains if domain.UUIDString() not in apart]
+            by_one = [domain for domain in domains if domain.UUIDString() in apart]
+            records = self._bulk_stats(at_once, groups | libvirt.VIR_DOMAIN_STATS_BLOCK)
+            for domain, facts in self._bulk_stats(by_one, groups):
+                records.append((domain, facts | _disk_facts(domain, apart[domain.UUIDString()])))
             return [RawStats(domain.UUIDString(), domain.ID(), facts) for domain, facts in records]
+
+    def _bulk_stats(self, domains: list[Any], groups: int) -> list[Any]:
+        if not domains:
+            return []  # to libvirt no domain would mean all
+        # A domain that is busy tells less rather than that all wait for it.
+        flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+        return list(self._virt.domainListGetStats(domains, groups, flags))
 
     def find(self, uuid: str) -> DomainState | None:
         try:
@@ -341,6 +347,27 @@ def _secret_xml(usage: str) -> Element:
 
 _event_thread_lock = threading.Lock()
 _event_thread: threading.Thread | None = None
+
+
+def _disks_of_nfs_guest(domain: Any) -> tuple[str, ...]:
+    try:
+        return disks_of_nfs_guest(domain.XMLDesc())
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in _LOST:
+            raise
+        return ()  # it ended meanwhile
+
+
+def _disk_facts(domain: Any, disks: tuple[str, ...]) -> dict[str, Any]:
+    """The counters of a domain's disks, asked for one by one; none of a domain that is busy, or ended meanwhile."""
+    try:
+        if domain.controlInfo()[0] not in (libvirt.VIR_DOMAIN_CONTROL_OK, libvirt.VIR_DOMAIN_CONTROL_JOB):
+            return {}
+        return disk_facts({disk: domain.blockStatsFlags(disk) for disk in disks})
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in _LOST:
+            raise
+        return {}
 
 
 def _start_event_thread() -> None:
