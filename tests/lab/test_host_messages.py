@@ -15,6 +15,7 @@ from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.lab.test_xe import run_xe
 from tests.unit.core.certificate_maker import certificate, pem, rsa_key
 
 from cardume.lab.api import PASSWORD, UNREACHABLE, USER, session
@@ -58,6 +59,7 @@ def test_an_installed_certificate_is_what_tls_shows_also_after_a_restart(lab: La
         again.host.reset_server_certificate(member)
     assert shown(lab) not in (installed, own)
     forget_certificate(lab.address("d1-g1"))  # as an administrator tells xe that the change was meant
+    assert run_xe(lab, "server-forget").returncode == 0  # and the tests' own xe
 
 
 def test_the_bytes_of_a_blob_come_back_over_http(lab: LabHandle, api: Any) -> None:

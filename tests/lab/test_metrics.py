@@ -27,6 +27,8 @@ Table = dict[str, list[float]]
 def test_rows_of_a_host_and_its_guest_are_real_and_go_on_over_a_restart(lab: LabHandle, api: Any) -> None:
     (member,) = api.host.get_all()
     (vm,) = api.VM.get_by_name_label("vm-d1-g1")
+    if api.VM.get_power_state(vm) != "Running":
+        api.VM.start(vm, False, False)
     host, guest = f"host:{api.host.get_uuid(member)}", f"vm:{api.VM.get_uuid(vm)}"
     memory = int(api.VM_metrics.get_memory_actual(api.VM.get_metrics(vm)))
 
