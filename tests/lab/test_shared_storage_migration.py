@@ -28,7 +28,7 @@ from cardume.lab.handle import LabHandle
 from cardume.lab.programs import wait_until
 
 NAME = "moving"
-LONGEST_GAP_S = 1.0
+LONGEST_GAP_S = 5.0  # it has to come back; how quickly is measured elsewhere, on a quiet machine
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_a_vm_moves_there_and_back_while_a_client_talks_to_it(lun_pool: LabHandl
     assert after["ticks"] > before["ticks"]
     assert after["disk_ticks"] > before["disk_ticks"]
     assert after["errors"] == 0
-    assert sorted(watcher.gaps)[-1] < LONGEST_GAP_S * 5  # the benchmark holds the number; here it must come back
+    assert max(watcher.gaps) < LONGEST_GAP_S
 
 
 def test_who_looks_at_its_screen_reconnects_to_where_it_was(lun_pool: LabHandle, api: Any, vm: str) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import structlog
 
 from cardume.core.host_alerts import body
+from cardume.core.sr_types import OVER_THE_NETWORK
 from cardume.core.storage_watch import Back, Lost, StorageWatch
 from cardume.daemons.members import Members
 from cardume.datamodel import api_messages
@@ -28,7 +29,6 @@ log = structlog.get_logger()
 
 LOOK_S = 10.0
 ANSWER_S = 10.0
-WATCHED = frozenset({"lvmoiscsi", "nfs", "iso"})
 UNREACHABLE = "unreachable_since"
 """In other_config of a PBD: since when its host has not reached the storage."""
 
@@ -62,7 +62,11 @@ class StorageWatching:
         self._watch.forget(frozenset(pbd.uuid for pbd in self._db.all(PBD).values()))
 
     def _is_watched(self, pbd: PBD) -> bool:
-        return pbd.currently_attached and self._db.get(pbd.SR).type in WATCHED and self._hosts.is_connected(pbd.host)
+        return (
+            pbd.currently_attached
+            and self._db.get(pbd.SR).type in OVER_THE_NETWORK
+            and self._hosts.is_connected(pbd.host)
+        )
 
     async def _ask(self, ref: Ref[PBD]) -> str | None:
         """Why the host does not reach the storage, empty when it does; None when it cannot be told now."""

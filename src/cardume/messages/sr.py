@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
+from cardume.core.sr_types import FOR_STATEFILES, MASTER_CHANGES
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
 from cardume.datamodel.pbd import PBD
@@ -23,11 +24,10 @@ from cardume.messages.pbd import attach, detach, remove_pbd
 from cardume.messages.registry import implements
 from cardume.messages.sr_probe import choose_one, look
 from cardume.messages.sr_space import refresh_space
-from cardume.messages.storage_values import MASTER_CHANGES, driver, is_live, reachable_host, repository
+from cardume.messages.storage_values import driver, is_live, reachable_host, repository
 from cardume.messages.vdi_records import vdi_record
 from cardume.pooldb.db import Transaction
 
-STATEFILE_TYPES = frozenset({"lvmoiscsi"})
 STATEFILE_BYTES = 4 << 20
 """What HA's statefile takes of an SR."""
 OVERWRITE = "overwrite"
@@ -175,7 +175,7 @@ async def assert_can_host_ha_statefile(call: Call, sr: Ref[SR]) -> None:
     record = call.db.get(sr)
     if not record.shared:
         raise errors.HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED(sr)
-    if record.type not in STATEFILE_TYPES:
+    if record.type not in FOR_STATEFILES:
         raise errors.SR_OPERATION_NOT_SUPPORTED(sr)
     if {call.db.get(pbd).host for pbd in record.PBDs if call.db.get(pbd).currently_attached} != set(call.db.all(Host)):
         raise errors.SR_NOT_ATTACHED(sr)

@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 from typing import Any
 
+from cardume.core.sr_types import MASTER_CHANGES
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
 from cardume.datamodel.pbd import PBD
@@ -16,9 +17,6 @@ from cardume.hostops.storage.driver import Repository, StorageDriver, Volume
 from cardume.messages.device_config import for_driver
 from cardume.messages.failures import storage_failures
 from cardume.pooldb.db import Reader
-
-MASTER_CHANGES = frozenset({"lvmoiscsi"})
-"""Types whose volumes only the master makes, grows and removes; every host opens them."""
 
 
 def find_pbd(db: Reader, sr: Ref[SR], host: Ref[Host]) -> Ref[PBD] | None:

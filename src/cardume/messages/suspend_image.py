@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 import structlog
 
+from cardume.core.sr_types import WITHOUT_FILES
 from cardume.datamodel import errors
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
@@ -22,9 +23,6 @@ from cardume.messages.vdi_records import vdi_draft
 from cardume.pooldb.db import Database, Reader, Transaction
 
 log = structlog.get_logger()
-
-WITHOUT_FILES = frozenset({"lvmoiscsi", "nfs"})
-"""Types whose disks are no files of a host."""
 
 DEVICES_BYTES = 64 * 2**20
 """Room for the state of the guest's devices, video memory among it, beside its memory."""
