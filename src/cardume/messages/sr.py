@@ -296,10 +296,22 @@ def forget_records(txn: Transaction, sr: Ref[SR]) -> None:
         _forget_vdi(txn, vdi)
     for pbd in record.PBDs:
         remove_pbd(txn, pbd)
+    instead = _next_default(txn, sr)
     for pool_ref, pool in txn.all(Pool).items():
         names = ("default_SR", "suspend_image_SR", "crash_dump_SR")
-        txn.update(pool_ref, **{name: NULL for name in names if getattr(pool, name) == sr})
+        txn.update(pool_ref, **{name: instead for name in names if getattr(pool, name) == sr})
     txn.delete(sr)
+
+
+def _next_default(txn: Transaction, gone: Ref[SR]) -> Ref[SR]:
+    """Where new disks go without that SR: the one shared SR for disks that is left, else the only SR for disks."""
+    for_disks = {sr: record for sr, record in txn.all(SR).items() if sr != gone and record.content_type != "iso"}
+    shared = [sr for sr, record in for_disks.items() if record.shared]
+    match shared or list(for_disks):
+        case [only]:
+            return only
+        case _:
+            return NULL
 
 
 def _forget_vdi(txn: Transaction, vdi: Ref[VDI]) -> None:

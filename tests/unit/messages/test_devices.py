@@ -158,6 +158,27 @@ async def test_repositories_are_detached_forgotten_and_found_again(
     assert len(await api("SR.get_VDIs", again)) == 1
 
 
+async def test_a_default_repository_that_goes_leaves_its_place_to_the_only_other(api: Client, sr: str) -> None:
+    (member,) = await api("host.get_all")
+    (pool,) = await api("pool.get_all")
+    isos = await api("SR.create", member, {"location": "i"}, "0", "ISOs", "", "iso", "iso", True, {})
+    others = [
+        await api("SR.create", member, {"location": name}, "0", name, "", "ext", "user", False, {})
+        for name in ("b", "c")
+    ]
+
+    async def destroy(gone: str) -> str:
+        for pbd in await api("SR.get_PBDs", gone):
+            await api("PBD.unplug", pbd)
+        await api("SR.forget", gone)
+        return str(await api("pool.get_default_SR", pool))
+
+    assert await destroy(sr) == "OpaqueRef:NULL", "which of the two is the administrator's choice"
+    await api("pool.set_default_SR", pool, others[0])
+    assert await destroy(others[0]) == others[1]
+    assert await destroy(others[1]) == "OpaqueRef:NULL", isos
+
+
 async def test_a_storage_server_that_is_off_is_named(host: FakeHost, api: Client) -> None:
     (member,) = await api("host.get_all")
     host.isos.fail_next("attach", StorageUnreachable("10.0.0.10 does not answer"))
