@@ -4,8 +4,6 @@ Both disks are of one target, open in one guest at the same time, and used in tu
 `dd` around its page cache, where each request waits for the last one.
 """
 
-import base64
-import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ from typing import Any
 
 from bench.copies import MASTER, MIB, new_vdi
 from bench.table import Row, seconds
-from cardume.lab.errors import ProgramError
+from cardume.lab.guest_shell import GuestShell
 from cardume.lab.handle import LabHandle
 from cardume.lab.layout import Network
 from cardume.lab.targets import IQN, MORE
@@ -60,37 +58,14 @@ echo "$began $(cut -d' ' -f1 /proc/uptime)"
 """
 
 
-class Guest:
-    """Shell commands in the lab's guest, by its agent."""
-
-    def __init__(self, lab: LabHandle, uuid: str) -> None:
-        self._lab, self._uuid = lab, uuid
-
-    def run(self, command: str, timeout_s: float = 120) -> str:
-        """What a command prints."""
-        given = {"path": "/bin/sh", "arg": ["-c", command], "capture-output": True}
-        pid = self._ask("guest-exec", given)["pid"]
-        deadline = time.monotonic() + timeout_s
-        while not (status := self._ask("guest-exec-status", {"pid": pid}))["exited"]:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no end in the guest: {command[:60]}")
-            time.sleep(0.1)
-        return base64.b64decode(status.get("out-data", "")).decode()
-
-    def _ask(self, execute: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        question = json.dumps({"execute": execute, "arguments": arguments})
-        told = self._lab.exec(MASTER, "virsh", "qemu-agent-command", "--timeout", "20", self._uuid, question)
-        return dict(json.loads(told)["return"])
-
-
 def rows(lab: LabHandle, api: Any, sr: str) -> Iterator[Row]:
     """The rows; the guest has its disks as before at the end."""
     (vm,) = api.VM.get_by_name_label(GUEST)
     if api.VM.get_power_state(vm) == "Halted":
         api.VM.start(vm, False, False)
     uuid = api.VM.get_uuid(vm)
-    guest = Guest(lab, uuid)
-    _wait_for_agent(guest)
+    guest = GuestShell(lab, MASTER, uuid)
+    guest.wait()
     size_bytes = next(lun.size_bytes for target in MORE if target.iqn == TARGET for lun in target.luns)
     vdi = new_vdi(api, sr, size_bytes, "for a guest")
     vbd = _plug(api, vm, vdi)
@@ -113,7 +88,7 @@ def _plug(api: Any, vm: str, vdi: str) -> str:
     return str(vbd)
 
 
-def _measured(guest: Guest, ours: str, plain: str) -> Iterator[Row]:
+def _measured(guest: GuestShell, ours: str, plain: str) -> Iterator[Row]:
     numbers = {"mib": SEQUENTIAL_MIB, "noise": NOISE_MIB, "places": PLACES, "blocks": PLACE_BLOCKS}
     guest.run(
         f"cat > /tmp/disk-bench <<'END'\n{_SCRIPT % numbers}END\nhead -c {NOISE_MIB * MIB} /dev/urandom > /tmp/noise"
@@ -138,7 +113,7 @@ def _measured(guest: Guest, ours: str, plain: str) -> Iterator[Row]:
         yield Row(f"in a guest: {told}", measured, f"{seconds(theirs)} plain LUN", f"{LIMIT:g} ×", ratio <= LIMIT)
 
 
-def _took_s(guest: Guest, disk: str, what: str) -> float:
+def _took_s(guest: GuestShell, disk: str, what: str) -> float:
     told = guest.run(f"sh /tmp/disk-bench {disk} {what}")
     if "failed" in told:
         raise RuntimeError(f"{what} of {disk} failed in the guest")
@@ -146,7 +121,7 @@ def _took_s(guest: Guest, disk: str, what: str) -> float:
     return float(ended) - float(began)
 
 
-def _find(guest: Guest, entry: str, timeout_s: float = 30) -> str:
+def _find(guest: GuestShell, entry: str, timeout_s: float = 30) -> str:
     """The device of a disk, once the guest has it."""
     deadline = time.monotonic() + timeout_s
     while guest.run(f"test -e {entry} && echo yes").strip() != "yes":
@@ -154,15 +129,3 @@ def _find(guest: Guest, entry: str, timeout_s: float = 30) -> str:
             raise TimeoutError(f"the guest has no {entry}")
         time.sleep(0.2)
     return f"/dev/{entry.rsplit('/', 1)[1]}"
-
-
-def _wait_for_agent(guest: Guest, timeout_s: float = 120) -> None:
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            guest.run("true", timeout_s=5)
-            return
-        except (ProgramError, TimeoutError):
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.5)

@@ -160,7 +160,7 @@ def test_a_guest_that_writes_sees_neither_a_lost_target_nor_a_grown_disk(two: La
     two.plug("freenas", Network.STORAGE)
     writer.wait_more(5, timeout_s=120)
     done(two, MASTER, "vdi-resize", f"uuid={disk}", "disk-size=128MiB", "online=true")
-    assert writer.ask("cat /sys/block/vdb/size").strip() == str(128 * MIB // 512)
+    assert writer.shell.run("cat /sys/block/vdb/size").strip() == str(128 * MIB // 512)
     assert writer.wait_more(70, timeout_s=120).bad == 0
 
     done(two, MASTER, "vbd-unplug", f"uuid={vbd}")
