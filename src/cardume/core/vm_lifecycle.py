@@ -35,6 +35,7 @@ POWER_STATES: Mapping[Op, frozenset[VMPowerState]] = {
     Op.UNPAUSE: frozenset({PAUSED}),
     Op.SUSPEND: frozenset({RUNNING}),
     Op.POOL_MIGRATE: frozenset({RUNNING}),
+    Op.MIGRATE_SEND: frozenset({HALTED, RUNNING}),
     Op.RESUME: frozenset({SUSPENDED}),
     Op.RESUME_ON: frozenset({SUSPENDED}),
     Op.CLEAN_SHUTDOWN: frozenset({RUNNING}),

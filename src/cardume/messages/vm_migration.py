@@ -8,8 +8,7 @@ the end, the host that it was going to tells what became of it (messages/guest_w
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from cardume.core import placement
 from cardume.core.placement import Demand
@@ -25,11 +24,12 @@ from cardume.hostops.errors import GuestError, GuestNotFound, GuestUncertain, Li
 from cardume.hostops.guests.guest import DiskSource, GuestSpec
 from cardume.hostops.hands import Hands
 from cardume.messages.activations import expect, expect_no_more
-from cardume.messages.call import Call, TaskHandle
+from cardume.messages.call import Call
 from cardume.messages.failures import guest_failures
 from cardume.messages.guest_facts import refresh_guest_facts
 from cardume.messages.guest_spec import guest_spec
 from cardume.messages.lifecycle import assert_operation_allowed, operation
+from cardume.messages.parts import Part
 from cardume.messages.registry import implements
 from cardume.messages.vm_disks import close_disks, open_disk
 from cardume.messages.vm_placement import host_loads, vm_demand
@@ -63,7 +63,7 @@ async def pool_migrate(call: Call, vm: Ref[VM], host: Ref[Host], options: Mappin
         if host == source:
             return
         call.db.get(host)
-        _assert_can_move(call.db, vm, host)
+        assert_can_move(call.db, vm, host)
         slots: MigrationSlots = call.services["migrations"]
         async with slots.of(source, host):
             await _move(call, vm, source, host)
@@ -76,7 +76,7 @@ async def _move(call: Call, vm: Ref[VM], source: Ref[Host], host: Ref[Host]) -> 
         # Before it is written: who is cancelled while the database writes may have written it all the same.
         undo.push_async_callback(_forget_destination, call, vm)
         async with call.db.transaction() as txn:
-            _assert_can_move(txn, vm, host)  # others may have taken the memory meanwhile
+            assert_can_move(txn, vm, host)  # others may have taken the memory meanwhile
             txn.update(vm, scheduled_to_be_resident_on=host)
             expect(txn, vbds, host)
         spec = await _prepare(call, vm, host, coming, vbds, undo)
@@ -138,7 +138,8 @@ async def _forget_destination(call: Call, vm: Ref[VM]) -> None:
 # May it?
 
 
-def _assert_can_move(db: Reader, vm: Ref[VM], host: Ref[Host]) -> None:
+def assert_can_move(db: Reader, vm: Ref[VM], host: Ref[Host]) -> None:
+    """Raise the reason why a running VM could not be on that host."""
     placement.assert_fits(_demand(db, vm), host_loads(db, only=host)[0])
 
 
@@ -197,24 +198,7 @@ async def evacuate(call: Call, host: Ref[Host], network: Ref[Network], evacuate_
     for number, vm in enumerate(vms):
         others = [load for load in host_loads(call.db) if load.ref != host]
         target = placement.choose_host(_demand(call.db, vm), others)
-        part = replace(call, task=_Part(call.task, number, len(vms)))
-        await pool_migrate(part, vm, Ref(target), {})
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One of several pieces of work of the same length: its progress is a part of the whole's."""
-
-    whole: TaskHandle
-    number: int
-    count: int
-
-    @property
-    def ref(self) -> Ref[Any]:
-        return self.whole.ref
-
-    def progress(self, fraction: float) -> None:
-        self.whole.progress((self.number + fraction) / self.count)
+        await pool_migrate(Part.of(call, number, len(vms)), vm, Ref(target), {})
 
 
 @implements(Host.assert_can_evacuate)

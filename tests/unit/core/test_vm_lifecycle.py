@@ -35,6 +35,7 @@ def refusal(vm: VMFacts, operation: Op) -> list[str]:
             HALTED,
             {
                 *(Op.START, Op.START_ON, Op.CLONE, Op.COPY, Op.EXPORT, Op.SNAPSHOT, Op.MAKE_INTO_TEMPLATE, Op.DESTROY),
+                Op.MIGRATE_SEND,
                 *SETTINGS,
             },
             id="halted",
@@ -44,7 +45,7 @@ def refusal(vm: VMFacts, operation: Op) -> list[str]:
             {
                 *(Op.PAUSE, Op.SUSPEND, Op.CLEAN_SHUTDOWN, Op.CLEAN_REBOOT, Op.HARD_SHUTDOWN, Op.HARD_REBOOT),
                 *(Op.SNAPSHOT, Op.CHECKPOINT),
-                Op.POOL_MIGRATE,
+                *(Op.POOL_MIGRATE, Op.MIGRATE_SEND),
                 *LIVE_SETTINGS,
             },
             id="running",
@@ -88,7 +89,7 @@ def test_a_vm_offers_what_its_state_and_kind_allow(vm: VMFacts, allowed: set[Op]
         (TEMPLATE, Op.SNAPSHOT, ["VM_IS_TEMPLATE", "OpaqueRef:vm"]),
         (HALTED, Op.CHECKPOINT, ["VM_BAD_POWER_STATE", "OpaqueRef:vm", "paused, running, suspended", "halted"]),
         (HALTED, Op.REVERT, ["REVERT_ONLY_ALLOWED_ON_SNAPSHOT"]),
-        (HALTED, Op.MIGRATE_SEND, ["NOT_IMPLEMENTED", "VM.migrate_send"]),
+        (HALTED, Op.CALL_PLUGIN, ["NOT_IMPLEMENTED", "VM.call_plugin"]),
         (PAUSED, Op.POOL_MIGRATE, ["VM_BAD_POWER_STATE", "OpaqueRef:vm", "running", "paused"]),
     ],
 )
