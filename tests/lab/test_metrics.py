@@ -17,7 +17,7 @@ from tests.lab.test_host_messages import daemon_pid, session_again
 from cardume.lab.api import PASSWORD, USER, session
 from cardume.lab.handle import LabHandle
 
-ROWS_S = 40.0
+ROWS_S = 120.0
 MOVED_S = 60.0
 NOBODY = "OpaqueRef:00000000-0000-4000-8000-000000000000"
 

@@ -20,8 +20,12 @@ STEP_S = 5
 HEARTBEAT_S = 300.0
 """A source that was not read for longer is unknown since."""
 
-JITTER = 1.1
-"""A rate may be that much above its greatest value, as two clocks measured it, and is taken for that."""
+JITTER_S = 4.0
+"""Two looks may be that much further apart than the clock says, as on a machine that is slow to answer: a rate that is
+above its greatest value for that is taken for this value."""
+
+STALE_S = 30.0
+"""How old a value may be to be a source's present one: a guest that is busy is not always measured."""
 
 UNKNOWN = math.nan
 
@@ -79,7 +83,7 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SourceNow:
-    """A source, whether its history is kept, and its present rate."""
+    """A source, whether its history is kept, and its present rate: the newest that is known, if it is young."""
 
     source: Source
     enabled: bool
@@ -89,20 +93,22 @@ class SourceNow:
 class Track:
     """The history of one source. Its archives keep the time."""
 
-    __slots__ = ("enabled", "folding", "last", "rate", "rings", "source", "total", "unknown_s")
+    __slots__ = ("enabled", "folding", "known", "known_s", "last", "rate", "rings", "source", "total", "unknown_s")
 
     def __init__(self, source: Source, enabled: bool) -> None:
         self.source = source
         self.enabled = enabled
         self.last = UNKNOWN  # reading of a counter
         self.rate = UNKNOWN
+        self.known = UNKNOWN  # the newest rate that was known
+        self.known_s = -math.inf  # when it was
         self.total = 0.0  # of the present step: rate by seconds
         self.unknown_s = 0.0
         self.folding = [_nothing() for _ in SPANS[1:]]
         self.rings: list[array[float] | None] = [None] * (1 + 3 * (len(SPANS) - 1))
 
-    def read(self, value: float, interval_s: float) -> float:
-        """Take a reading; the rate since the last one."""
+    def read(self, value: float, interval_s: float, now_s: float) -> None:
+        """Take a reading: there is a rate since the last one."""
         source = self.source
         match source.kind:
             case Kind.GAUGE:
@@ -115,9 +121,18 @@ class Track:
         if interval_s > HEARTBEAT_S or not math.isfinite(rate) or rate < source.least:
             rate = UNKNOWN
         elif rate > source.most:
-            rate = source.most if rate <= source.most * JITTER else UNKNOWN
+            rate = source.most if rate * interval_s <= source.most * (interval_s + JITTER_S) else UNKNOWN
         self.rate = rate
-        return rate
+        if not math.isnan(rate):
+            self.known, self.known_s = rate, now_s
+
+    def present(self, now_s: float) -> float:
+        """The newest rate that is known; unknown when it is old."""
+        return self.known if 0 <= now_s - self.known_s <= STALE_S else UNKNOWN
+
+    def begin_anew(self) -> None:
+        """What it counts is no continuation of what it counted."""
+        self.last = self.rate = self.known = UNKNOWN
 
     def spread(self, seconds: float) -> None:
         """The rate held for so long within the present step."""
@@ -202,7 +217,7 @@ class Archives:
             track = self.tracks.get(source.name) or self._add(source)
             if track.source is not source:
                 track.source = source
-            track.read(value, interval_s)
+            track.read(value, interval_s, now_s)
             unread.discard(source.name)
         for name in unread:
             self.tracks[name].last = UNKNOWN  # what it counts meanwhile is nobody's
@@ -212,11 +227,11 @@ class Archives:
 
     def sources(self) -> tuple[SourceNow, ...]:
         """Everything that is measured, by name."""
-        return tuple(SourceNow(track.source, track.enabled, track.rate) for _, track in sorted(self.tracks.items()))
+        return tuple(self._now(track) for _, track in sorted(self.tracks.items()))
 
     def find(self, name: str) -> SourceNow | None:
         track = self.tracks.get(name)
-        return SourceNow(track.source, track.enabled, track.rate) if track is not None else None
+        return self._now(track) if track is not None else None
 
     def record(self, name: str) -> bool:
         """Keep a source's history from now on; False when there is no such source."""
@@ -247,7 +262,7 @@ class Archives:
     def break_counters(self) -> None:
         """What counts will begin anew: the next readings are no continuation of the last."""
         for track in self.tracks.values():
-            track.last = track.rate = UNKNOWN
+            track.begin_anew()
 
     def merge(self, other: "Archives") -> None:
         """Take from an older history of the same thing what is not known here."""
@@ -271,6 +286,9 @@ class Archives:
             if known is None or math.isnan(known[place]):
                 track.store(ring, place, rows[place])
                 known = track.rings[ring]
+
+    def _now(self, track: Track) -> SourceNow:
+        return SourceNow(track.source, track.enabled, track.present(self.updated_s or 0.0))
 
     def _add(self, source: Source) -> Track:
         track = self.tracks[source.name] = Track(source, source.standard)
@@ -325,7 +343,8 @@ class Archives:
     def _begin_step(self, now_s: float) -> None:
         self.updated_s = now_s
         for track in self.tracks.values():
-            track.total, track.unknown_s, track.last = 0.0, now_s % STEP_S, UNKNOWN
+            track.begin_anew()
+            track.total, track.unknown_s = 0.0, now_s % STEP_S
 
 
 def merged(one: Archives, other: Archives) -> Archives:

@@ -49,6 +49,12 @@ def newest(
     return list(archives.column(name, span, fold, range(last - count + 1, last + 1)))
 
 
+def present(archives: Archives, name: str = "memory") -> float:
+    found = archives.find(name)
+    assert found is not None
+    return found.value
+
+
 def test_a_gauge_is_what_it_says() -> None:
     assert newest(gauged([1, 2, 4]), 3) == [1, 2, 4]
 
@@ -73,6 +79,47 @@ def test_a_counter_that_was_not_read_once_goes_on_from_its_next_reading() -> Non
 
 def test_a_rate_a_little_above_its_greatest_is_that_and_far_above_is_unknown() -> None:
     assert same(newest(gauged([5.2, 10.2, 99], source=BUSY), 3, name="cpu0"), [1, 1, NAN])
+
+
+def test_a_busy_source_whose_reading_came_late_is_still_busy() -> None:
+    archives = Archives()
+    for now, busy_s in ((T0, 0.0), (T0 + 6, 5.0), (T0 + 10, 10.0)):
+        archives.update(now, [Reading(BUSY, busy_s)])
+    assert same(newest(archives, 2, name="cpu0"), [5 / 6, (1 * 5 / 6 + 4) / 5])
+    assert present(archives, "cpu0") == 1
+
+
+def test_the_present_value_is_the_newest_that_is_known() -> None:
+    archives = gauged([7.0, NAN, NAN])
+    assert present(archives) == 7
+    archives.update(T0 + 20, [Reading(GAUGE, 9.0)])
+    assert present(archives) == 9
+
+
+def test_a_counter_that_was_missed_once_has_its_last_rate_until_there_is_a_new_one() -> None:
+    archives = gauged([50, NAN, 150], source=COUNTER)
+    assert present(archives, "rx") == 10
+    archives.update(T0 + 20, [Reading(COUNTER, 250)])
+    assert present(archives, "rx") == 20
+
+
+def test_a_source_that_nobody_could_read_for_long_has_no_present_value() -> None:
+    archives = gauged([7.0] + [NAN] * 6)
+    assert present(archives) == 7
+    archives.update(T0 + 40, [])
+    assert math.isnan(present(archives))
+
+
+def test_what_counts_anew_has_no_present_value_before_its_second_reading() -> None:
+    archives = gauged([50, 100], source=COUNTER)
+    archives.break_counters()
+    assert math.isnan(present(archives, "rx"))
+
+
+def test_a_clock_that_is_set_back_leaves_no_present_value_of_the_future() -> None:
+    archives = gauged([7.0] * 60)
+    archives.update(T0 + 100, [])
+    assert math.isnan(present(archives))
 
 
 def test_readings_within_a_step_are_weighed_by_their_time() -> None:
@@ -159,9 +206,8 @@ def test_a_source_that_comes_later_is_unknown_before() -> None:
 def test_a_source_that_goes_keeps_its_history_and_is_unknown_since() -> None:
     archives = gauged([1.0, 2.0, NAN])
     assert same(newest(archives, 3), [1, 2, NAN])
-    found = archives.find("memory")
-    assert found is not None
-    assert math.isnan(found.value)
+    archives.update(T0 + 60, [])
+    assert math.isnan(present(archives))
 
 
 def test_a_source_that_is_no_standard_has_a_value_and_no_history_until_it_is_asked_for() -> None:
