@@ -3,14 +3,18 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
+
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.datamodel.vm_guest_metrics import Tristate, VMGuestMetrics
-from cardume.hostops.errors import GuestNotFound
+from cardume.hostops.errors import GuestNotFound, HostError
 from cardume.hostops.guests.guest import AgentFacts, GuestInterface
 from cardume.hostops.hands import Hands
 from cardume.pooldb.db import Database, Reader
+
+log = structlog.get_logger()
 
 
 async def refresh_guest_facts(db: Database, hands: Hands, ref: Ref[VM]) -> bool:
@@ -40,6 +44,16 @@ async def refresh_guest_facts(db: Database, hands: Hands, ref: Ref[VM]) -> bool:
         else:
             txn.update(ref, guest_metrics=txn.create(VMGuestMetrics(**values)))
     return True
+
+
+async def set_guest_clock(hands: Hands, vm: VM) -> None:
+    """Set the clock of a guest that stood still, by its agent, where there is one that answers."""
+    try:
+        is_set = await hands.guests.set_clock(vm.uuid)
+    except HostError as fault:  # it has just ended, or its host is gone
+        log.info("guest_clock_not_set", vm=vm.uuid, reason=str(fault))
+    else:
+        log.info("guest_clock", vm=vm.uuid, is_set=is_set)
 
 
 def macs_by_device(db: Reader, vm: VM) -> dict[str, str]:

@@ -7,6 +7,7 @@ from tests.unit.messages.fake_host import Client, FakeHost, eventually
 
 from cardume.datamodel.refs import Ref
 from cardume.hostops.errors import GuestError, LinkLost
+from cardume.hostops.guests.guest import AgentFacts
 from cardume.messages.guest_watch import GuestWatch
 
 
@@ -141,3 +142,21 @@ async def test_a_paused_vm_says_so_in_its_record_and_its_metrics(api: Client, vm
     await api("VM.unpause", vm)
     assert await api("VM.get_power_state", vm) == "Running"
     assert await api("VM_metrics.get_state", metrics) == ["running"]
+
+
+async def test_the_clock_of_a_guest_that_stood_still_is_set_by_its_agent(host: FakeHost, api: Client, vm: str) -> None:
+    await api("VM.start", vm, False, False)
+    (guest,) = await host.guests.list()
+    host.guests.set_agent(guest.uuid, AgentFacts(version="7.2"))
+    await api("VM.pause", vm)
+    assert host.guests.clocks_set(guest.uuid) == 0
+    await api("VM.unpause", vm)
+    assert host.guests.clocks_set(guest.uuid) == 1
+
+
+async def test_a_guest_without_an_agent_goes_on_all_the_same(host: FakeHost, api: Client, vm: str) -> None:
+    await api("VM.start", vm, False, False)
+    await api("VM.pause", vm)
+    host.guests.fail_next("set_clock", GuestError("the agent is stuck"))
+    await api("VM.unpause", vm)
+    assert await api("VM.get_power_state", vm) == "Running"

@@ -161,6 +161,10 @@ class Guests(Protocol):
         """What the guest's agent says; None when there is no agent or it does not answer."""
         ...
 
+    async def set_clock(self, uuid: str, *, timeout_s: float = 5) -> bool:
+        """Have the guest's agent set its clock to this host's; False when there is none that does so in time."""
+        ...
+
     def open_console(self, uuid: str, kind: ConsoleKind) -> AbstractAsyncContextManager[ByteStream]:
         """A guest's screen or serial line, to look at and type into; it ends with the guest's QEMU process.
 

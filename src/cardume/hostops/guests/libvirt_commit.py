@@ -6,14 +6,15 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import structlog
 
-from cardume.hostops.errors import GuestError, GuestNotFound, GuestUncertain
+from cardume.hostops.errors import GuestBadState, GuestError, GuestNotFound, GuestUncertain
 from cardume.hostops.guests.domain_edit import DiskGone, DiskLayers, disk_layers
 from cardume.hostops.guests.guest import CommitLayers
 from cardume.hostops.guests.libvirt_binding import Connection, ConnectionLost
+from cardume.hostops.guests.libvirt_link import LinkCall
 from cardume.hostops.guests.libvirt_thread import CallTimedOut
 from cardume.hostops.guests.qemu_process import find_pid
 
@@ -28,21 +29,6 @@ _STILL_S = 60.0
 Settle = Callable[[], Awaitable[None]]
 
 
-class LinkCall(Protocol):
-    """A call to libvirtd."""
-
-    async def __call__(
-        self,
-        uuid: str,
-        what: str,
-        work: Callable[[Connection], T],
-        /,
-        *,
-        timeout_s: float = ...,
-        repeatable: bool = ...,
-    ) -> T: ...
-
-
 class DiskCommits:
     """The commits of all guests: one a guest at a time."""
 
@@ -51,6 +37,12 @@ class DiskCommits:
         self._running: dict[str, asyncio.Task[None]] = {}
         self.still: set[str] = set()
         """Guests that stand still for a commit: to everybody else they run."""
+
+    async def clear(self, uuid: str) -> None:
+        """Give up a commit of this guest, for a call that cannot go on beside it."""
+        await self.stop(uuid)
+        if uuid in self.still:
+            raise GuestBadState(f"guest {uuid} stands still until it is known where its disk is")
 
     async def stop(self, uuid: str) -> None:
         """Give up a commit of this guest, and wait until it has ended."""

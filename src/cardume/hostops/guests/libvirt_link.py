@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -26,6 +26,21 @@ _OPEN_S = 30
 _BACK_OFF_S = (0.1, 0.2, 0.5, 1, 2, 5)
 _AGAIN_S = (0.1, 0.5)
 _MAX_IDLE = 4
+
+
+class LinkCall(Protocol):
+    """Runs work for a guest on a connection to libvirtd of its own; errors say `what`, and the guest's uuid."""
+
+    async def __call__(
+        self,
+        uuid: str,
+        what: str,
+        work: Callable[[Connection], T],
+        /,
+        *,
+        timeout_s: float = ...,
+        repeatable: bool = ...,
+    ) -> T: ...
 
 
 class CallConnections:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -12,6 +12,7 @@ from cardume.hostops.errors import GuestError, GuestUncertain
 from cardume.hostops.guests.domain_edit import with_devices_of
 from cardume.hostops.guests.guest import GuestSpec
 from cardume.hostops.guests.libvirt_binding import Connection, ConnectionLost
+from cardume.hostops.guests.libvirt_link import LinkCall
 from cardume.hostops.guests.libvirt_thread import CallTimedOut
 
 LOOK_S = 0.25
@@ -25,19 +26,11 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-class LinkCall(Protocol):
-    """Runs work on a connection to libvirtd of its own."""
-
-    async def __call__(
-        self, uuid: str, what: str, work: Callable[[Connection], T], *, timeout_s: float = ..., repeatable: bool = ...
-    ) -> T: ...
-
-
 class Migrations:
     """Guests that leave this host."""
 
-    def __init__(self, link_call: Any) -> None:
-        self._link_call: LinkCall = link_call
+    def __init__(self, link_call: LinkCall) -> None:
+        self._link_call = link_call
 
     async def run(self, spec: GuestSpec, address: str, progress: Callable[[float], None], timeout_s: float) -> None:
         """See `Guests.migrate`."""

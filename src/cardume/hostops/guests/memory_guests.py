@@ -47,6 +47,7 @@ class _Machine:
     consoles: MemoryConsoles = field(default_factory=MemoryConsoles)
     sizes: dict[str, int] = field(default_factory=dict)  # of disks that were grown under it, by device
     used: GuestStats | None = None
+    clocks_set: int = 0
 
 
 @dataclass(slots=True)
@@ -339,6 +340,12 @@ class MemoryGuests:
         await self._reach("agent_facts", timeout_s)
         return self._get(uuid).agent
 
+    async def set_clock(self, uuid: str, *, timeout_s: float = 5) -> bool:
+        await self._reach("set_clock", timeout_s)
+        machine = self._get(uuid)
+        machine.clocks_set += machine.agent is not None
+        return machine.agent is not None
+
     @asynccontextmanager
     async def open_console(self, uuid: str, kind: ConsoleKind) -> AsyncIterator[ByteStream]:
         await self._reach("open_console")
@@ -392,6 +399,10 @@ class MemoryGuests:
     def consoles(self, uuid: str) -> MemoryConsoles:
         """The guest's consoles, as it sees them."""
         return self._get(uuid).consoles
+
+    def clocks_set(self, uuid: str) -> int:
+        """How often the guest's clock was set."""
+        return self._get(uuid).clocks_set
 
     def disk_size(self, uuid: str, device: str) -> int | None:
         """The size that a disk was grown to under its guest; None: it was not."""

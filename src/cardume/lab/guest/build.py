@@ -111,6 +111,8 @@ def _stage_busybox(root: Path, stage: Path) -> None:
     for applet in _run_in(root, "/bin/busybox", "--list").split():
         if not (stage / "sbin" / applet).exists() and applet != "busybox":
             (stage / "bin" / applet).symlink_to("busybox")
+    # Where the guest agent looks for it: without it no agent sets the clock.
+    (stage / "sbin/hwclock").symlink_to("../bin/busybox")
     (stage / "init").symlink_to("bin/busybox")  # busybox looks at the name it was called by
 
 
