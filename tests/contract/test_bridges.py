@@ -1,12 +1,18 @@
 """Bridges: the same tests in memory and on Linux; the latter in a network namespace of their own, as root."""
 
+import asyncio
 import ctypes
 import os
+import socket
+import time
 from collections.abc import Iterator
 
 import pytest
+from tests.unit.core.test_seen_addresses import MAC, arp, dhcp
 
+from cardume.core.seen_addresses import AddressBook
 from cardume.hostops.errors import NetworkError
+from cardume.hostops.network.address_watch import watching_addresses
 from cardume.hostops.network.interface import BridgeInUse, Bridges
 from cardume.hostops.network.linux_bridges import LinuxBridges
 from cardume.hostops.network.memory_bridges import MemoryBridges
@@ -95,3 +101,32 @@ async def test_no_other_text_becomes_an_interface(bridges: Bridges, name: str) -
         await bridges.ensure_bridge(name)
     with pytest.raises(NetworkError, match="no name"):
         await bridges.remove_bridge(name)
+
+
+async def test_what_a_guest_says_on_a_bridge_is_heard(own_network: None) -> None:
+    for words in (
+        ("link", "add", "tap1", "type", "veth", "peer", "name", "tap2"),
+        ("link", "set", "dev", "tap2", "up"),
+    ):
+        await run("ip", *words, timeout_s=10)
+    book = AddressBook()
+    bridges = LinuxBridges(book)
+    await bridges.ensure_bridge("xapi0")
+    await bridges.add_port("xapi0", "tap1")
+    async with watching_addresses(book):
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as guest:
+            guest.bind(("tap2", 0))
+            mac = guest.getsockname()[4].hex(":")
+            begun_s = time.time()
+            said = (
+                (b"\x08\x06", arp("10.1.2.3", mac)),
+                (b"\x08\x00", dhcp(3, asks="10.1.2.9", ports=(68, 53))),  # no DHCP
+                (b"\x08\x00", dhcp(3, asks="10.1.2.4", ports=(68, 67))),
+            )
+            expected = {mac: ("10.1.2.3",), MAC: ("10.1.2.4",)}
+            async with asyncio.timeout(20):
+                while await bridges.addresses_seen((mac, MAC), begun_s) != expected:
+                    for protocol, packet in said:  # again: a port carries nothing before the kernel saw its cable
+                        guest.send(b"\xff" * 6 + bytes.fromhex(mac.replace(":", "")) + protocol + packet)
+                    await asyncio.sleep(0.1)
+    assert book.addresses(mac, begun_s + 60) == ()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Listen
 from cardume.channel.pki import Admission, ensure_own_pool, sign
+from cardume.core.seen_addresses import AddressBook
 from cardume.daemons.certificate import certificate_addresses, certificate_names
 from cardume.daemons.config import Config
 from cardume.daemons.metering import metering
@@ -20,6 +21,7 @@ from cardume.hostops.host_facts import read_host_facts
 from cardume.hostops.machine.linux_machine import LinuxMachine
 from cardume.hostops.metrics.host_meter import HostMeter
 from cardume.hostops.migration_tls import HostIdentity, ready_for_migration
+from cardume.hostops.network.address_watch import watching_addresses
 from cardume.hostops.network.linux_bridges import LinuxBridges
 from cardume.hostops.network.linux_network import LinuxNetwork
 from cardume.hostops.storage.copy import QemuCopier
@@ -84,7 +86,9 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
             return [card.name for card in await network.cards()]
 
         meter = HostMeter(config.host_uuid, config.histories, guests, card_names)
-        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(), network, LinuxMachine(), meter)
+        heard = AddressBook()
+        await stack.enter_async_context(watching_addresses(heard))
+        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(heard), network, LinuxMachine(), meter)
         certificate = ServedCertificate(
             config.tls_files,
             names=lambda: certificate_names(os.uname().nodename),

@@ -1,6 +1,7 @@
 """Bridges of a host: the switches that guests' cards and the host's own are plugged into."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,6 +47,10 @@ class Bridges(Protocol):
 
     async def remove_port(self, bridge: str, port: str) -> None:
         """Unplug an interface; one that is gone or in no bridge is no error."""
+        ...
+
+    async def addresses_seen(self, macs: tuple[str, ...], since_s: float) -> Mapping[str, tuple[str, ...]]:
+        """The IPv4 addresses that cards with these MACs (lower case) were heard with here since then (Unix time)."""
         ...
 
 

@@ -1,12 +1,18 @@
 """Bridges of the Linux kernel, made and looked at with `ip`."""
 
+from collections.abc import Mapping
+
+from cardume.core.seen_addresses import AddressBook
 from cardume.hostops.errors import NetworkError
 from cardume.hostops.network.interface import Bridge, BridgeInUse, assert_interface_name
 from cardume.hostops.network.links import Link, ip, list_links
 
 
 class LinuxBridges:
-    """The bridges of this host."""
+    """The bridges of this host; `heard` is what `watching_addresses` hears on them."""
+
+    def __init__(self, heard: AddressBook | None = None) -> None:
+        self._heard = heard or AddressBook()
 
     async def ensure_bridge(self, name: str, mtu: int = 1500) -> Bridge:
         assert_interface_name(name)
@@ -60,6 +66,9 @@ class LinuxBridges:
         if link.master != bridge:
             raise NetworkError(f"{port} is in {link.master}, not in {bridge}")
         await ip("link", "set", "dev", port, "nomaster")
+
+    async def addresses_seen(self, macs: tuple[str, ...], since_s: float) -> Mapping[str, tuple[str, ...]]:
+        return {mac: found for mac in macs if (found := self._heard.addresses(mac, since_s))}
 
     async def _get(self, name: str) -> Bridge:
         links = await list_links()

@@ -1,7 +1,9 @@
 """Bridges in memory, for tests of what stands above."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from cardume.core.seen_addresses import AddressBook
 from cardume.hostops.errors import NetworkError
 from cardume.hostops.network.interface import Bridge, BridgeInUse, assert_interface_name
 
@@ -12,6 +14,7 @@ class MemoryBridges:
     def __init__(self, interfaces: tuple[str, ...] = ()) -> None:
         self.interfaces = set(interfaces)
         self._bridges: dict[str, Bridge] = {}
+        self.heard = AddressBook()
 
     async def ensure_bridge(self, name: str, mtu: int = 1500) -> Bridge:
         if assert_interface_name(name) in self.interfaces:
@@ -50,6 +53,9 @@ class MemoryBridges:
             raise NetworkError(f"{port} is in {master}, not in {bridge}")
         held = self._bridges[bridge]
         self._bridges[bridge] = replace(held, ports=tuple(each for each in held.ports if each != port))
+
+    async def addresses_seen(self, macs: tuple[str, ...], since_s: float) -> Mapping[str, tuple[str, ...]]:
+        return {mac: found for mac in macs if (found := self.heard.addresses(mac, since_s))}
 
     def _master(self, port: str) -> str | None:
         return next((bridge.name for bridge in self._bridges.values() if port in bridge.ports), None)
