@@ -3,7 +3,7 @@
 import os
 import sys
 
-from bench import lab, pool, shared, wire
+from bench import lab, plans, pool, shared, wire
 from bench.table import show
 
 
@@ -11,7 +11,8 @@ def main() -> None:
     """Measure and print; the machine should have nothing else to do."""
     if os.geteuid() != 0:
         sys.exit("the benchmarks bring up a lab: run them as root")
-    rows = [*wire.rows()]
+    rows = [*plans.rows()]
+    rows += wire.rows()
     rows += lab.rows()
     rows += pool.rows()
     rows += shared.rows()
