@@ -76,7 +76,7 @@ async def test_the_disks_of_a_halted_vm_move(two: Two) -> None:
 
     await send(two, await there(two), {old: target})
 
-    assert two.db.get(disk_of(two)).SR == target
+    assert target == two.db.get(disk_of(two)).SR
     assert two.db.find(old) is None
     assert two.db.get(two.vm).power_state == VMPowerState.HALTED
     assert two.db.get(two.vm).current_operations == {}
