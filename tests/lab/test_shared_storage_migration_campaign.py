@@ -22,9 +22,11 @@ from tests.lab.moving_guest import (
 )
 from tests.lab.pool_room import done
 from tests.lab.storage_room import MASTER
+from tests.lab.test_nfs_disks import leads
 
 from cardume.lab.api import session
 from cardume.lab.handle import LabHandle
+from cardume.lab.layout import VDI_EXPORT
 from cardume.lab.pings import Pings
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(4 * 3600)]
@@ -76,6 +78,27 @@ def test_a_guest_that_changes_its_memory_faster_than_the_network_comes_over_all_
             print(f"it was slowed down, and moved after {time.monotonic() - began:.0f} s")
             assert assert_in_one_place(lun_pool, uuid) == api.host.get_name_label(there)
         assert fetch(address_of(lun_pool, vm))["boot_id"] == boot
+
+
+def test_a_vm_whose_disk_is_on_nfs_moves_there_and_back(lun_pool: LabHandle) -> None:
+    words = ("type=nfs", "shared=true", "content-type=user", "name-label=NFS disks", *leads(lun_pool, VDI_EXPORT))
+    sr = done(lun_pool, MASTER, "sr-create", *words)
+    with session(lun_pool.address(MASTER)) as api:
+        vm = make_moving(lun_pool, api, sr, "moving on NFS")
+        before = last = fetch(address_of(lun_pool, vm))
+        for _ in range(4):
+            there = other(api, vm)
+            api.VM.pool_migrate(vm, there, {})
+            assert assert_in_one_place(lun_pool, api.VM.get_uuid(vm)) == api.host.get_name_label(there)
+            time.sleep(2)
+            page = fetch(address_of(lun_pool, vm))
+            assert (page["boot_id"], page["errors"]) == (before["boot_id"], 0)
+            assert page["disk_ticks"] > last["disk_ticks"]
+            last = page
+        done(lun_pool, MASTER, "vm-uninstall", f"uuid={api.VM.get_uuid(vm)}", "force=true")
+        for pbd in api.SR.get_PBDs(api.SR.get_by_uuid(sr)):
+            api.PBD.unplug(pbd)
+        api.SR.destroy(api.SR.get_by_uuid(sr))
 
 
 def test_daemons_and_hosts_die_in_the_middle(lun_pool: LabHandle, shared: str) -> None:
