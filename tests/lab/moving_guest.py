@@ -17,7 +17,7 @@ from cardume.lab.handle import LabHandle
 
 NAME = "moving"
 NULL = "OpaqueRef:NULL"
-SLOW_MIB_S, FAST_MIB_S = 1, 10_000
+FAST_MIB_S = 10_000
 
 _BUSY = """
 rm -f /tmp/quiet
@@ -111,12 +111,12 @@ def break_in_the_middle(lab: LabHandle, vm: str, delay_s: float, break_it: Calla
 
 
 @contextmanager
-def busy_memory(lab: LabHandle, host: str, uuid: str) -> Iterator[None]:
-    """A guest that changes its memory faster than it may be moved from that host."""
+def busy_memory(lab: LabHandle, host: str, uuid: str, mib_s: int) -> Iterator[None]:
+    """A guest that changes some 16 MiB of its memory without end, and may be moved from that host only so fast."""
     shell = GuestShell(lab, host, uuid)
     shell.wait()
     shell.start_forever("busy", _BUSY)
-    lab.exec(host, "virsh", "migrate-setspeed", uuid, str(SLOW_MIB_S))
+    lab.exec(host, "virsh", "migrate-setspeed", uuid, str(mib_s))
     try:
         yield
     finally:

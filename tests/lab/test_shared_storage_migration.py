@@ -119,7 +119,7 @@ def test_a_guest_that_changes_its_memory_too_fast_is_not_lost_when_the_move_is_c
     lun_pool: LabHandle, api: Any, vm: str
 ) -> None:
     uuid, here = api.VM.get_uuid(vm), api.VM.get_resident_on(vm)
-    with busy_memory(lun_pool, api.host.get_name_label(here), uuid):
+    with busy_memory(lun_pool, api.host.get_name_label(here), uuid, 1):
         task = getattr(api, "Async").VM.pool_migrate(vm, other(api, vm), {})  # noqa: B009
         time.sleep(6)
         assert api.task.get_status(task) == "pending", "a guest of which some MiB/s change went over 1 MiB/s"

@@ -34,6 +34,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(4 * 3600)]
 MOVES = 20
 SEEDS = range(200, 400)
 MANY = 10
+NARROW_MIB_S = 4
 Break = Callable[[str, str], None]
 
 
@@ -72,7 +73,7 @@ def test_a_guest_that_changes_its_memory_faster_than_the_network_comes_over_all_
         vm = make_moving(lun_pool, api, shared)
         uuid, there = api.VM.get_uuid(vm), other(api, vm)
         boot = fetch(address_of(lun_pool, vm))["boot_id"]
-        with busy_memory(lun_pool, api.host.get_name_label(api.VM.get_resident_on(vm)), uuid):
+        with busy_memory(lun_pool, api.host.get_name_label(api.VM.get_resident_on(vm)), uuid, NARROW_MIB_S):
             began = time.monotonic()
             api.VM.pool_migrate(vm, there, {})
             print(f"it was slowed down, and moved after {time.monotonic() - began:.0f} s")
