@@ -14,7 +14,7 @@ import libvirt
 import libvirt_qemu
 
 from cardume.hostops.errors import DeviceRefused, GuestBadState, GuestError, GuestNotFound
-from cardume.hostops.guests.libvirt_stats import RawStats, disk_facts, disks_of_nfs_guest
+from cardume.hostops.guests.libvirt_stats import NfsGuests, RawStats, disk_facts
 from cardume.hostops.guests.lifecycle import RawEvent
 from cardume.hostops.guests.xml_element import Element, element, render
 
@@ -74,17 +74,20 @@ class Connection:
         states = (self._state(domain) for domain in domains)
         return [state for state in states if state is not None]
 
-    def all_stats(self) -> list[RawStats]:
-        """What every domain that runs has used, foreign ones too."""
+    def all_stats(self, nfs_guests: NfsGuests) -> list[RawStats]:
+        """What every domain that runs has used, foreign ones too: one call for all of them but those on NFS."""
         groups = libvirt.VIR_DOMAIN_STATS_VCPU | libvirt.VIR_DOMAIN_STATS_BALLOON | libvirt.VIR_DOMAIN_STATS_INTERFACE
         with _translated():
             domains = self._virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
-            apart = {domain.UUIDString(): disks for domain in domains if (disks := _disks_of_nfs_guest(domain))}
+            nfs_guests.keep_only(frozenset(domain.UUIDString() for domain in domains))
+            apart = {
+                domain.UUIDString(): disks for domain in domains if (disks := _disks_of_nfs_guest(domain, nfs_guests))
+            }
             at_once = [domain for domain in domains if domain.UUIDString() not in apart]
             by_one = [domain for domain in domains if domain.UUIDString() in apart]
             records = self._bulk_stats(at_once, groups | libvirt.VIR_DOMAIN_STATS_BLOCK)
             for domain, facts in self._bulk_stats(by_one, groups):
-                records.append((domain, facts | _disk_facts(domain, apart[domain.UUIDString()])))
+                records.append((domain, facts | _disk_facts(domain, apart[domain.UUIDString()], nfs_guests)))
             return [RawStats(domain.UUIDString(), domain.ID(), facts) for domain, facts in records]
 
     def _bulk_stats(self, domains: list[Any], groups: int) -> list[Any]:
@@ -349,16 +352,16 @@ _event_thread_lock = threading.Lock()
 _event_thread: threading.Thread | None = None
 
 
-def _disks_of_nfs_guest(domain: Any) -> tuple[str, ...]:
+def _disks_of_nfs_guest(domain: Any, nfs_guests: NfsGuests) -> tuple[str, ...]:
     try:
-        return disks_of_nfs_guest(domain.XMLDesc())
+        return nfs_guests.disks(domain.UUIDString(), domain.ID(), domain.XMLDesc)
     except libvirt.libvirtError as error:
         if error.get_error_code() in _LOST:
             raise
         return ()  # it ended meanwhile
 
 
-def _disk_facts(domain: Any, disks: tuple[str, ...]) -> dict[str, Any]:
+def _disk_facts(domain: Any, disks: tuple[str, ...], nfs_guests: NfsGuests) -> dict[str, Any]:
     """The counters of a domain's disks, asked for one by one; none of a domain that is busy, or ended meanwhile."""
     try:
         if domain.controlInfo()[0] not in (libvirt.VIR_DOMAIN_CONTROL_OK, libvirt.VIR_DOMAIN_CONTROL_JOB):
@@ -367,6 +370,7 @@ def _disk_facts(domain: Any, disks: tuple[str, ...]) -> dict[str, Any]:
     except libvirt.libvirtError as error:
         if error.get_error_code() in _LOST:
             raise
+        nfs_guests.forget(domain.UUIDString())  # one of these disks may be gone
         return {}
 
 

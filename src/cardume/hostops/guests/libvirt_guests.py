@@ -47,7 +47,7 @@ from cardume.hostops.guests.libvirt_link import LibvirtLink
 from cardume.hostops.guests.libvirt_looking import get_state, running_guest, wait_gone
 from cardume.hostops.guests.libvirt_migration import Migrations
 from cardume.hostops.guests.libvirt_saves import Saves
-from cardume.hostops.guests.libvirt_stats import StatsDesk
+from cardume.hostops.guests.libvirt_stats import NfsGuests, StatsDesk
 from cardume.hostops.guests.libvirt_thread import CallTimedOut
 from cardume.hostops.guests.libvirt_undo import Undos
 from cardume.hostops.guests.limits import check_spec
@@ -80,6 +80,7 @@ class LibvirtGuests:
         self._agents = Agents(self._link_call)
         self._migrations = Migrations(self._link_call)
         self._stats_desk = StatsDesk()
+        self._nfs_guests = NfsGuests()
         self._stats_asked = threading.Lock()
         self._serial_lines = SerialLines()
 
@@ -173,13 +174,22 @@ class LibvirtGuests:
         await self._link_call(uuid, "set_vcpus", lambda connection: connection.set_vcpus(uuid, vcpus))
 
     async def attach_disk(self, uuid: str, disk: Disk) -> None:
-        await self._devices.attach_disk(uuid, disk)
+        try:
+            await self._devices.attach_disk(uuid, disk)
+        finally:
+            self._nfs_guests.forget(uuid)
 
     async def detach_disk(self, uuid: str, device: str, *, timeout_s: float = 20) -> None:
-        await self._devices.detach_disk(uuid, device, timeout_s)
+        try:
+            await self._devices.detach_disk(uuid, device, timeout_s)
+        finally:
+            self._nfs_guests.forget(uuid)
 
     async def change_media(self, uuid: str, device: str, source: DiskSource | None) -> None:
-        await self._devices.change_media(uuid, device, source)
+        try:
+            await self._devices.change_media(uuid, device, source)
+        finally:
+            self._nfs_guests.forget(uuid)
 
     async def resize_disk(self, uuid: str, device: str, source: DiskSource, size: int) -> None:
         await self._devices.resize_disk(uuid, device, source, size)
@@ -271,7 +281,7 @@ class LibvirtGuests:
             if not self._stats_asked.acquire(blocking=False):
                 raise GuestError("libvirt has not told an earlier call yet what its guests use")
             try:
-                return self._stats_desk.take(connection.all_stats(), partial(xml_of, connection))
+                return self._stats_desk.take(connection.all_stats(self._nfs_guests), partial(xml_of, connection))
             finally:
                 self._stats_asked.release()
 

@@ -98,6 +98,35 @@ def disks_of_nfs_guest(xml: str) -> tuple[str, ...]:
     return tuple(name for disk in disks if (name := disk.get("dev")))
 
 
+class NfsGuests:
+    """What `disks_of_nfs_guest` said of each guest, read once in its life, and again after its devices changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, tuple[str, ...]]] = {}
+        self._changes = 0
+
+    def disks(self, uuid: str, domid: int, xml: Callable[[], str]) -> tuple[str, ...]:
+        """The names for a guest in its present life; `xml` is asked for when they are not known."""
+        known = self._known.get(uuid)
+        if known is not None and known[0] == domid:
+            return known[1]
+        changes = self._changes
+        names = disks_of_nfs_guest(xml())
+        if changes == self._changes:  # else this may be the XML from before
+            self._known[uuid] = domid, names
+        return names
+
+    def forget(self, uuid: str) -> None:
+        """Its devices change, or something was not as expected."""
+        self._changes += 1
+        self._known.pop(uuid, None)
+
+    def keep_only(self, uuids: frozenset[str]) -> None:
+        """Of the others nothing runs any more."""
+        for uuid in self._known.keys() - uuids:
+            del self._known[uuid]
+
+
 def disk_facts(counters: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     """The counters of single disks by their names, as a bulk answer has them."""
     facts: dict[str, Any] = {"block.count": len(counters)}
