@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
+from bench import metering
 from bench.table import Row, seconds
 from cardume.lab import room, starting_point
 from cardume.lab.api import session
@@ -26,6 +27,7 @@ def rows() -> Iterator[Row]:
         lab = LabHandle(plan)
         yield _idle_memory(lab)
         yield _vm_start(lab)
+        yield from metering.rows(lab, "d1-g1")
     finally:
         room.down(NAME, quiet)
 

@@ -1,13 +1,17 @@
-"""What is measured of hosts and VMs, as XenAPI's data sources: asked of the host that measures it."""
+"""What is measured of hosts, VMs and SRs, as XenAPI's data sources: asked of the hosts that measure it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from cardume.core.rrd import SourceNow
+from cardume.core.sr_sources import source_on_host, sources_of_sr
 from cardume.datamodel import errors
 from cardume.datamodel.data_source import DataSource
+from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.sr import SR
 from cardume.datamodel.vm import VM
 from cardume.hostops.errors import HostError
 from cardume.hostops.metrics.interface import Meter, NotMeasured
@@ -61,6 +65,59 @@ async def forget_vm_data_source(call: Call, self: Ref[VM], data_source: str) -> 
     meter, owner = _of_vm(call, self)
     with _failures(data_source):
         await meter.forget(owner, data_source)
+
+
+@implements(SR.get_data_sources)
+async def get_sr_data_sources(call: Call, sr: Ref[SR]) -> tuple[DataSource, ...]:
+    return tuple(_told(each) for each in await _sources_of_sr(call, sr))
+
+
+@implements(SR.query_data_source)
+async def query_sr_data_source(call: Call, sr: Ref[SR], data_source: str) -> float:
+    found = next((each for each in await _sources_of_sr(call, sr) if each.source.name == data_source), None)
+    if found is None:
+        raise errors.INVALID_VALUE("data_source", data_source)
+    return found.value
+
+
+@implements(SR.record_data_source)
+async def record_sr_data_source(call: Call, sr: Ref[SR], data_source: str) -> None:
+    await _on_every_host(call, sr, data_source, lambda meter: meter.record)
+
+
+@implements(SR.forget_data_source_archives)
+async def forget_sr_data_source(call: Call, sr: Ref[SR], data_source: str) -> None:
+    await _on_every_host(call, sr, data_source, lambda meter: meter.forget)
+
+
+async def _sources_of_sr(call: Call, sr: Ref[SR]) -> tuple[SourceNow, ...]:
+    told = await asyncio.gather(*(_all(meter, owner) for meter, owner in _of_sr(call, sr)), return_exceptions=True)
+    for fault in told:
+        if isinstance(fault, BaseException) and not isinstance(fault, HostError):
+            raise fault
+    known = [each for each in told if not isinstance(each, BaseException)]
+    return sources_of_sr(known, call.db.get(sr).uuid)
+
+
+async def _on_every_host(
+    call: Call, sr: Ref[SR], name: str, act_of: Callable[[Meter], Callable[[str, str], Awaitable[None]]]
+) -> None:
+    """Do it wherever it is measured; INVALID_VALUE when that is nowhere."""
+    done = False
+    for meter, owner in _of_sr(call, sr):
+        with _failures(name), suppress(NotMeasured):
+            await act_of(meter)(owner, source_on_host(name, call.db.get(sr).uuid))
+            done = True
+    if not done:
+        raise errors.INVALID_VALUE("data_source", name)
+
+
+def _of_sr(call: Call, sr: Ref[SR]) -> Iterator[tuple[Meter, str]]:
+    """The hosts that have it plugged and can be asked; of the others nobody knows what they do to it."""
+    for pbd in map(call.db.get, call.db.get(sr).PBDs):
+        if pbd.currently_attached:
+            with suppress(ApiError):
+                yield _of_host(call, pbd.host)
 
 
 def _of_host(call: Call, host: Ref[Host]) -> tuple[Meter, str]:

@@ -135,6 +135,34 @@ async def test_the_sums_of_an_sr_come_from_its_guests_disks(api: Client, host: F
     assert await api("host.query_data_source", member, f"read_latency_{short}") == 1000
 
 
+async def test_an_srs_own_sources_are_what_all_its_guests_do_to_it(
+    api: Client, host: FakeHost, running: str, sr: str
+) -> None:
+    assert await api("SR.get_data_sources", sr) == []
+    assert await api.refused("SR.query_data_source", sr, "iops_total") == [
+        "INVALID_VALUE",
+        "data_source",
+        "iops_total",
+    ]
+    (member,) = host.db.all(Host)
+    await Histories(host.db, Members(host.db, host.hands, member), member).look()
+    await tick(host, 2)
+    told = {source["name_label"]: source for source in await api("SR.get_data_sources", sr)}
+    assert set(told) >= {"io_throughput_total", "iops_read", "read_latency", "latency", "read"}
+    assert (told["iops_total"]["value"], told["iops_total"]["units"]) == (1, "requests/s")
+    assert told["iops_total"]["name_description"] == "Requests by all guests"
+    assert await api("SR.query_data_source", sr, "read_latency") == 1000
+
+    column = f"AVERAGE:host:{await api('host.get_uuid', str(member))}:read_{(await api('SR.get_uuid', sr))[:8]}"
+    query = f"start={int(host.metal.now_s) - 10}&cf=AVERAGE&interval=5&host=true"
+    assert column not in (await updates(host, api, query))["meta"]["legend"]
+    await api("SR.record_data_source", sr, "read")
+    assert column in (await updates(host, api, query))["meta"]["legend"]
+    await api("SR.forget_data_source_archives", sr, "read")
+    assert column not in (await updates(host, api, query))["meta"]["legend"]
+    assert (await api.refused("SR.record_data_source", sr, "size"))[0] == "INVALID_VALUE"
+
+
 async def test_rows_of_host_and_guests_are_read_as_clients_do(api: Client, host: FakeHost, running: str) -> None:
     uuid, now = await api("VM.get_uuid", running), int(host.metal.now_s)
     told = await updates(host, api, f"start={now - 10}&cf=AVERAGE&interval=5&host=true")
