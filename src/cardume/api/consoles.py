@@ -15,6 +15,7 @@ from cardume.api.audit import OK
 from cardume.api.http_access import ACCESS, Handler, HttpAccess, Transfer, TransferFailure, guarded, route
 from cardume.api.limits import Limits
 from cardume.api.tunnel import Tunnel
+from cardume.core.console_activity import Pointing, Typing
 from cardume.datamodel import errors
 from cardume.datamodel.console import Console, ConsoleProtocol
 from cardume.datamodel.errors import ApiError
@@ -124,8 +125,10 @@ class _Consoles:
             note(OK, (target.vm,))
             log.info("console_opened", vm=target.vm_uuid, console=target.kind, user=caller.user)
             try:
-                client = await begin()
-                return await self._carry(stream, client, self._told_to_end(access, caller.session, handler.role))
+                client = _Seat(await begin(), target.kind)
+                return await self._carry(
+                    stream, client, self._told_to_end(access, caller.session, handler.role, client)
+                )
             finally:
                 took_s = round(time.monotonic() - began_s, 1)
                 log.info("console_closed", vm=target.vm_uuid, console=target.kind, user=caller.user, took_s=took_s)
@@ -204,15 +207,25 @@ class _Consoles:
             watching.cancel()
             await asyncio.gather(carrying, watching, return_exceptions=True)
 
-    async def _told_to_end(self, access: HttpAccess, session: Ref[Any], role: Role) -> WSCloseCode:
-        """Why to end: the session is over, or has lost the role; the API stops. A session at a console is not idle."""
+    async def _told_to_end(self, access: HttpAccess, session: Ref[Any], role: Role, seat: "_Seat") -> WSCloseCode:
+        """Why to end: the session is over, or has lost the role; nobody typed for long; the API stops.
+
+        A session at a console is not idle.
+        """
         with suppress(ApiError):
             while access.sessions.caller(session).role >= role:
+                if 0 < self._idle_timeout_s() <= seat.idle_s():
+                    log.info("console_idle", user=access.sessions.caller(session).user)
+                    break
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._check_s):
                         await access.closing.wait()
                         return WSCloseCode.GOING_AWAY
         return WSCloseCode.POLICY_VIOLATION
+
+    def _idle_timeout_s(self) -> int:
+        """After how long without a key a console ends; 0: never."""
+        return min((pool.vm_console_idle_timeout for pool in self._db.all(Pool).values()), default=0)
 
 
 def _assert_from_own_page(request: web.Request) -> None:
@@ -229,6 +242,27 @@ def _assert_from_own_page(request: web.Request) -> None:
 
 def _refused(sentence: str) -> ApiError:
     return errors.OPERATION_NOT_ALLOWED(sentence)
+
+
+class _Seat:
+    """A client's stream, and when somebody last did something there."""
+
+    def __init__(self, client: ByteStream, kind: ConsoleKind) -> None:
+        self._client = client
+        self._watch = Pointing() if kind is ConsoleKind.SCREEN else Typing()
+        self._active_s = time.monotonic()
+
+    def idle_s(self) -> float:
+        return time.monotonic() - self._active_s
+
+    async def read(self) -> bytes:
+        data = await self._client.read()
+        if self._watch.is_activity(data):
+            self._active_s = time.monotonic()
+        return data
+
+    async def write(self, data: bytes) -> None:
+        await self._client.write(data)
 
 
 class _SocketBytes:
