@@ -57,8 +57,9 @@ XAPI_STARTUP_BLOCKED_AS_VERSION_HIGHER_THAN_COORDINATOR = _alert(
     "XAPI_STARTUP_BLOCKED_AS_VERSION_HIGHER_THAN_COORDINATOR", 2
 )
 
-# Of Cardume's own: XenAPI has none for a host, or storage, that is lost
+# Of Cardume's own: XenAPI has none for a host, or storage, that is lost, and none for most of what is well again
 
+HA_POOL_NOT_OVERCOMMITTED = Alert("HA_POOL_NOT_OVERCOMMITTED", 4)
 HOST_OFFLINE = Alert("HOST_OFFLINE", 3)
 HOST_ONLINE = Alert("HOST_ONLINE", 4)
 SR_UNREACHABLE = Alert("SR_UNREACHABLE", 2)

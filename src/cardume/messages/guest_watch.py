@@ -13,6 +13,7 @@ import structlog
 from cardume.core.migration import Outcome, Seen, seen_by_destination
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
+from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vdi import VDI
@@ -194,6 +195,8 @@ class GuestWatch:
         if vm.domid != seen.domid or not _looks_running(vm) or not self._is_here(vm) or self._is_leaving(vm):
             return
         log.info("vm_stopped_by_itself", vm=vm.uuid, reason=str(seen.event.reason))
+        if seen.event.reason is StopReason.SHUTDOWN and not _is_kept_up(self._db):
+            await self._db.update(ref, ha_always_run=False)
         await self._settle(ref)
         if _starts_again(vm, seen.event.reason):
             self.wants_restart.put_nowait(ref)
@@ -279,6 +282,11 @@ def find_vm(db: Reader, uuid: str) -> Ref[VM] | None:
 
 def _looks_running(vm: VM) -> bool:
     return vm.power_state in (VMPowerState.RUNNING, VMPowerState.PAUSED)
+
+
+def _is_kept_up(db: Reader) -> bool:
+    """True when high availability starts a protected VM again whose own guest shut it down."""
+    return any(pool.ha_enabled and pool.ha_reboot_vm_on_internal_shutdown for pool in db.all(Pool).values())
 
 
 def _starts_again(vm: VM, reason: StopReason | None) -> bool:

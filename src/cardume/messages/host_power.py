@@ -1,9 +1,11 @@
 """host: taken out of use and back, restarted, switched off; and its daemon restarted."""
 
+from cardume.core.failover_changes import closed
 from cardume.datamodel.host import Host, HostOperation
 from cardume.datamodel.refs import Ref
 from cardume.messages.call import Call
 from cardume.messages.failures import machine_failures
+from cardume.messages.ha_plan import assert_keeps_plan, refresh_plan
 from cardume.messages.lifecycle import operation
 from cardume.messages.registry import implements
 from cardume.pooldb.db import Database
@@ -15,12 +17,15 @@ STAYS_DISABLED = "cardume-stays-disabled"
 @implements(Host.enable)
 async def enable(call: Call, host: Ref[Host]) -> None:
     await _set_enabled(call.db, host, True)
+    await refresh_plan(call.db)
 
 
 @implements(Host.disable)
 async def disable(call: Call, host: Ref[Host], auto_enable: bool) -> None:
     """Start no more VMs there; those that run go on."""
+    await assert_keeps_plan(call.db, lambda pool: closed(pool, host))
     await _set_enabled(call.db, host, False, stays=not auto_enable)
+    await refresh_plan(call.db)
 
 
 async def enable_after_boot(db: Database, host: Ref[Host]) -> None:

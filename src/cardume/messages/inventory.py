@@ -219,6 +219,7 @@ def _ensure_pool(txn: Transaction, host: Ref[Host]) -> None:
         other_config={},
         cpu_info={},
         restrictions=restrictions,
+        ha_reboot_vm_on_internal_shutdown=False,  # who shuts a guest down from inside means it
     )
     txn.create(made)
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from cardume.core.failover_changes import tied
 from cardume.datamodel import errors
 from cardume.datamodel.pbd import PBD
 from cardume.datamodel.refs import Ref
 from cardume.messages.call import Call
 from cardume.messages.device_config import drop_secrets, for_driver, store_secrets
 from cardume.messages.failures import storage_failures
+from cardume.messages.ha_plan import assert_keeps_plan, refresh_plan, the_pool
 from cardume.messages.registry import implements
 from cardume.messages.storage_values import driver, find_pbd, repository
 from cardume.pooldb.db import Transaction
@@ -44,7 +46,20 @@ async def plug(call: Call, self: Ref[PBD]) -> None:
 
 @implements(PBD.unplug, as_task=True)
 async def unplug(call: Call, self: Ref[PBD]) -> None:
+    await _assert_ha_can_spare(call, call.db.get(self))
     await detach(call, self)
+    await refresh_plan(call.db)
+
+
+async def _assert_ha_can_spare(call: Call, pbd: PBD) -> None:
+    """Raise the reason why high availability needs this host to reach this SR."""
+    _, pool = the_pool(call.db)
+    if pool.ha_enabled and any(vdi in pool.ha_statefiles for vdi in call.db.get(pbd.SR).VDIs):
+        raise errors.HA_IS_ENABLED()
+    drives = (call.db.get(vbd) for vdi in call.db.get(pbd.SR).VDIs for vbd in call.db.get(vdi).VBDs)
+    users = {drive.VM for drive in drives}
+    if pbd.currently_attached and call.db.get(pbd.host).enabled:
+        await assert_keeps_plan(call.db, lambda pool: tied(pool, users))
 
 
 @implements(PBD.set_device_config)

@@ -3,6 +3,7 @@
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Interface
 from typing import Any
 
+from cardume.core.failover_changes import tied
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
 from cardume.datamodel.network import Network
@@ -14,6 +15,7 @@ from cardume.hostops.network.networkd import BRIDGE_PREFIX
 from cardume.messages.call import Call
 from cardume.messages.card_records import ensure_network, new_pif, pif_addressing
 from cardume.messages.consoles import relocate_consoles
+from cardume.messages.ha_plan import assert_keeps_plan
 from cardume.messages.host_network import Picture, applied, assert_no_vif_plugged, found_addresses, picture
 from cardume.messages.registry import implements
 from cardume.pooldb.db import Reader, Transaction
@@ -124,6 +126,7 @@ async def unplug(call: Call, self: Ref[PIF]) -> None:
         if not call.db.get(self).currently_attached:
             return
         assert_can_unplug(call.db, self)
+        await _assert_ha_can_spare(call.db, pif)
         for vlan in call.db.get(self).VLAN_slave_of:
             if call.db.get(call.db.get(vlan).untagged_PIF).currently_attached:
                 raise errors.PIF_VLAN_STILL_EXISTS(self)
@@ -131,6 +134,13 @@ async def unplug(call: Call, self: Ref[PIF]) -> None:
         wanted.change(self, currently_attached=False)
         async with applied(call, pif.host, wanted, self):
             await call.db.update(self, currently_attached=False)
+
+
+async def _assert_ha_can_spare(db: Reader, pif: PIF) -> None:
+    """Raise when protected VMs count on every host having this network."""
+    users = {db.get(vif).VM for vif in db.get(pif.network).VIFs}
+    if db.get(pif.host).enabled:
+        await assert_keeps_plan(db, lambda pool: tied(pool, users))
 
 
 @implements(PIF.reconfigure_ip, as_task=True)

@@ -126,6 +126,8 @@ async def declare_dead(call: Call, host: Ref[Host]) -> None:
 @implements(Host.destroy, as_task=True)
 async def destroy(call: Call, self: Ref[Host]) -> None:
     """Forget a host that does not come back; as with `eject`, without asking it."""
+    if any(pool.ha_enabled for pool in call.db.all(Pool).values()):
+        raise errors.HA_IS_ENABLED()
     _assert_gone(call, self)
     if guests_of(call.db, call.db.get(self)):
         raise errors.HOST_HAS_RESIDENT_VMS(self)

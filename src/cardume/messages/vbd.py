@@ -4,6 +4,7 @@ import dataclasses
 from contextlib import AsyncExitStack
 
 from cardume.core import devices
+from cardume.core.failover_changes import tied
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
@@ -12,9 +13,11 @@ from cardume.datamodel.vdi import VDI
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.messages.activations import activate
+from cardume.messages.agility import shared_by_all
 from cardume.messages.call import Call
 from cardume.messages.failures import guest_failures
 from cardume.messages.guest_spec import disk
+from cardume.messages.ha_plan import assert_keeps_plan
 from cardume.messages.lifecycle import operation
 from cardume.messages.registry import implements
 from cardume.messages.storage_values import close_volume
@@ -37,6 +40,8 @@ async def create(call: Call, args: VBD) -> Ref[VBD]:
         VDI=NULL if args.empty else args.VDI,
         mode=VBDMode.RO if args.type is VBDType.CD else args.mode,
     )
+    if not args.empty and call.db.get(args.VDI).SR not in shared_by_all(call.db).srs:
+        await assert_keeps_plan(call.db, lambda pool: tied(pool, {args.VM}))
     return await call.db.create(record)
 
 

@@ -28,6 +28,7 @@ from cardume.messages.call import Call
 from cardume.messages.failures import guest_failures
 from cardume.messages.guest_facts import refresh_guest_facts, set_guest_clock
 from cardume.messages.guest_spec import guest_spec
+from cardume.messages.ha_plan import assert_keeps_plan, moving
 from cardume.messages.lifecycle import assert_operation_allowed, operation
 from cardume.messages.parts import Part
 from cardume.messages.registry import implements
@@ -64,6 +65,7 @@ async def pool_migrate(call: Call, vm: Ref[VM], host: Ref[Host], options: Mappin
             return
         call.db.get(host)
         assert_can_move(call.db, vm, host)
+        await assert_keeps_plan(call.db, moving(call.db, vm, source, host))
         slots: MigrationSlots = call.services["migrations"]
         async with slots.of(source, host):
             await _move(call, vm, source, host)

@@ -20,6 +20,7 @@ from cardume.messages.cpu_levelling import boot_flags
 from cardume.messages.failures import guest_failures
 from cardume.messages.guest_facts import set_guest_clock
 from cardume.messages.guest_spec import guest_spec
+from cardume.messages.ha_plan import assert_keeps_plan, choose_host, starting
 from cardume.messages.lifecycle import operation
 from cardume.messages.registry import implements
 from cardume.messages.suspend_image import (
@@ -32,6 +33,7 @@ from cardume.messages.suspend_image import (
 )
 from cardume.messages.vm_disks import claim, close_disks, open_disks, release
 from cardume.messages.vm_placement import host_loads, vm_demand
+from cardume.messages.vm_protection import meant_to_stop, should_run
 from cardume.messages.vm_state import set_processors, set_running, set_stopped
 
 Sources = dict[Ref[VBD], DiskSource | None]
@@ -48,15 +50,23 @@ REBOOT_TIMEOUT_S = 300.0
 @implements(VM.start, as_task=True)
 async def start(call: Call, vm: Ref[VM], start_paused: bool, force: bool) -> None:
     async with operation(call, vm, VMOperation.START):
-        host = placement.choose_host(vm_demand(call.db, vm), host_loads(call.db))
-        await _start_on(call, vm, Ref(host), start_paused)
+        host = await choose_host(call.db, vm, vm_demand(call.db, vm))
+        await _start_on(call, vm, host, start_paused)
 
 
 @implements(VM.start_on, as_task=True)
 async def start_on(call: Call, vm: Ref[VM], host: Ref[Host], start_paused: bool, force: bool) -> None:
     async with operation(call, vm, VMOperation.START_ON):
         placement.assert_fits(vm_demand(call.db, vm), host_loads(call.db, only=host)[0])
+        await assert_keeps_plan(call.db, starting(call.db, vm, host))
         await _start_on(call, vm, host, start_paused)
+
+
+async def start_again(call: Call, vm: Ref[VM], host: Ref[Host]) -> None:
+    """Start a VM on the host that the failover plan has for it: nobody asks the plan again."""
+    async with operation(call, vm, VMOperation.START_ON):
+        placement.assert_fits(vm_demand(call.db, vm), host_loads(call.db, only=host)[0])
+        await _start_on(call, vm, host, paused=False)
 
 
 async def _start_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> None:
@@ -65,6 +75,7 @@ async def _start_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> N
             guest = await hands.guests.start(spec, paused=paused)
         async with call.db.transaction() as txn:
             set_running(txn, vm, host, guest)
+            should_run(txn, vm)
             txn.update(vm, last_boot_CPU_flags=boot_flags(txn, host))
     call.log.info("vm_started", vm=spec.uuid, host=str(host))
 
@@ -125,7 +136,7 @@ async def unpause(call: Call, vm: Ref[VM]) -> None:
 
 @implements(VM.suspend, as_task=True)
 async def suspend(call: Call, vm: Ref[VM]) -> None:
-    async with operation(call, vm, VMOperation.SUSPEND), AsyncExitStack() as undo:
+    async with operation(call, vm, VMOperation.SUSPEND), meant_to_stop(call, vm), AsyncExitStack() as undo:
         host = call.db.get(vm).resident_on
         hands = call.hosts.hands(host)
         vdi = await create_suspend_vdi(call, vm, host)
@@ -144,14 +155,15 @@ async def suspend(call: Call, vm: Ref[VM]) -> None:
 @implements(VM.resume, as_task=True)
 async def resume(call: Call, vm: Ref[VM], start_paused: bool, force: bool) -> None:
     async with operation(call, vm, VMOperation.RESUME):
-        host = placement.choose_host(vm_demand(call.db, vm), host_loads(call.db))
-        await _resume_on(call, vm, Ref(host), start_paused)
+        host = await choose_host(call.db, vm, vm_demand(call.db, vm))
+        await _resume_on(call, vm, host, start_paused)
 
 
 @implements(VM.resume_on, as_task=True)
 async def resume_on(call: Call, vm: Ref[VM], host: Ref[Host], start_paused: bool, force: bool) -> None:
     async with operation(call, vm, VMOperation.RESUME_ON):
         placement.assert_fits(vm_demand(call.db, vm), host_loads(call.db, only=host)[0])
+        await assert_keeps_plan(call.db, starting(call.db, vm, host))
         await _resume_on(call, vm, host, start_paused)
 
 
@@ -164,6 +176,7 @@ async def _resume_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> 
         # Not one instruction runs before the saved memory is forgotten: resumed twice, it would ruin the disks.
         async with call.db.transaction() as txn:
             set_running(txn, vm, host, guest)
+            should_run(txn, vm)
             memory = forget_memory(txn, vm)
     if not paused:
         with guest_failures(vm):
@@ -175,7 +188,7 @@ async def _resume_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> 
 
 @implements(VM.hard_shutdown, as_task=True)
 async def hard_shutdown(call: Call, vm: Ref[VM]) -> None:
-    async with operation(call, vm, VMOperation.HARD_SHUTDOWN):
+    async with operation(call, vm, VMOperation.HARD_SHUTDOWN), meant_to_stop(call, vm):
         if call.db.get(vm).power_state is VMPowerState.SUSPENDED:
             await _discard_suspended(call, vm)
         else:
@@ -202,7 +215,7 @@ async def end_guest(call: Call, vm: Ref[VM]) -> None:
 
 @implements(VM.clean_shutdown, as_task=True)
 async def clean_shutdown(call: Call, vm: Ref[VM]) -> None:
-    async with operation(call, vm, VMOperation.CLEAN_SHUTDOWN):
+    async with operation(call, vm, VMOperation.CLEAN_SHUTDOWN), meant_to_stop(call, vm):
         await _clean_shutdown(call, vm, SHUTDOWN_TIMEOUT_S)
 
 
@@ -225,7 +238,7 @@ async def _clean_shutdown(call: Call, vm: Ref[VM], timeout_s: float) -> None:
 @implements(VM.shutdown, as_task=True)
 async def shutdown(call: Call, vm: Ref[VM]) -> None:
     """A clean shutdown; a guest that does not end by itself within a minute is ended."""
-    async with operation(call, vm, VMOperation.SHUTDOWN):
+    async with operation(call, vm, VMOperation.SHUTDOWN), meant_to_stop(call, vm):
         if call.db.get(vm).power_state is VMPowerState.SUSPENDED:
             await _discard_suspended(call, vm)
             return

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 from cardume.core import devices, memory
+from cardume.core.failover_changes import resized
 from cardume.core.placement import assert_fits
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
@@ -11,10 +12,12 @@ from cardume.datamodel.refs import Ref
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import DomainType, OnCrash, VMOperation, VMPowerState
 from cardume.messages.call import Call
+from cardume.messages.failover_facts import is_protected
 from cardume.messages.failures import guest_failures
+from cardume.messages.ha_plan import assert_keeps_plan, refresh_plan
 from cardume.messages.lifecycle import assert_operation_allowed, operation
 from cardume.messages.registry import implements
-from cardume.messages.vm_placement import GUEST_OVERHEAD_BYTES, host_loads, vm_demand
+from cardume.messages.vm_placement import GUEST_OVERHEAD_BYTES, host_loads, memory_on_host, vm_demand
 from cardume.messages.vm_state import update_metrics
 
 
@@ -29,7 +32,12 @@ async def _set_limits(call: Call, vm: Ref[VM], **changes: int) -> None:
     if not is_halted and limits["memory_dynamic_max"] != record.memory_dynamic_max:
         # Ballooning is not done yet: a number that changes nothing would be a lie.
         raise errors.VM_BAD_POWER_STATE(vm, "halted", record.power_state.lower())
+    if is_protected(record):
+        more = limits["memory_dynamic_max"] - record.memory_dynamic_max
+        before = memory_on_host(record)
+        await assert_keeps_plan(call.db, lambda pool: resized(pool, vm, before, before + more, record.resident_on))
     await call.db.update(vm, **limits)
+    await refresh_plan(call.db)
 
 
 @implements(VM.set_memory_limits)
@@ -248,40 +256,6 @@ async def set_is_a_template(call: Call, self: Ref[VM], value: bool) -> None:
         await call.db.update(self, is_a_template=value)
 
 
-@implements(VM.set_order)
-async def set_order(call: Call, self: Ref[VM], value: int) -> None:
-    await _store_whole(call, self, "order", value)
-
-
-@implements(VM.set_start_delay)
-async def set_start_delay(call: Call, self: Ref[VM], value: int) -> None:
-    await _store_whole(call, self, "start_delay", value)
-
-
-@implements(VM.set_shutdown_delay)
-async def set_shutdown_delay(call: Call, self: Ref[VM], value: int) -> None:
-    await _store_whole(call, self, "shutdown_delay", value)
-
-
-async def _store_whole(call: Call, vm: Ref[VM], field: str, value: int) -> None:
-    if value < 0:
-        raise errors.INVALID_VALUE(field, value)
-    await call.db.update(vm, **{field: value})
-
-
-@implements(VM.set_ha_restart_priority)
-async def set_ha_restart_priority(call: Call, self: Ref[VM], value: str) -> None:
-    """Kept for when the pool protects its VMs."""
-    if value not in ("", "restart", "best-effort"):
-        raise errors.INVALID_VALUE("ha_restart_priority", value)
-    await call.db.update(self, ha_restart_priority=value)
-
-
-@implements(VM.set_ha_always_run)
-async def set_ha_always_run(call: Call, self: Ref[VM], value: bool) -> None:
-    await call.db.update(self, ha_always_run=value)
-
-
 @implements(VM.set_has_vendor_device)
 async def set_has_vendor_device(call: Call, self: Ref[VM], value: bool) -> None:
     _assert_halted(call, self)
@@ -299,12 +273,3 @@ async def set_hvm_shadow_multiplier(call: Call, self: Ref[VM], value: float) -> 
 async def get_cooperative(call: Call, self: Ref[VM]) -> bool:
     call.db.get(self)
     return True
-
-
-@implements(VM.assert_agile)
-async def assert_agile(call: Call, self: Ref[VM]) -> None:
-    """Every host could run it: its disks are on shared repositories."""
-    for ref in call.db.get(self).VBDs:
-        vbd = call.db.get(ref)
-        if not vbd.empty and not call.db.get(call.db.get(vbd.VDI).SR).shared:
-            raise errors.HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED(call.db.get(vbd.VDI).SR)

@@ -172,7 +172,7 @@ def placements(state: Playing, load: tuple[int, ...]) -> Iterator[Playing]:
             yield from placements((*state[:index], changed, *state[index + 1 :]), tuple(rest))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(small_pools())
 def test_the_plan_is_what_trying_everything_finds(asked: FailoverPool) -> None:
     state = tuple(
@@ -195,7 +195,7 @@ def larger_pools(draw: st.DrawFn) -> FailoverPool:
     return pool(*hosts, homeless=draw(st.lists(MEMORY, max_size=3)))
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(larger_pools(), st.randoms(use_true_random=False))
 def test_a_plan_for_n_holds_through_n_failures_restarted_as_they_come(asked: FailoverPool, random: object) -> None:
     """Each failure is answered by the restart itself, which may not know what comes next but how much may."""
@@ -222,7 +222,7 @@ def settle(asked: FailoverPool, spare: int) -> FailoverPool:
     return FailoverPool(hosts, guests)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(larger_pools())
 def test_the_bounds_enclose_what_is_found(asked: FailoverPool) -> None:
     loads = [tuple(g.memory for g in asked.guests if g.host == room.ref) for room in asked.hosts]
@@ -235,7 +235,7 @@ def test_the_bounds_enclose_what_is_found(asked: FailoverPool) -> None:
 # Packing
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(SMALL, max_size=7), st.lists(st.integers(0, 9), max_size=4))
 def test_guests_are_packed_whenever_they_can_be(sizes: list[int], free: list[int]) -> None:
     sizes = sorted(sizes, reverse=True)
