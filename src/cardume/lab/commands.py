@@ -15,7 +15,7 @@ from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cardume.lab import container, control, room, services, starting_point
+from cardume.lab import container, control, room, services, stalls, starting_point
 from cardume.lab.api import PASSWORD, UNREACHABLE, USER, session
 from cardume.lab.api import find_vm_address as api_address
 from cardume.lab.cache import Progress
@@ -36,6 +36,7 @@ console = Console()
 Name = Annotated[str, typer.Option("--name", envvar="CARDUME_LAB_NAME", help="Which lab.")]
 HostName = Annotated[str, typer.Argument(metavar="HOST", help="A host, for example d1-g1.")]
 Cable = Annotated[Network | None, typer.Option("--network", help="One cable only; both by default.")]
+Program = Annotated[str, typer.Argument(metavar="PROGRAM", help="As `ps` names it, for example cardumed.")]
 Served = Annotated[Service, typer.Option("--service", help="Which service of the storage server.")]
 
 
@@ -150,6 +151,24 @@ def plug(host: HostName, network: Cable = None, name: Name = DEFAULT_NAME) -> No
         lab = get_lab(name)
         control.plug(lab, lab.get_box(host), [network] if network else list(Network))
         console.print(f"{host}: {network.value if network else 'both cables'} plugged")
+
+
+@app.command()
+def stall(host: HostName, program: Program, name: Name = DEFAULT_NAME) -> None:
+    """Make a program of a host stand still (SIGSTOP) until `resume`, as one that hangs does."""
+    with refusals():
+        lab = get_lab(name)
+        count = stalls.stall(lab, lab.get_box(host), program)
+        console.print(f"{host}: {count} process{'' if count == 1 else 'es'} of {program} stand still")
+
+
+@app.command()
+def resume(host: HostName, program: Program, name: Name = DEFAULT_NAME) -> None:
+    """Let a program of a host go on that was made to stand still."""
+    with refusals():
+        lab = get_lab(name)
+        count = stalls.resume(lab, lab.get_box(host), program)
+        console.print(f"{host}: {count} process{'' if count == 1 else 'es'} of {program} go on")
 
 
 @target.command("stop")

@@ -18,6 +18,7 @@ from cardume.lab.volume import Volume
 
 DEVICES = ("/dev/net/tun", "/dev/fuse")
 KVM = Path("/dev/kvm")
+WATCHDOG = "/dev/watchdog"
 REBOOT_STATUS = 133  # what systemd-nspawn ends with when its container asked for a reboot
 ENTER = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
 INSIDE = (  # the environment of a command inside a box: nothing of the machine's
@@ -114,6 +115,7 @@ def nspawn(lab: Lab, box: Box, volume: Volume, root: Path) -> list[str]:
         "--capability=all",
         f"--bind={volume.var}:/var",
         *(f"--bind={directory}:{path}" for directory, path in exports.items()),
+        *([f"--bind={watchdog}:{WATCHDOG}"] if (watchdog := lab.box_directory(box) / "watchdog").exists() else []),
         *devices,
     ]
 
@@ -137,7 +139,7 @@ def find(lab: Lab, box: Box) -> Running | None:
 
 def kill(running: Running) -> None:
     """End every process of a container at once: the kernel ends a pid namespace with its first process."""
-    _signal(running.leader)
+    end_process(running.leader)
 
 
 def wait_gone(lab: Lab, box: Box, running: Running, timeout_s: float = 30.0) -> None:
@@ -146,10 +148,20 @@ def wait_gone(lab: Lab, box: Box, running: Running, timeout_s: float = 30.0) -> 
     while is_alive(running.wrapper):
         if time.monotonic() > deadline:  # systemd-nspawn itself is stuck: what matters is that its container is gone
             for child in (*_children(running.wrapper), running.wrapper):
-                _signal(child)
+                end_process(child)
             wait_until(f"the end of {box.name}", lambda: not is_alive(running.wrapper), timeout_s / 2)
         time.sleep(0.01)
     remove_cgroups(lab, box)
+
+
+def find_module(module: str, pid_file: Path, *arguments: str) -> int | None:
+    """The process that runs a module for a lab, if the pid that it wrote down is still its own."""
+    try:
+        pid = int(pid_file.read_text())
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return None
+    return pid if all(word.encode() in words for word in (module, *arguments)) and is_alive(pid) else None
 
 
 def asked_for_reboot(lab: Lab, box: Box) -> bool:
@@ -206,7 +218,8 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def _signal(pid: int) -> None:
+def end_process(pid: int) -> None:
+    """End a process of the machine at once."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 

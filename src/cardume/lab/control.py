@@ -1,8 +1,6 @@
 """How commands reach a lab's supervisor, and how it is started when it is not there."""
 
 import json
-import os
-import signal
 import socket
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -110,20 +108,9 @@ def stop_supervisor(lab: Lab) -> None:
     """End the supervisor, whatever state it is in; the boxes go on."""
     with suppress(LabError):
         ask(lab, "stop")
-    pid = _find_supervisor(lab)
+    pid = container.find_module("cardume.lab.supervisor", lab.directory / "supervisor.pid", lab.name)
     deadline = time.monotonic() + 5.0
     while pid is not None and container.is_alive(pid):
         if time.monotonic() > deadline:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            container.end_process(pid)
         time.sleep(0.05)
-
-
-def _find_supervisor(lab: Lab) -> int | None:
-    """The supervisor's process, if the pid that it wrote down is still its own."""
-    try:
-        pid = int((lab.directory / "supervisor.pid").read_text())
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError, ValueError):
-        return None
-    return pid if b"cardume.lab.supervisor" in words and lab.name.encode() in words else None

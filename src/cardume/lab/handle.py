@@ -4,10 +4,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cardume.lab import container, control, room, services
+from cardume.lab import container, control, room, services, stalls, watchdog
 from cardume.lab.layout import Lab, Network, get_lab
 from cardume.lab.programs import run
 from cardume.lab.services import Service
+from cardume.lab.watchdog import WatchdogReport
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,18 @@ class LabHandle:
     def plug(self, host: str, *networks: Network) -> None:
         """Plug a host's cables in, both when none is named."""
         control.plug(self.lab, self.lab.get_box(host), networks or tuple(Network))
+
+    def stall(self, host: str, program: str) -> None:
+        """Make a program of a host stand still, as one that hangs does."""
+        stalls.stall(self.lab, self.lab.get_box(host), program)
+
+    def resume(self, host: str, program: str) -> None:
+        """Let a program of a host go on that was made to stand still."""
+        stalls.resume(self.lab, self.lab.get_box(host), program)
+
+    def watchdog(self, host: str) -> WatchdogReport:
+        """What the watchdog of a host has told since the host got its power, whether it has it still or not."""
+        return watchdog.read_report(self.lab, self.lab.get_box(host))
 
     def stop_target(self, service: Service = Service.ISCSI) -> None:
         """Kill a service of the storage server, as a crash would; it stays away."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cardume.lab import container, entered, network, volume
+from cardume.lab import container, entered, network, volume, watchdog
 from cardume.lab.container import Running
 from cardume.lab.errors import LabError
 from cardume.lab.layout import Box, Lab, Network, Role, write_whole
@@ -112,6 +112,8 @@ class PoweredBox:
                 raise
 
     def _start(self) -> None:
+        if self.box.role is Role.HOST:
+            watchdog.make_fifo(self.lab, self.box)
         running = container.start(self.lab, self.box, self.layers)
         for one in Network:
             network.connect(self.lab, self.box, one, plugged=one.value not in self._facts["pulled"])
@@ -167,6 +169,8 @@ class PoweredBox:
         self._disk = HeldDisk(self._volume, self._directory / "root", running.nspawn)
         self._keep(overlay=self._disk.overlay)
         self._running, self._cut = running, False
+        if self.box.role is Role.HOST and watchdog.fifo_path(self.lab, self.box).exists():
+            watchdog.begin(self.lab, self.box)  # before the host can arm it: nobody arms one that nobody reads
         threading.Thread(target=self._attend, args=(running, self._disk), name=self.box.name, daemon=True).start()
 
     def _attend(self, running: Running, disk: HeldDisk) -> None:
@@ -186,6 +190,7 @@ class PoweredBox:
             disk.release()
             try:
                 container.wait_gone(self.lab, self.box, running)
+                watchdog.end(self.lab, self.box)
                 volume.detach(self._volume, disk.overlay)
             except LabError as error:
                 self._log(f"{self.box.name}: {error}")

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from cardume.lab import container, control, network, services, volume
+from cardume.lab import container, control, network, services, volume, watchdog
 from cardume.lab.cache import CACHE, Progress
 from cardume.lab.errors import LabError, ProgramError
 from cardume.lab.guest import GuestImage
@@ -182,6 +182,7 @@ def _end_boxes(lab: Lab, progress: Progress) -> None:
         if left is not None:
             container.kill(left)
             container.wait_gone(lab, box, left)
+        watchdog.end(lab, box)
         container.remove_cgroups(lab, box)
         volume.detach(volume.volume_of(lab.box_directory(box)), read_facts(lab, box)["overlay"])
 
