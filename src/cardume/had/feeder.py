@@ -1,0 +1,93 @@
+"""The feeder: the smallest process there can be between the core's deadline and the watchdog.
+
+It reads its clock, then feeds only if that clock is not past the deadline. It knows nothing else: a core that hangs,
+dies or is wrong about the time stops being fed for. Started with a bare interpreter, `python -I -S`.
+"""
+
+import ctypes
+import gc
+import os
+import select
+import socket
+import sys
+
+from cardume.had.clock import now_ns
+from cardume.had.reset import reset_now
+from cardume.had.shared import SharedDeadline
+from cardume.had.watchdog import Watchdog, WatchdogGone, adopt_watchdog
+
+PRIORITY = 50
+_MCL_CURRENT, _MCL_FUTURE = 1, 2
+READY, TAKE, LEFT = b"ready", b"take", b"left"
+
+
+def check_and_feed(shared: SharedDeadline, watchdog: Watchdog) -> bool:
+    """Feed if the deadline allows it by the clock read before; whether it did."""
+    clock_ns = now_ns()
+    shared.tell_looked(clock_ns)
+    deadline_ns = shared.deadline_ns
+    if deadline_ns is None or clock_ns > deadline_ns:
+        return False
+    watchdog.feed(clock_ns, shared.deadline_id)
+    shared.tell_fed(clock_ns)
+    return True
+
+
+def serve(control: socket.socket, shared: SharedDeadline, tick_s: float, timeout_s: float) -> None:
+    """Take a watchdog when one is given, feed it, leave it when told to or when the giver is gone and none is held."""
+    watchdog: Watchdog | None = None
+    control.send(READY)
+    while True:
+        try:
+            readable, _, _ = select.select([control], [], [], tick_s)
+            if readable:
+                word, descriptors = _hear(control)
+                if not word:
+                    return  # who started this process is gone; the next one starts another, with the kept descriptor
+                if watchdog is not None:
+                    os.close(watchdog.descriptor)
+                watchdog = adopt_watchdog(descriptors[0], timeout_s) if word == TAKE else None
+                control.send(LEFT if watchdog is None else TAKE)
+            if watchdog is not None:
+                check_and_feed(shared, watchdog)
+        except WatchdogGone as error:
+            # Nothing would fire any more, so this host could hold its guests for ever: it ends now.
+            reset_now(str(error), in_lab=True)
+
+
+def _hear(control: socket.socket) -> tuple[bytes, list[int]]:
+    """A word and the descriptors with it; no word when the other end is gone."""
+    try:
+        word, descriptors, _, _ = socket.recv_fds(control, 64, 1)
+    except ConnectionError:
+        return b"", []
+    return word, list(descriptors)
+
+
+def _be_quick() -> list[str]:
+    """Be kept in memory and ahead of others; what could not be had, as sentences."""
+    warnings = []
+    gc.disable()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE) != 0:
+        warnings.append(f"the feeder's memory is not locked: {os.strerror(ctypes.get_errno())}")
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+    except OSError as error:
+        warnings.append(f"the feeder has no real-time priority: {error.strerror}")
+    return warnings
+
+
+def main() -> None:
+    """`feeder CONTROL SHARED TICK_S TIMEOUT_S`: descriptors that were inherited, and times."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    shared = SharedDeadline(int(sys.argv[2]))
+    with open("/proc/self/comm", "w") as name:
+        name.write("had-feeder")
+    for warning in _be_quick():
+        print(warning, file=sys.stderr, flush=True)
+    serve(control, shared, float(sys.argv[3]), float(sys.argv[4]))
+
+
+if __name__ == "__main__":
+    main()
