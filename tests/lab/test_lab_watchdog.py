@@ -1,4 +1,4 @@
-"""Needs a lab. Proves that its watchdog is real: not fed, it cuts the power; and that a stalled program stands still."""
+"""Needs a lab. Proves that its watchdog is real: not fed, it cuts the power; and that stalled programs stand still."""
 
 import time
 
