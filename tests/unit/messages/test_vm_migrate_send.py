@@ -35,7 +35,7 @@ def network_of(two: Two) -> Ref[Any]:
 async def send(two: Two, to: Mapping[str, str], disks: Mapping[Ref[VDI], Ref[SR]] | None = None, **said: Any) -> Any:
     """Both messages, which have to agree."""
     live, options = said.get("live", True), said.get("options", {})
-    asked = (two.call, two.vm, to, live, disks or {}, {}, options, {})
+    asked: Any = (two.call, two.vm, to, live, disks or {}, {}, options, {})
     try:
         await assert_can_migrate(*asked)
     except Exception:
