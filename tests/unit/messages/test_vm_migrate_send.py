@@ -1,6 +1,7 @@
 """VM.migrate_send and VM.assert_can_migrate inside a pool of two hosts in memory."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
 from tests.unit.messages.test_two_hosts import add_repository
@@ -35,16 +36,22 @@ def network_of(two: Two) -> Ref[Any]:
 async def send(two: Two, to: Mapping[str, str], disks: Mapping[Ref[VDI], Ref[SR]] | None = None, **said: Any) -> Any:
     """Both messages, which have to agree."""
     live, options = said.get("live", True), said.get("options", {})
-    asked: Any = (two.call, two.vm, to, live, disks or {}, {}, options, {})
+    asked = partial(_call, two, to, live, disks or {}, options)
     try:
-        await assert_can_migrate(*asked)
+        await asked(assert_can_migrate)
     except Exception:
         before = two.where()
         try:
-            return await migrate_send(*asked, {})
+            return await asked(partial(migrate_send, vdi_format_map={}))
         finally:
             assert two.where() == before
-    return await migrate_send(*asked, {})
+    return await asked(partial(migrate_send, vdi_format_map={}))
+
+
+async def _call(
+    two: Two, to: Mapping[str, str], live: bool, disks: Mapping[Ref[VDI], Ref[SR]], options: Mapping[str, str], of: Any
+) -> Any:
+    return await of(two.call, two.vm, to, live, disks, {}, options, {})
 
 
 async def test_a_running_vm_goes_with_its_disks_where_they_are(two: Two) -> None:
