@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
+from cardume.ha.effects import Notice
 from cardume.ha.profile import Profile
-from cardume.ha.records import SECTORS, BallotBlock, EpochRecord, no_epoch
+from cardume.ha.records import SECTORS, BallotBlock, EpochRecord, Memory, no_epoch
 
 NEVER_S = float("-inf")
 
@@ -77,7 +78,10 @@ class Peer:
     """When its newest datagram came."""
     claimed: int = 0
     claimed_s: float = NEVER_S
-    """The slot that it says is on its disk, and when it said so first."""
+    """The slot of this life that it says is on its disk, and when it said so first."""
+    out_life: int = 0
+    out_s: float = NEVER_S
+    """A life that was left out unproven, and since when my own slot says so (R12)."""
     storage_ok: bool = True
     uplinks_down: int = 0
     worse_s: float | None = None
@@ -93,8 +97,9 @@ class Cycle:
     began_s: float = NEVER_S
     epoch: int = 0
     """Number of the epoch that the write carries."""
+    life: int = 0
     ended: bool = False
-    """The write says {ended}."""
+    """The life that writes, and whether it says that it is over."""
 
 
 class BallotStep(IntEnum):
@@ -136,30 +141,26 @@ class State:
     epoch: EpochRecord
     peers: tuple[Peer, ...]
     boot_id: str = ""
+    started_s: float = NEVER_S
     life: int = 0
     last_number: int = 0
     """The newest number given out: the next is higher."""
 
     published: int = -1
     """The highest epoch in a completed own slot write."""
-    published_s: float = NEVER_S
-    """When that write was completed."""
-    learned_s: float = NEVER_S
     evidence_s: float = NEVER_S
     """When the newest evidence of this life began."""
     deadline_s: float = NEVER_S
     """What the feeder was told."""
+    remembered: Memory | None = None
 
     cycle: Cycle = field(default_factory=Cycle)
     next_cycle_s: float = NEVER_S
     next_send_s: float = NEVER_S
     complete_s: float = NEVER_S
     """When the newest complete cycle ended."""
-    complete_read_s: float = NEVER_S
-    """When the read of that cycle began."""
     written: int = 0
     """Number of the newest slot that a cycle found on the disk."""
-    io_failed: bool = False
     twin_s: float | None = None
     """Since when the disk shows less than others say they wrote."""
 
@@ -176,10 +177,15 @@ class State:
     attempt: Attempt = field(default_factory=Attempt)
     next_attempt_s: float = NEVER_S
     attempts: int = 0
+    top_round: int = 0
+    """The highest round seen in any ballot for the next epoch."""
 
     device: Device = Device.CLOSED
     guests: bool = False
     """Guests run under this life, or may."""
+    ended: bool = False
+    """This life is over, and held its last guest."""
+    ended_written: bool = False
     gate_open: bool = False
     enabling: bool = False
     frozen: bool = False
@@ -199,7 +205,7 @@ class State:
     told_ended: tuple[int, ...] = ()
     """For each host the highest life of which LifeEnded was said."""
     told_members: int = -1
-    noted: tuple[int, ...] = ()
+    noted: tuple[Notice | None, ...] = ()
     """For each host what was last noted of it."""
 
 
@@ -212,5 +218,5 @@ def new_state(config: Config) -> State:
         peers=(Peer(),) * config.hosts,
         doubts=((NEVER_S,) * SECTORS, (NEVER_S,) * SECTORS),
         told_ended=(0,) * config.hosts,
-        noted=(0,) * config.hosts,
+        noted=(None,) * config.hosts,
     )

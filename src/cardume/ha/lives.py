@@ -1,0 +1,380 @@
+"""How a life of this host begins, and every way in which it ends (R6 to R8, R13, R17)."""
+
+from dataclasses import replace
+
+from cardume.ha import evidence, learning, sectors, silence
+from cardume.ha.effects import (
+    Arm,
+    CloseDevice,
+    CloseGate,
+    KillGuests,
+    Notice,
+    ReadAll,
+    Reset,
+    StopLeading,
+    TurnedOff,
+    Why,
+)
+from cardume.ha.events import AllRead, ArmFailed, Start
+from cardume.ha.merging import merged_block
+from cardume.ha.records import BallotBlock, EpochKind, Memory, Reason, Slot, SlotState
+from cardume.ha.state import NEVER_S, Attempt, Device, Phase, Wish
+from cardume.ha.turn import Turn
+
+_RUNNING = frozenset({Phase.CANDIDATE, Phase.MEMBER})
+
+
+def start(turn: Turn, event: Start) -> None:
+    """Go on with the life that /run remembers, or read everything before a new one."""
+    s = turn.s
+    if s.phase is not Phase.OFF:
+        return
+    memory = event.memory
+    if memory is not None and (memory.boot_id, memory.generation) != (event.boot_id, s.config.generation):
+        memory = None
+    s.boot_id = event.boot_id
+    s.started_s = turn.now_s
+    s.device = Device.ARMED if event.armed else Device.CLOSED
+    s.guests = event.guests
+    s.enabling = event.enabling
+    s.frozen = event.void or (memory is not None and memory.frozen)
+    s.linger_s = NEVER_S
+    s.give_up_s = None
+    s.rejoin = False
+    silence.restart(turn)
+    if memory is not None:
+        _recall(turn, memory)
+    if s.phase is Phase.OFF:
+        s.phase = Phase.READING
+    s.read_all_s = turn.now_s
+
+
+def _recall(turn: Turn, memory: Memory) -> None:
+    s = turn.s
+    s.life = max(s.life, memory.life)
+    learning.adopt(turn, memory.epoch)
+    s.doubts = (
+        sectors.doubted(s.doubts[0], sectors.of_bits(memory.doubtful[0]), turn.now_s + sectors.LEFT_ALONE_S),
+        sectors.doubted(s.doubts[1], sectors.of_bits(memory.doubtful[1]), turn.now_s + sectors.LEFT_ALONE_S),
+    )
+    if memory.ended or memory.evidence_s is None:
+        return
+    s.guests = s.guests or memory.guests
+    s.evidence_s = memory.evidence_s
+    s.phase = Phase.MEMBER if memory.epoch.lists(turn.me, memory.life) else Phase.CANDIDATE
+    s.give_up_s = turn.now_s + 2 * turn.profile.ready_s if memory.epoch.number == 0 else None
+    s.next_cycle_s = s.next_send_s = turn.now_s
+
+
+def needs_read(turn: Turn) -> bool:
+    """Whether everything has to be read: before a life begins, and before a ballot of a core that came up anew."""
+    s = turn.s
+    if s.phase is Phase.ENDED:
+        return s.rejoin
+    return s.phase is Phase.READING or (s.phase in _RUNNING and s.block is None)
+
+
+def drive(turn: Turn) -> None:
+    """Ask for what has to be read, when it is time."""
+    s = turn.s
+    if not needs_read(turn):
+        return
+    if s.read_all and turn.now_s > s.read_all_s + turn.profile.io_timeout_s:
+        s.read_all = 0
+    if not s.read_all and turn.now_s >= s.read_all_s:
+        s.read_all = turn.number()
+        s.read_all_s = turn.now_s + turn.profile.cycle_s
+        turn.emit(ReadAll(s.read_all))
+
+
+def all_read(turn: Turn, event: AllRead) -> None:
+    """What was asked for in `drive`: the own block, and for a new life everything else."""
+    s = turn.s
+    s.read_all = 0
+    own, block = event.slots[turn.me], merged_block((s.block, event.ballots[turn.me]))
+    if s.block is None and own is not None and own.boot_id != s.boot_id:
+        _leave_flown_alone(turn, own, block)
+    s.block = block or BallotBlock(s.config.generation, turn.me, 0)
+    for host, slot in enumerate(event.slots):
+        if slot is not None and host != turn.me:
+            silence.observe_slot(turn, host, slot)
+    newest = max((slot.epoch for slot in event.slots if slot), key=lambda epoch: epoch.number, default=s.epoch)
+    learning.adopt(turn, newest)
+    if s.phase in _RUNNING or s.epoch.kind is not EpochKind.RUNNING:
+        return
+    if s.guests and not s.enabling and s.life == 0 and _may_be_held(turn, own):
+        reset(turn, "guests run here, and nothing says under which life")
+        return
+    lives = [s.life, s.epoch.lives[turn.me], own.life if own else 0]
+    lives += [ballot.life for ballot in (s.block.mbal, s.block.bal) if ballot.host == turn.me]
+    s.life = max(lives) + 1
+    if (s.guests or s.enabling) and s.device is not Device.ARMED:
+        s.phase = Phase.ARMING
+        s.device = Device.ARMING
+        turn.emit(Arm())
+    else:
+        become_candidate(turn)
+
+
+def _leave_flown_alone(turn: Turn, own: Slot, block: BallotBlock | None) -> None:
+    s = turn.s
+    until_s = turn.now_s + sectors.LEFT_ALONE_S
+    slot_flown = sectors.flown_at_boot(own.sector, own.doubtful)
+    block_flown = sectors.flown_at_boot(block.sector, block.doubtful) if block else ()
+    s.doubts = (
+        sectors.doubted(s.doubts[0], slot_flown, until_s),
+        sectors.doubted(s.doubts[1], block_flown, until_s),
+    )
+
+
+def _may_be_held(turn: Turn, own: Slot | None) -> bool:
+    """The guests here may run under a life that others know."""
+    same_boot = own is not None and own.boot_id == turn.s.boot_id and own.state is not SlotState.ENDED
+    return same_boot or turn.me in turn.s.epoch.live
+
+
+def become_candidate(turn: Turn) -> None:
+    """A new life begins: say so, and wait to be made a member."""
+    s = turn.s
+    s.phase = Phase.CANDIDATE
+    s.ended = s.ended_written = s.rejoin = False
+    s.next_cycle_s = s.next_send_s = turn.now_s
+    ready_s = turn.now_s + 2 * turn.profile.ready_s
+    s.give_up_s = min(s.give_up_s or ready_s, ready_s) if s.enabling else None
+    evidence.begin(turn)
+
+
+def armed(turn: Turn) -> None:
+    """The device is armed: an enabling host may say that it is ready."""
+    s = turn.s
+    if s.device is Device.CLOSED:  # meanwhile it is not wanted any more
+        turn.emit(CloseDevice())
+        return
+    s.device = Device.ARMED
+    if s.phase is Phase.ARMING:
+        become_candidate(turn)
+
+
+def arm_failed(turn: Turn, event: ArmFailed) -> None:
+    """Without a device this host holds no guests under a lease, and is no member."""
+    s = turn.s
+    s.device = Device.CLOSED
+    if s.phase in _RUNNING and not s.gate_open:
+        leave(turn, Why.NO_DEVICE)
+    elif s.phase in _RUNNING:
+        reset(turn, f"the watchdog cannot be armed: {event.why}")
+    elif s.phase is Phase.ARMING:
+        turn_off(turn, Why.NO_DEVICE)
+
+
+def settle(turn: Turn) -> None:
+    """Draw the conclusions from the newest epoch, and from what time it is."""
+    s = turn.s
+    if s.phase in (Phase.OFF, Phase.DOOMED):
+        return
+    if s.epoch.kind is not EpochKind.RUNNING:
+        turn_off(turn, Why.ABORTED if s.epoch.kind is EpochKind.ABORTED else Why.DISABLED)
+        return
+    if s.phase in _RUNNING and s.epoch.leaves_out(turn.me, s.life):
+        _left_out(turn)
+    elif s.phase is Phase.CANDIDATE and s.epoch.lists(turn.me, s.life):
+        s.phase = Phase.MEMBER
+        s.enabling = False
+        s.give_up_s = None
+    if s.phase is Phase.MEMBER and s.device is Device.CLOSED:
+        s.device = Device.ARMING
+        turn.emit(Arm())
+    check_lapse(turn)
+    _check_ended(turn)
+    if s.give_up_s is not None and turn.now_s >= s.give_up_s:
+        _give_up(turn)
+
+
+def _left_out(turn: Turn) -> None:
+    s = turn.s
+    evicted_for_good = turn.me in s.epoch.about and s.epoch.reason is Reason.OPERATOR
+    s.rejoin = not evicted_for_good
+    turn.note(Notice.EVICTED, turn.me, s.epoch.reason.name.lower())
+    if not s.guests:
+        end_life(turn)
+        return
+    s.phase = Phase.LEAVING
+    s.gate_open = False
+    s.give_up_s = turn.now_s + turn.profile.guests_gone_s
+    stop_leading(turn)
+    turn.emit(KillGuests(f"the others have left this host out: {s.epoch.reason.name.lower()}"))
+
+
+def guests_gone(turn: Turn) -> None:
+    """An evicted host has none left: its life is over, and it may say so."""
+    if turn.s.phase is Phase.LEAVING:
+        end_life(turn)
+
+
+def end_life(turn: Turn) -> None:
+    """This life holds no guest and never will: say {ended}, and begin another one when that is wanted."""
+    s = turn.s
+    s.phase = Phase.ENDED
+    s.ended = True
+    s.guests = False
+    s.attempt = Attempt()
+    s.next_cycle_s = s.next_send_s = turn.now_s
+    s.read_all, s.read_all_s = 0, turn.now_s
+    s.give_up_s = None if s.rejoin else turn.now_s + turn.profile.io_timeout_s
+    stop_leading(turn)
+    close_gate(turn)
+    close_device(turn)
+
+
+def check_lapse(turn: Turn) -> None:
+    """End a life whose evidence is too old; nothing that comes later revives it."""
+    s = turn.s
+    if s.phase not in _RUNNING:
+        return
+    limit_s = turn.lease_end_s()
+    if s.device is Device.ARMED:
+        # After the deadline nobody feeds: with guests the machine goes with the device, without any it need not.
+        patience_s = turn.profile.watchdog_s - turn.profile.feed_tick_s if s.guests else turn.profile.watchdog_s / 2
+        limit_s = min(limit_s, s.evidence_s + turn.profile.evidence_age_s + patience_s)
+    if turn.now_s <= limit_s:
+        return
+    if s.guests:
+        reset(turn, f"no evidence for {turn.now_s - s.evidence_s:.1f} s: {_channels(turn)}")
+        return
+    s.rejoin = True
+    end_life(turn)
+
+
+def _channels(turn: Turn) -> str:
+    s = turn.s
+    others = [peer for host, peer in turn.others() if host in s.epoch.live]
+    quiet = [peer for peer in others if turn.now_s - peer.net_s > turn.profile.gap_s]
+    network = f"nothing over the network from {len(quiet)} of {len(others)} members"
+    if s.twin_s is not None:
+        return f"the disk is not the one the others see; {network}"
+    return f"no complete cycle on the disk for {turn.now_s - s.complete_s:.1f} s; {network}"
+
+
+def leave(turn: Turn, why: Why = Why.LEFT) -> None:
+    """End this life by its own will; the guests are gone already (R13)."""
+    s = turn.s
+    if s.phase in _RUNNING:
+        s.phase = Phase.ENDED
+        s.ended = True
+        s.guests = s.rejoin = False
+        s.attempt = Attempt()
+        s.next_cycle_s = s.next_send_s = turn.now_s
+        s.give_up_s = turn.now_s + turn.profile.io_timeout_s
+        stop_leading(turn)
+        close_gate(turn)
+    elif s.phase in (Phase.READING, Phase.ARMING):
+        turn_off(turn, why)
+    elif s.phase in (Phase.LEAVING, Phase.ENDED):
+        s.rejoin = False
+        s.give_up_s = s.give_up_s or turn.now_s + turn.profile.io_timeout_s
+
+
+def _check_ended(turn: Turn) -> None:
+    s = turn.s
+    if s.phase is not Phase.ENDED or s.rejoin:
+        return
+    if turn.me not in s.epoch.live and s.ended_written:
+        turn_off(turn, Why.LEFT)
+    elif turn.now_s > s.deadline_s:
+        close_device(turn)  # it holds nothing; a slow decision shall not cost the machine
+
+
+def _give_up(turn: Turn) -> None:
+    s = turn.s
+    s.give_up_s = None
+    if s.phase is Phase.LEAVING:
+        reset(turn, "evicted, and the guests did not go in time")
+    elif s.phase is Phase.ENDED:
+        turn_off(turn, Why.LEFT)
+    elif s.phase is Phase.CANDIDATE and s.epoch.number == 0:
+        s.wish = Wish.ABORT
+
+
+def turn_off(turn: Turn, why: Why) -> None:
+    """HA is off on this host. For a while it tells the others what it knows."""
+    s = turn.s
+    stop_leading(turn)
+    close_device(turn)
+    s.phase = Phase.OFF
+    s.attempt = Attempt()
+    s.wish = Wish.NONE
+    s.gate_open = s.guests = s.enabling = False
+    s.read_all = 0
+    s.give_up_s = None
+    s.ended = s.ended or why in (Why.LEFT, Why.NO_DEVICE)
+    s.linger_s = NEVER_S if why is Why.EMERGENCY else turn.now_s + 2 * turn.profile.silence_s
+    s.frozen = s.frozen or why is Why.EMERGENCY
+    s.next_cycle_s = s.next_send_s = turn.now_s
+    turn.emit(TurnedOff(why))
+
+
+def alien(turn: Turn, life: int) -> None:
+    """Another one speaks as this host in this life: a late write of an earlier boot, or a second machine."""
+    s = turn.s
+    if s.phase not in _RUNNING:
+        return
+    if s.guests:
+        reset(turn, "numbers of this life that this host never used")
+        return
+    s.life = max(s.life, life)
+    s.rejoin = True
+    end_life(turn)
+
+
+def reset(turn: Turn, reason: str) -> None:
+    """The last thing that this core does."""
+    turn.s.phase = Phase.DOOMED
+    turn.emit(Reset(reason))
+
+
+def stop_leading(turn: Turn) -> None:
+    if turn.s.leading is not None:
+        turn.s.leading = None
+        turn.emit(StopLeading())
+
+
+def close_gate(turn: Turn) -> None:
+    if turn.s.gate_open:
+        turn.s.gate_open = False
+        turn.emit(CloseGate())
+
+
+def close_device(turn: Turn) -> None:
+    if turn.s.device is not Device.CLOSED:
+        turn.s.device = Device.CLOSED
+        turn.emit(CloseDevice())
+
+
+def memory(turn: Turn) -> Memory:
+    """What the next core of this boot has to know."""
+    s = turn.s
+    in_use = (1 << s.sectors[0], 1 << s.sectors[1])
+    return Memory(
+        generation=s.config.generation,
+        boot_id=s.boot_id,
+        life=s.life,
+        epoch=s.epoch,
+        evidence_s=s.evidence_s if s.phase in (*_RUNNING, Phase.LEAVING) else None,
+        guests=s.guests,
+        ended=s.ended,
+        armed=s.device is Device.ARMED,
+        frozen=s.frozen,
+        doubtful=(
+            sectors.bits(s.doubts[0], turn.now_s) | in_use[0],
+            sectors.bits(s.doubts[1], turn.now_s) | in_use[1],
+        ),
+    )
+
+
+def remembers(turn: Turn) -> Memory | None:
+    """The memory to be written; None when /run has it already."""
+    now = memory(turn)
+    if turn.s.phase is Phase.DOOMED or now == turn.s.remembered or not turn.s.boot_id:
+        return None
+    turn.s.remembered = now
+    return replace(now)
