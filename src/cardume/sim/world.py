@@ -1,0 +1,541 @@
+"""A machine room on virtual time: shipped cores, and everything around them that may be slow, late, lost or cut.
+
+The room's own random numbers choose each delay; a schedule (schedule.py) chooses what breaks. Violation is raised at
+the moment when a rule is broken.
+"""
+
+import random
+from collections.abc import Callable
+from functools import partial
+
+from cardume.ha import core
+from cardume.ha.effects import (
+    Arm,
+    CloseDevice,
+    CloseGate,
+    Effect,
+    KillGuests,
+    Lead,
+    LifeEnded,
+    MembersChanged,
+    OpenGate,
+    ReadAll,
+    ReadSlots,
+    Remember,
+    Reset,
+    Send,
+    SetDeadline,
+    StopLeading,
+    TurnedOff,
+    WriteBallot,
+    WriteSlot,
+)
+from cardume.ha.events import (
+    AllRead,
+    Area,
+    Armed,
+    DatagramReceived,
+    Enable,
+    Event,
+    GuestsGone,
+    ReadFailed,
+    SessionStarted,
+    SlotsRead,
+    Start,
+    Tick,
+    WriteDone,
+)
+from cardume.ha.profile import Profile
+from cardume.ha.records import BallotBlock, Datagram, EpochRecord, Slot
+from cardume.ha.state import Config, Phase, new_state
+from cardume.sim.disk import Disk
+from cardume.sim.guests import Guest, Guests, Violation
+from cardume.sim.machine import Machine, Process
+from cardume.sim.timeline import Timeline
+
+GENERATION = "00112233-4455-6677-8899-aabbccddeeff"
+NETWORKS = 2
+BOOT_S = 3.0
+RESTART_S = 0.3
+MINIMUM_S = 1e-4
+Step = Callable[..., tuple[object, tuple[Effect, ...]]]
+
+
+class World:
+    """Hosts, a LUN, networks and guests. Methods that break things return at once; `run` lets time pass."""
+
+    def __init__(self, hosts: int, profile: Profile, seed: int = 0, guests: int = 1) -> None:
+        self.time = Timeline()
+        self.profile = profile
+        self.chance = random.Random(seed)
+        self.disk = Disk(hosts)
+        self.guests = Guests()
+        drift = profile.margin_s and 400e-6
+        self.machines = [
+            Machine(Config(me, hosts, GENERATION, profile, seed=seed), drift=self.chance.uniform(-drift, drift))
+            for me in range(hosts)
+        ]
+        self.cut_links: set[tuple[int, int, int]] = set()
+        """(from, to, network)"""
+        self.loss = 0.0
+        self.latency_s = 0.002
+        self.io_s = 0.01
+        self.late_landing = 0.5
+        """How likely a write whose answer never came lands later."""
+        self.chosen: dict[int, EpochRecord] = {}
+        self.resets: list[tuple[float, int, str]] = []
+        self.log: list[str] = []
+        self.keeps_log = False
+        self.auto_boot = True
+        self._per_host = guests
+
+    # the beginning
+
+    def enable(self) -> None:
+        """HA is enabled by host 0; all hosts become members, each with its guests."""
+        for machine in self.machines:
+            machine.boot(self.time.now_s)
+            for number in range(self._per_host):
+                self.guests.add(f"vm-{machine.config.me}-{number}", machine.config.me, 1)
+            self._start_core(machine, guests=True, enabling=True)
+        self._tell(self.machines[0], Enable(self.machines[0].clock(self.time.now_s)))
+        for machine in self.machines:
+            self._toolstack(machine)
+        self.run(6 * self.profile.cycle_s + 1)
+        if not all(machine.state.phase is Phase.MEMBER for machine in self.machines):
+            raise Violation("HA was not enabled although nothing was broken")
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+        self.time.run_until(self.time.now_s + seconds)
+
+    # what may break
+
+    def power_off(self, host: int) -> None:
+        """The power is cut: nothing of the host executes from now on."""
+        self._halt(self.machines[host], executes_s=0.0, reboots=False)
+
+    def power_on(self, host: int) -> None:
+        """Power comes back; the host boots."""
+        machine = self.machines[host]
+        if not machine.power:
+            machine.boot(self.time.now_s)
+            self._start_core(machine)
+            self._toolstack(machine)
+
+    def stall(self, host: int, process: str, seconds: float) -> None:
+        """`core`, `feeder` or `disk` of a host stands still for so long."""
+        found: Process = getattr(self.machines[host], process)
+        found.stands_until_s = max(found.stands_until_s, self.time.now_s + seconds)
+
+    def kill_core(self, host: int) -> None:
+        """The core's process ends; it is started again."""
+        machine = self.machines[host]
+        if not machine.is_alive:
+            return
+        machine.is_alive = False
+        machine.run += 1
+        machine.inbox.clear()
+        machine.core = Process()
+        boots = machine.boots
+
+        def again() -> None:
+            if machine.power and machine.boots == boots and not machine.is_alive:
+                self._start_core(machine, guests=bool(self.guests.on(host)))
+
+        self.time.after(RESTART_S, again)
+
+    def cut_network(self, host: int, network: int) -> None:
+        """A host's cable in one network is pulled."""
+        for other in range(len(self.machines)):
+            self.cut_links |= {(host, other, network), (other, host, network)}
+
+    def cut_link(self, one: int, other: int) -> None:
+        """Two hosts do not hear each other any more, in no network."""
+        for network in range(NETWORKS):
+            self.cut_links |= {(one, other, network), (other, one, network)}
+
+    def mend_networks(self) -> None:
+        """All cables are plugged in."""
+        self.cut_links.clear()
+
+    def cut_disk(self, host: int) -> None:
+        """A host's way to the LUN is cut."""
+        self.disk.cut.add(host)
+
+    def mend_disks(self) -> None:
+        """Everybody reaches the LUN."""
+        self.disk.cut.clear()
+        self.disk.is_up = True
+
+    def mend_all(self) -> None:
+        """Nothing is broken any more, and all hosts have power."""
+        self.mend_networks()
+        self.mend_disks()
+        self.loss = 0.0
+        for host in range(len(self.machines)):
+            self.power_on(host)
+
+    # what there is to see
+
+    def members(self) -> frozenset[int]:
+        """Who is listed in the newest epoch that anybody knows."""
+        return max((m.state.epoch for m in self.machines), key=lambda epoch: epoch.number).live
+
+    def phases(self) -> list[Phase]:
+        """What each host is; OFF without power."""
+        return [m.state.phase if m.power else Phase.OFF for m in self.machines]
+
+    def leaders(self) -> list[int]:
+        """Hosts that act as master."""
+        return [m.config.me for m in self.machines if m.power and m.leads is not None]
+
+    def halted(self) -> list[str]:
+        """Guests that execute nowhere."""
+        return [guest.name for guest in self.guests.all.values() if not guest.executes_on]
+
+    # the core and its events
+
+    def _start_core(self, machine: Machine, *, guests: bool = False, enabling: bool = False) -> None:
+        machine.run += 1
+        machine.is_alive = True
+        machine.state = new_state(machine.config)
+        machine.inbox.clear()
+        machine.needs_session = False
+        clock_s = machine.clock(self.time.now_s)
+        start = Start(clock_s, machine.boot_id, machine.memory, guests, machine.watchdog.is_armed, enabling)
+        self._tell(machine, start)
+
+    def _tell(self, machine: Machine, event: Event) -> None:
+        """Hand an event to the core, now or when it goes on."""
+        if not machine.is_alive:
+            return
+        machine.inbox.append(event)
+        self.time.at(machine.core.resumes_s(self.time.now_s), partial(self._work, machine, machine.run))
+
+    def _work(self, machine: Machine, run: int) -> None:
+        if machine.run != run or not machine.inbox:
+            return
+        if machine.core.stands_until_s > self.time.now_s:
+            self.time.at(machine.core.stands_until_s, partial(self._work, machine, run))
+            return
+        while machine.inbox and machine.run == run:
+            event = machine.inbox.popleft()
+            event = _stamped(event, machine.clock(self.time.now_s))
+            before = machine.state.epoch.number
+            machine.state, effects = core.step(machine.state, event)
+            if machine.state.epoch.number != before:
+                self._check_epoch(machine)
+            for effect in effects:
+                if machine.run == run:
+                    self._do(machine, effect)
+        if machine.run == run:
+            self._plan_wake(machine)
+
+    def _plan_wake(self, machine: Machine) -> None:
+        wake_s = core.wake_s(machine.state)
+        if wake_s == float("inf"):
+            return
+        machine.wake_version += 1
+        version, run = machine.wake_version, machine.run
+
+        def wake() -> None:
+            if machine.run == run and machine.wake_version == version:
+                self._tell(machine, Tick(machine.clock(self.time.now_s)))
+
+        self.time.at(max(machine.when(wake_s), self.time.now_s + MINIMUM_S), wake)
+
+    def _check_epoch(self, machine: Machine) -> None:
+        epoch = machine.state.epoch
+        known = self.chosen.setdefault(epoch.number, epoch)
+        if known != epoch:
+            raise Violation(f"{self.time.now_s:.3f}: two epochs with number {epoch.number}: {known} and {epoch}")
+
+    def _do(self, machine: Machine, effect: Effect) -> None:
+        if self.keeps_log:
+            self.log.append(f"{self.time.now_s:8.3f} {machine.config.me} {effect}")
+        match effect:
+            case WriteSlot():
+                self._write(machine, Area.SLOT, effect.number, effect.slot)
+            case WriteBallot():
+                self._write(machine, Area.BALLOT, effect.number, effect.block)
+            case ReadSlots() | ReadAll():
+                self._read(machine, effect)
+            case Send():
+                self._send(machine, effect.datagram)
+            case SetDeadline():
+                machine.deadline_s = effect.deadline_s
+            case Remember():
+                machine.memory = effect.memory
+            case Reset():
+                self.resets.append((self.time.now_s, machine.config.me, effect.reason))
+                self._halt(machine, executes_s=self.chance.uniform(0, self.profile.watchdog_reset_s))
+            case Arm() | CloseDevice():
+                self._device(machine, effect)
+            case _:
+                self._tell_toolstack(machine, effect)
+
+    # disk
+
+    def _write(self, machine: Machine, area: Area, number: int, block: Slot | BallotBlock) -> None:
+        host, run = machine.config.me, machine.run
+        begins_s = machine.disk.resumes_s(self.time.now_s)
+        began_clock_s = machine.clock(begins_s)
+
+        def begin() -> None:
+            if machine.run != run:
+                return
+            self._new_session(machine)
+            took_s = self.chance.uniform(0.2, 1.8) * self.io_s
+            self.time.after(took_s, partial(land, took_s))
+
+        def land(took_s: float) -> None:
+            if self.disk.reaches(host):
+                self.disk.land(host, block)
+                self.time.after(took_s, acknowledge)
+            else:
+                fail()
+
+        def acknowledge() -> None:
+            if self.disk.reaches(host):
+                answer(True)
+            else:
+                fail()
+
+        def fail() -> None:
+            if self.chance.random() < self.late_landing:
+                # Still on its way through a path that comes back, or in a queue of the target (A3: not for ever).
+                self.time.after(self.chance.uniform(0, self.profile.lease_s), partial(self._land_late, host, block))
+            self.time.at(machine.when(began_clock_s + self.profile.io_timeout_s), partial(answer, False))
+
+        def answer(ok: bool) -> None:
+            if machine.run != run:
+                return
+            machine.needs_session = machine.needs_session or not ok
+            ended_s = machine.clock(self.time.now_s)
+            self._tell(machine, WriteDone(ended_s, area, number, began_clock_s, ended_s, ok))
+
+        self.time.at(begins_s, begin)
+
+    def _land_late(self, host: int, block: Slot | BallotBlock) -> None:
+        if self.disk.is_up:
+            self.disk.land(host, block)
+
+    def _read(self, machine: Machine, effect: ReadSlots | ReadAll) -> None:
+        host, run = machine.config.me, machine.run
+        begins_s = machine.disk.resumes_s(self.time.now_s)
+        began_clock_s = machine.clock(begins_s)
+        hosts = range(len(self.machines))
+        slots: dict[int, Slot | None] = {}
+        ballots: dict[int, BallotBlock | None] = {}
+        late = {other for other in hosts if self.chance.random() < 0.3}  # areas are not read at one moment
+
+        def begin() -> None:
+            if machine.run != run:
+                return
+            self._new_session(machine)
+            took_s = self.chance.uniform(0.2, 1.8) * self.io_s
+            self.time.after(took_s, partial(look, [other for other in hosts if other not in late]))
+            self.time.after(2 * took_s, partial(look, late))
+            self.time.after(2 * took_s, end)
+
+        def look(at: "set[int] | list[int]") -> None:
+            for other in at:
+                slots[other] = self.disk.slot(other)
+                if isinstance(effect, ReadAll):
+                    ballots[other] = self.disk.ballot(other)
+
+        def end() -> None:
+            if machine.run != run:
+                return
+            if not self.disk.reaches(host):
+                self.time.at(machine.when(began_clock_s + self.profile.io_timeout_s), failed)
+                return
+            now_s = machine.clock(self.time.now_s)
+            found = tuple(slots[other] for other in hosts)
+            if isinstance(effect, ReadAll):
+                blocks = tuple(ballots[other] for other in hosts)
+                self._tell(machine, AllRead(now_s, effect.number, began_clock_s, now_s, found, blocks))
+            else:
+                self._tell(machine, SlotsRead(now_s, effect.number, began_clock_s, now_s, found))
+
+        def failed() -> None:
+            if machine.run == run:
+                machine.needs_session = True
+                self._tell(machine, ReadFailed(machine.clock(self.time.now_s), effect.number))
+
+        self.time.at(begins_s, begin)
+
+    def _new_session(self, machine: Machine) -> None:
+        if machine.needs_session and self.disk.reaches(machine.config.me):
+            machine.needs_session = False
+            self._tell(machine, SessionStarted(machine.clock(self.time.now_s)))
+
+    # network
+
+    def _send(self, machine: Machine, datagram: Datagram) -> None:
+        me = machine.config.me
+        for other in self.machines:
+            if other is machine:
+                continue
+            for network in range(NETWORKS):
+                if (me, other.config.me, network) in self.cut_links or self.chance.random() < self.loss:
+                    continue
+                copies = 2 if self.chance.random() < 0.02 else 1
+                for _ in range(copies):
+                    delay_s = self.latency_s * self.chance.uniform(0.2, 2)
+                    if self.chance.random() < 0.01:
+                        delay_s += self.chance.uniform(0, self.profile.lease_s)  # held up somewhere
+                    self.time.after(delay_s, partial(self._receive, other, datagram))
+
+    def _receive(self, machine: Machine, datagram: Datagram) -> None:
+        if machine.power:
+            self._tell(machine, DatagramReceived(machine.clock(self.time.now_s), datagram))
+
+    # watchdog and power
+
+    def _device(self, machine: Machine, effect: Arm | CloseDevice) -> None:
+        dog = machine.watchdog
+        if isinstance(effect, Arm):
+            dog.is_armed = True
+            self._fed(machine)
+            self._plan_feed(machine, machine.boots)
+            self._tell(machine, Armed(machine.clock(self.time.now_s)))
+            return
+        if self.guests.on(machine.config.me) and machine.state.phase is not Phase.OFF:
+            raise Violation(f"{self.time.now_s:.3f}: host {machine.config.me} disarms its watchdog with guests")
+        dog.is_armed = False
+        dog.version += 1
+
+    def _plan_feed(self, machine: Machine, boots: int) -> None:
+        def look() -> None:
+            if machine.boots != boots or not machine.watchdog.is_armed:
+                return
+            if machine.feeder.stands_until_s > self.time.now_s:
+                self.time.at(machine.feeder.stands_until_s, look)
+                return
+            may_feed = machine.clock(self.time.now_s) <= machine.deadline_s
+            if may_feed:
+                # It may be held up just between its look at the clock and the feed.
+                self.time.after(self._between_s(), feed)
+            self.time.after(self.profile.feed_tick_s, look)
+
+        def feed() -> None:
+            if machine.boots != boots or not machine.watchdog.is_armed:
+                return
+            if machine.feeder.stands_until_s > self.time.now_s:
+                self.time.at(machine.feeder.stands_until_s, feed)
+            else:
+                self._fed(machine)
+
+        self.time.after(self.profile.feed_tick_s, look)
+
+    def _between_s(self) -> float:
+        return self.chance.uniform(0, self.profile.watchdog_s) if self.chance.random() < 0.01 else 0.0
+
+    def _fed(self, machine: Machine) -> None:
+        dog = machine.watchdog
+        dog.version += 1
+        version, boots = dog.version, machine.boots
+
+        def fire() -> None:
+            if machine.boots == boots and dog is machine.watchdog and dog.is_armed and dog.version == version:
+                self.resets.append((self.time.now_s, machine.config.me, "the watchdog was not fed"))
+                self._halt(machine, executes_s=self.chance.uniform(0, self.profile.watchdog_reset_s))
+
+        self.time.after(self.profile.watchdog_s + self.chance.uniform(0, self.profile.watchdog_late_s), fire)
+
+    def _halt(self, machine: Machine, executes_s: float, reboots: bool = True) -> None:
+        if not machine.power:
+            return
+        host, boots = machine.config.me, machine.boots
+        machine.halt()
+        if executes_s:
+            self.time.after(executes_s, partial(self.guests.end, host))
+        else:
+            self.guests.end(host)
+
+        def again() -> None:
+            if self.auto_boot and not machine.power and machine.boots == boots:
+                self.power_on(host)
+
+        if reboots:
+            self.time.after(executes_s + BOOT_S, again)
+
+    # toolstack
+
+    def _tell_toolstack(self, machine: Machine, effect: Effect) -> None:
+        match effect:
+            case OpenGate():
+                machine.gate = effect.life
+            case CloseGate():
+                machine.gate = None
+            case KillGuests():
+                machine.gate = None
+                self.time.after(self.chance.uniform(0, 0.5), partial(self._kill_guests, machine, machine.run))
+            case LifeEnded():
+                self._believe_over(machine, effect)
+            case Lead():
+                self._lead(machine, effect.epoch)
+            case StopLeading():
+                machine.leads = None
+            case TurnedOff():
+                machine.leads = machine.gate = None
+            case MembersChanged():
+                pass
+
+    def _kill_guests(self, machine: Machine, run: int) -> None:
+        if machine.run == run:
+            self.guests.end(machine.config.me)
+            self._tell(machine, GuestsGone(machine.clock(self.time.now_s)))
+
+    def _believe_over(self, machine: Machine, effect: LifeEnded) -> None:
+        machine.over[effect.host] = max(effect.life, machine.over.get(effect.host, 0))
+        holds = [g for g in self.guests.on(effect.host) if g.host == effect.host and g.life <= effect.life]
+        if holds:
+            at = f"{self.time.now_s:.3f}: host {machine.config.me} was told that life {effect.life} of host {effect.host}"
+            raise Violation(f"{at} is over, and it still executes {holds[0].name}")
+
+    def _lead(self, machine: Machine, epoch: int) -> None:
+        others = [host for host in self.leaders() if host != machine.config.me]
+        if others:
+            raise Violation(f"{self.time.now_s:.3f}: host {machine.config.me} leads while host {others[0]} does")
+        machine.leads = epoch
+
+    def _toolstack(self, machine: Machine) -> None:
+        """The master looks every half second after guests whose life is over, and after orders that were not carried out."""
+        boots = machine.boots
+
+        def look() -> None:
+            if not machine.power or machine.boots != boots:
+                return
+            if machine.leads is not None and machine.gate is not None:
+                for guest in self.guests.all.values():
+                    self._look_after(machine, guest)
+            self.time.after(0.5, look)
+
+        self.time.after(0.5, look)
+
+    def _look_after(self, machine: Machine, guest: Guest) -> None:
+        epoch = machine.state.epoch
+        if machine.over.get(guest.host, 0) >= guest.life:
+            target = self.chance.choice(sorted(epoch.live)) if epoch.live else machine.config.me
+            guest.host, guest.life = target, epoch.lives[target]
+        if guest.host in guest.executes_on or not epoch.lists(guest.host, guest.life):
+            return
+        target, life = guest.host, guest.life
+        delay_s = 0.0 if target == machine.config.me else self.chance.uniform(0, 3 * self.profile.cycle_s)
+        self.time.after(delay_s, partial(self._order, self.machines[target], guest.name, life))
+
+    def _order(self, machine: Machine, name: str, life: int) -> None:
+        guest = self.guests.all[name]
+        # V2: the agent carries out an order for its present life only, and a token may have gone on meanwhile.
+        if machine.power and machine.gate == life and (guest.host, guest.life) == (machine.config.me, life):
+            self.guests.begin(name, machine.config.me, self.time.now_s)
+
+
+def _stamped(event: Event, now_s: float) -> Event:
+    """The event with the time at which it is handed over."""
+    if event.now_s == now_s:
+        return event
+    return type(event)(**{**{name: getattr(event, name) for name in event.__slots__}, "now_s": now_s})
