@@ -30,10 +30,9 @@ def are_all_reachable(turn: Turn, members: frozenset[int]) -> bool:
     for host, peer in turn.others():
         if host not in members:
             continue
-        hears_s = turn.now_s - peer.net_s
-        reads_s = turn.now_s - peer.disk_since_s
-        by_network = hears_s <= turn.profile.gap_s and reads_s > turn.profile.storage_grace_s
-        by_disk = peer.storage_ok and reads_s <= turn.profile.gap_s
+        gave_up = turn.now_s - peer.disk_since_s > turn.profile.storage_grace_s
+        by_network = gave_up and turn.now_s - peer.net_s <= turn.profile.gap_s
+        by_disk = peer.storage_ok and turn.now_s - peer.written_s <= turn.profile.gap_s
         if not silence.is_fresh(turn, host) or not (by_disk or by_network):
             return False
     return True

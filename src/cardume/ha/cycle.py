@@ -21,7 +21,7 @@ def drive(turn: Turn) -> None:
             return
         if s.cycle.step is Step.WRITING:
             doubt(turn, Area.SLOT)
-        s.cycle = Cycle()
+        _failed(turn)
     lingers = s.phase is Phase.OFF and turn.now_s < s.linger_s and s.published < s.epoch.number
     if (s.phase in TAKES_PART or lingers) and turn.now_s >= s.next_cycle_s:
         _begin(turn)
@@ -30,6 +30,20 @@ def drive(turn: Turn) -> None:
 def _begin(turn: Turn) -> None:
     s = turn.s
     s.next_cycle_s = turn.now_s + turn.profile.cycle_s
+    if s.probe:
+        s.cycle = Cycle(Step.PROBING, turn.number(), turn.now_s)
+        turn.emit(ReadSlots(s.cycle.number))
+    else:
+        _write(turn)
+
+
+def _failed(turn: Turn) -> None:
+    turn.s.cycle = Cycle()
+    turn.s.probe = True
+
+
+def _write(turn: Turn) -> None:
+    s = turn.s
     sector = sectors.choose(s.doubts[Area.SLOT], s.sectors[Area.SLOT], turn.now_s)
     if sector is None:
         return
@@ -79,7 +93,7 @@ def write_done(turn: Turn, event: WriteDone) -> None:
     if not event.ok or event.ended_s - event.began_s > turn.profile.gap_s:
         doubt(turn, Area.SLOT)
     if not event.ok:
-        s.cycle = Cycle()
+        _failed(turn)
         return
     learning.published(turn, s.cycle.epoch)
     s.ended_written = s.ended and s.cycle.ended and s.cycle.life == s.life
@@ -88,18 +102,23 @@ def write_done(turn: Turn, event: WriteDone) -> None:
 
 
 def read_failed(turn: Turn, number: int) -> None:
-    if turn.s.cycle.step is Step.READING and turn.s.cycle.number == number:
-        turn.s.cycle = Cycle()
+    """The read of a cycle, or the one that tries the path, failed."""
+    if turn.s.cycle.step in (Step.READING, Step.PROBING) and turn.s.cycle.number == number:
+        _failed(turn)
 
 
 def slots_read(turn: Turn, event: SlotsRead) -> None:
     """All slots were read after the own write: learn, observe, and count it as evidence."""
     s = turn.s
-    if s.cycle.step is not Step.READING or event.number != s.cycle.number:
+    if s.cycle.step not in (Step.READING, Step.PROBING) or event.number != s.cycle.number:
         return
     done = s.cycle
     s.cycle = Cycle()
     take_slots(turn, event.slots)
+    if done.step is Step.PROBING:
+        s.probe = False
+        s.next_cycle_s = turn.now_s
+        return
     own = event.slots[turn.me]
     if own is None or (own.life, own.number) < (done.life, done.number):
         return  # what was written is not there: this cycle proves nothing

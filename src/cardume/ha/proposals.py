@@ -185,10 +185,10 @@ _RANK = (
 
 
 def _choose_master(turn: Turn, live: frozenset[int], lives: tuple[int, ...]) -> int | None:
-    """The master there is, while its life goes on; else the member with disk and the lowest UUID."""
+    """The master there is, while its life goes on; else the lowest UUID, of those with disk, of those there were."""
     s = turn.s
-    was = s.epoch.master
-    if was is not None and was in live and was in s.epoch.live and lives[was] == s.epoch.lives[was]:
-        return was
-    with_disk = [host for host in live if host == turn.me or s.peers[host].storage_ok]
-    return min(with_disk or live, default=None)
+    stay = {host for host in live & s.epoch.live if lives[host] == s.epoch.lives[host]}
+    if s.epoch.master in stay:
+        return s.epoch.master
+    with_disk = {host for host in live if host == turn.me or s.peers[host].storage_ok}
+    return min(stay & with_disk or with_disk or live, default=None)

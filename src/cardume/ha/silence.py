@@ -17,6 +17,7 @@ def observe(turn: Turn, host: int, said: Slot | Datagram) -> None:
         life=said.life,
         number=said.number,
         since_s=turn.now_s,
+        heard_s=turn.now_s if peer.number or isinstance(said, Datagram) else peer.heard_s,
         ended_life=max(peer.ended_life, over),
         candidate=said.state is SlotState.CANDIDATE,
         storage_ok=said.storage_ok,
@@ -30,7 +31,13 @@ def observe_slot(turn: Turn, host: int, slot: Slot) -> None:
     observe(turn, host, slot)
     peer = turn.s.peers[host]
     if (slot.life, slot.number) > (peer.disk_life, peer.disk_number):
-        turn.change_peer(host, disk_life=slot.life, disk_number=slot.number, disk_since_s=turn.now_s)
+        turn.change_peer(
+            host,
+            disk_life=slot.life,
+            disk_number=slot.number,
+            disk_since_s=turn.now_s,
+            written_s=turn.now_s if peer.disk_number else peer.written_s,
+        )
 
 
 def restart(turn: Turn) -> None:
@@ -66,4 +73,4 @@ def is_proved_over(turn: Turn, host: int) -> bool:
 
 def is_fresh(turn: Turn, host: int) -> bool:
     """Something new was heard of the host within a gap."""
-    return turn.now_s - turn.s.peers[host].since_s <= turn.profile.gap_s
+    return turn.now_s - turn.s.peers[host].heard_s <= turn.profile.gap_s

@@ -48,11 +48,12 @@ class Device(IntEnum):
 
 
 class Step(IntEnum):
-    """Where the cycle is."""
+    """Where the cycle is. PROBING: the cycle before failed, and nothing is written before a read has succeeded."""
 
     IDLE = 0
     WRITING = 1
     READING = 2
+    PROBING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,10 @@ class Peer:
     """As since_s, for its slots alone."""
     net_s: float = NEVER_S
     """When its newest datagram came."""
+    heard_s: float = NEVER_S
+    """When it was last seen to go on, on any channel; what a first read shows may be years old."""
+    written_s: float = NEVER_S
+    """As heard_s, for its slots alone."""
     claimed: int = 0
     claimed_s: float = NEVER_S
     """The slot of this life that it says is on its disk, and when it said so first."""
@@ -155,6 +160,8 @@ class State:
     remembered: Memory | None = None
 
     cycle: Cycle = field(default_factory=Cycle)
+    probe: bool = False
+    """The newest cycle failed: the next one begins with a read, so that a dead path costs one sector and not all."""
     next_cycle_s: float = NEVER_S
     next_send_s: float = NEVER_S
     complete_s: float = NEVER_S

@@ -45,4 +45,5 @@ def _state(turn: Turn, host: int, peer: Peer) -> Notice | None:
 
 
 def _limit_s(turn: Turn) -> float:
-    return max(_QUIET_S, 2 * turn.profile.cycle_s)
+    """A slot is written once in a cycle and read once in a cycle: its news may be two cycles old when all is well."""
+    return max(_QUIET_S, 3 * turn.profile.cycle_s)

@@ -1,4 +1,4 @@
-"""A small machine room for stories: cores, one disk, one network, watchdogs and guests, on one clock that the story moves.
+"""A small machine room for stories: cores, one disk, one network, watchdogs, guests, on one clock that the story moves.
 
 Everything takes no time unless the story breaks it. The room checks at each start of a guest that nobody else runs it.
 """
