@@ -5,6 +5,7 @@ life is told here through that cache alone: a change that is not told as an even
 """
 
 from pathlib import Path
+from typing import Any
 
 from tests.lab.npm_client import tell
 
@@ -59,3 +60,34 @@ def test_a_vm_lives_and_ends_through_the_package_s_cache_and_leaves_nothing(lab:
     assert steps["cancel"]["tookS"] < 5
     assert steps["reconnect"]["addresses"] == [lab.address("d1-g1")]
     assert left_behind(lab) == before
+
+
+def test_the_stats_of_a_host_and_a_vm_are_read_as_xen_orchestra_reads_them(
+    lab: LabHandle, api: Any, node_modules: Path
+) -> None:
+    (vm,) = api.VM.get_by_name_label("vm-d1-g1")
+    if api.VM.get_power_state(vm) != "Running":
+        api.VM.start(vm, False, False)
+    steps = tell(lab, node_modules, "stats.mjs", "d1-g1", "vm-d1-g1")
+
+    host, guest = steps["fine"]["host"], steps["fine"]["vm"]
+    assert steps["fine"]["ageS"] <= 30, "the newest row is young"
+    assert all(0 <= value <= 1 for cpu in (*host["cpus"].values(), *guest["cpus"].values()) for value in known(cpu))
+    assert 0 < known(host["memory"]["free"])[-1] < known(host["memory"]["total"])[-1]
+    assert known(host["pifs"]["rx"]["0"])
+    assert max(known(host["load"])) > 0
+    assert known(guest["memory"])[-1] == float(api.VM.get_memory_static_max(vm))
+    assert 0 < known(guest["memoryFree"])[-1] * 1024 < known(guest["memory"])[-1]
+    assert max(known(guest["xvds"]["write"]["a"])) > 0, "the guest writes its ticks every second"
+    assert max(known(guest["iops"]["write"]["a"])) > 0
+    assert known(guest["vifs"]["rx"]["0"])
+    (disk,) = [vbd for vbd in api.VM.get_VBDs(vm) if api.VBD.get_type(vbd) == "Disk"]
+    sr = api.SR.get_uuid(api.VDI.get_SR(api.VBD.get_VDI(disk)))[:8]
+    assert max(known(host["iops"]["write"][sr])) > 0
+    assert steps["coarse"]["host"].keys() >= {"cpus", "memory", "pifs", "load"}
+    assert {"cpu0", "memory", "vbd_xvda_write_latency"} <= set(steps["sources"]["names"])
+    assert steps["sources"]["memory"] == known(guest["memory"])[-1]
+
+
+def known(series: list[float | None]) -> list[float]:
+    return [value for value in series if value is not None]
