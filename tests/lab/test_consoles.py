@@ -4,6 +4,7 @@ Needs the usual lab: a running VM on each host. Proves: the screen's picture by 
 reach the guest, a shell on its serial line, and what nobody may look at.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,11 +62,14 @@ class Shell:
     def say(self, line: str) -> None:
         self._way.send(line.encode() + b"\r")
 
-    def wait_for(self, answer: str) -> None:
-        while answer.encode() not in self._seen:
+    def wait_for(self, answer: str, after: str = "") -> str:
+        """What was said between `after` and the answer."""
+        pattern = re.compile(re.escape(after.encode()) + rb"([^\r\n$]*?)" + re.escape(answer.encode()))
+        while (found := pattern.search(self._seen)) is None:
             piece = self._way.receive_some()
             assert piece, f"the line ended after {self._seen!r}"
             self._seen += piece
+        return found[1].decode()
 
 
 @pytest.fixture
