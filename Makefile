@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest
 APT := mmdebstrap systemd-container iproute2 python3-venv
 APT_TESTS := nodejs npm
+APT_SOAK := chromium
 
 .PHONY: help lab lab-down test check unit lab-test sim sim-long bench soak compat docs lock clean packages venv
 
@@ -35,7 +36,7 @@ unit: venv ## The fast tests alone
 lab-test: venv packages-tests ## The lab's tests alone
 	$(PYTEST) tests/lab
 
-soak: venv packages-tests ## Long repetitions: the lab's tests, changed requests for the decoders
+soak: venv packages-tests packages-soak ## Long repetitions: the lab's tests, changed requests for the decoders
 	$(PYTEST) tests -m soak
 
 bench: venv ## The benchmarks, as one table
@@ -77,6 +78,10 @@ packages:
 .PHONY: packages-tests
 packages-tests:
 	@command -v node >/dev/null && command -v npm >/dev/null || { $(call install,$(APT_TESTS)); }
+
+.PHONY: packages-soak
+packages-soak:
+	@command -v chromium >/dev/null || { $(call install,$(APT_SOAK)); }
 
 define install
 missing=""; for each in $(1); do dpkg-query -W -f='$${Status}' $$each 2>/dev/null | grep -q ' installed' || missing="$$missing $$each"; done; \

@@ -1,0 +1,91 @@
+"""Foreign VNC clients, unmodified, show a guest's screen and type into it through `/console`.
+
+Needs the usual lab: a running VM. vncdotool comes by CONNECT, noVNC in Debian's Chromium by WebSocket; the latter is
+heavy, so it runs with `make soak`. Both pictures are kept where the test's other files are.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.lab.browser import browser
+from tests.lab.clients.packages import foreign_packages
+from tests.lab.test_consoles import HOST, Shell, path_of, session_id, shell, vm
+from tests.lab.vnc_bridge import port_to_console
+
+from cardume.lab.handle import LabHandle
+from cardume.lab.programs import wait_until
+
+__all__ = ["session_id", "shell", "vm"]
+
+PNG = b"\x89PNG\r\n"
+
+PAGE = """<!doctype html><title>noVNC</title><body style="margin:0;background:#334"><div id="screen"></div>
+<script type="module">
+  import RFB from '/novnc/core/rfb.js'
+  window.told = []
+  window.rfb = new RFB(document.getElementById('screen'), SOCKET)
+  for (const what of ['connect', 'disconnect', 'securityfailure']) {
+    rfb.addEventListener(what, () => told.push(what))
+  }
+</script>"""
+COLOURS = """(() => {
+  const canvas = document.querySelector('canvas')
+  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data
+  return [canvas.width, canvas.height, new Set(new Uint32Array(pixels.buffer)).size]
+})()"""
+
+
+def read_next_line(shell: Shell) -> None:
+    """Have the guest read what is typed at its screen."""
+    shell.say("echo rea''dy; echo keys: $(head -n1 </dev/tty1)/")
+    shell.wait_for("ready")
+
+
+def test_vncdotool_takes_a_picture_and_types(
+    api: Any, lab: LabHandle, vm: str, session_id: str, shell: Shell, tmp_path: Path
+) -> None:
+    picture = tmp_path / "vncdotool.png"
+    read_next_line(shell)
+    with port_to_console(lab.address(HOST), path_of(api, vm, "rfb", session_id)) as port:
+        words = ("--server", f"127.0.0.1::{port}", "--timeout", "60", "--delay", "50")
+        actions = ("type", "vncdo was here", "key", "enter", "pause", "1", "capture", str(picture))
+        program = "import sys; from vncdotool.command import vncdo; sys.exit(vncdo())"
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words, *actions],
+            env={**os.environ, "PYTHONPATH": str(foreign_packages())},
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert shell.wait_for("/", after="keys: ") == "vncdo was here"
+    assert picture.read_bytes().startswith(PNG)
+    assert picture.stat().st_size > 2000, "more than an empty screen"
+
+
+@pytest.mark.soak
+def test_novnc_in_chromium_shows_the_screen_and_types(
+    api: Any, lab: LabHandle, vm: str, session_id: str, shell: Shell, node_modules: Path, tmp_path: Path
+) -> None:
+    origin = f"https://{lab.address(HOST)}"
+    socket = f"wss://{lab.address(HOST)}{path_of(api, vm, 'rfb', session_id)}"
+    page = PAGE.replace("SOCKET", repr(socket))
+    with browser(tmp_path / "profile") as chromium:
+        chromium.open(origin, {"/page": page, "/novnc/": node_modules / "@novnc/novnc"}, "/page")
+        wait_until("noVNC's screen", lambda: "connect" in (chromium.run("window.told") or []), 30, every_s=0.5)
+        wait_until("something on it", lambda: bool(chromium.run(COLOURS)[2] > 1), 20, every_s=0.5)
+        read_next_line(shell)
+        before = chromium.picture()
+        chromium.run("rfb.focus()")
+        chromium.press("novnc was here\n")
+        assert shell.wait_for("/", after="keys: ") == "novnc was here"
+        wait_until("what was typed, on the screen", lambda: chromium.picture() != before, 10)
+        (tmp_path / "novnc.png").write_bytes(chromium.picture())
+        assert chromium.run("told") == ["connect"]
+        width, height, _ = chromium.run(COLOURS)
+        assert width >= 640
+        assert height >= 400
