@@ -11,12 +11,13 @@ import structlog
 from cardume.channel import values
 from cardume.channel.interfaces import DEFAULT_S, Kind, Method, methods, properties
 from cardume.channel.link import Link
-from cardume.channel.serving import BRIDGES, COPIER, GUESTS, HOST, MACHINE, METER, NETWORK, STORAGE
+from cardume.channel.serving import BRIDGES, COPIER, GUESTS, HA, HOST, MACHINE, METER, NETWORK, STORAGE
 from cardume.channel.streams import Dial, opened
 from cardume.hostops.errors import HostError
 from cardume.hostops.guests.console import ByteStream
 from cardume.hostops.guests.guest import GuestEvent
 from cardume.hostops.guests.interface import EventSink, Guests
+from cardume.hostops.ha.interface import HaAgent
 from cardume.hostops.hands import Hands
 from cardume.hostops.machine.interface import Machine
 from cardume.hostops.metrics.interface import Meter
@@ -74,6 +75,7 @@ class RemoteHost:
             network=cast(HostNetwork, network),
             machine=cast(Machine, self._stub(MACHINE, Machine)),
             meter=cast(Meter, self._stub(METER, Meter)),
+            ha=cast(HaAgent, self._stub(HA, HaAgent)),
         )
 
     async def ask(self, on: str, do: str, given: dict[str, Any], timeout_s: float) -> Any:

@@ -13,6 +13,7 @@ from cardume.channel.link import Link
 from cardume.hostops.errors import HostError, LinkLost
 from cardume.hostops.guests.guest import GuestEvent
 from cardume.hostops.guests.interface import Guests
+from cardume.hostops.ha.interface import HaAgent
 from cardume.hostops.hands import Hands
 from cardume.hostops.machine.interface import Machine
 from cardume.hostops.metrics.interface import Meter
@@ -21,7 +22,7 @@ from cardume.hostops.network.interface import Bridges
 from cardume.hostops.storage.driver import Copier, Prober, StorageDriver
 
 GUESTS, COPIER, BRIDGES, NETWORK, MACHINE, STORAGE = "guests", "copier", "bridges", "network", "machine", "storage/"
-METER = "meter"
+METER, HA = "meter", "ha"
 HOST = "host"
 
 
@@ -39,6 +40,7 @@ class Serving:
             NETWORK: ((HostNetwork,), hands.network),
             MACHINE: ((Machine,), hands.machine),
             METER: ((Meter,), hands.meter),
+            HA: ((HaAgent,), hands.ha),
         }
         for kind, driver in hands.storage.items():
             offered = (StorageDriver, Prober) if isinstance(driver, Prober) else (StorageDriver,)

@@ -2,12 +2,14 @@
 
 from cardume.core.appliance_lifecycle import ApplianceFacts
 from cardume.core.host_lifecycle import HostFacts
+from cardume.core.pool_lifecycle import PoolFacts
 from cardume.core.sr_lifecycle import SRFacts
 from cardume.core.vbd_lifecycle import DiskFacts, VBDFacts
 from cardume.core.vdi_lifecycle import VDIFacts
 from cardume.core.vif_lifecycle import VIFFacts
 from cardume.core.vm_lifecycle import VMFacts
 from cardume.datamodel.host import Host
+from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.sm import SM
 from cardume.datamodel.sr import SR
@@ -144,6 +146,11 @@ def host_facts(db: Reader, ref: Ref[Host]) -> HostFacts:
     return HostFacts(
         ref=ref, enabled=host.enabled, guest=next(guests, None), current_operations=host.current_operations
     )
+
+
+def pool_facts(db: Reader, ref: Ref[Pool]) -> PoolFacts:
+    pool = db.get(ref)
+    return PoolFacts(pool.ha_enabled, len(db.all(Host)), pool.current_operations)
 
 
 def appliance_facts(db: Reader, ref: Ref[VMAppliance]) -> ApplianceFacts:

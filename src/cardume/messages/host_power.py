@@ -5,6 +5,7 @@ from cardume.datamodel.host import Host, HostOperation
 from cardume.datamodel.refs import Ref
 from cardume.messages.call import Call
 from cardume.messages.failures import machine_failures
+from cardume.messages.ha_enabling import leave_ha
 from cardume.messages.ha_plan import assert_keeps_plan, refresh_plan
 from cardume.messages.lifecycle import operation
 from cardume.messages.registry import implements
@@ -44,6 +45,7 @@ async def _set_enabled(db: Database, host: Ref[Host], enabled: bool, *, stays: b
 @implements(Host.reboot, as_task=True)
 async def reboot(call: Call, host: Ref[Host]) -> None:
     async with operation(call, host, HostOperation.REBOOT):
+        await leave_ha(call, host)
         with machine_failures():
             await call.hosts.hands(host).machine.reboot()
     call.log.info("host_reboots", host=str(host))
@@ -52,6 +54,7 @@ async def reboot(call: Call, host: Ref[Host]) -> None:
 @implements(Host.shutdown, as_task=True)
 async def shutdown(call: Call, host: Ref[Host]) -> None:
     async with operation(call, host, HostOperation.SHUTDOWN):
+        await leave_ha(call, host)
         with machine_failures():
             await call.hosts.hands(host).machine.power_off()
     call.log.info("host_shuts_down", host=str(host))

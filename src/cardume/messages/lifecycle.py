@@ -12,6 +12,7 @@ from typing import Any
 from cardume.core import (
     appliance_lifecycle,
     host_lifecycle,
+    pool_lifecycle,
     sr_lifecycle,
     vbd_lifecycle,
     vdi_lifecycle,
@@ -20,6 +21,7 @@ from cardume.core import (
 )
 from cardume.datamodel.host import Host, HostOperation
 from cardume.datamodel.pbd import PBD
+from cardume.datamodel.pool import Pool, PoolOperation
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.sr import SR, StorageOperation
 from cardume.datamodel.vbd import VBD, VBDOperation
@@ -29,11 +31,27 @@ from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_appliance import ApplianceOperation, VMAppliance
 from cardume.datamodel.vm_enums import VMOperation
 from cardume.messages.call import Call
-from cardume.messages.facts import appliance_facts, host_facts, sr_facts, vbd_facts, vdi_facts, vif_facts, vm_facts
+from cardume.messages.facts import (
+    appliance_facts,
+    host_facts,
+    pool_facts,
+    sr_facts,
+    vbd_facts,
+    vdi_facts,
+    vif_facts,
+    vm_facts,
+)
 from cardume.pooldb.db import Database, Reader, Transaction
 
 Operation = (
-    VMOperation | VBDOperation | VIFOperation | VDIOperation | StorageOperation | HostOperation | ApplianceOperation
+    VMOperation
+    | VBDOperation
+    | VIFOperation
+    | VDIOperation
+    | StorageOperation
+    | HostOperation
+    | ApplianceOperation
+    | PoolOperation
 )
 
 
@@ -78,6 +96,8 @@ def assert_operation_allowed(db: Reader, ref: Ref[Any], what: Operation) -> None
             appliance_lifecycle.assert_can(appliance_facts(db, ref), what)
         case HostOperation():
             host_lifecycle.assert_can(host_facts(db, ref), what)
+        case PoolOperation():
+            pool_lifecycle.assert_can(pool_facts(db, ref), what)
 
 
 def derive_allowed_operations(txn: Transaction, changed: Iterable[Ref[Any]]) -> None:
@@ -104,6 +124,8 @@ def _near(txn: Transaction, ref: Ref[Any]) -> Iterator[Ref[Any]]:
             yield from _disk_users(txn, ref)
         case SR() as sr:
             yield from sr.VDIs
+        case Host():
+            yield from txn.all(Pool)
         case PBD() as pbd:
             yield pbd.SR
             sr_of_it = txn.find(pbd.SR)
@@ -132,6 +154,7 @@ _ALLOWED: dict[type, Callable[[Reader, Ref[Any]], tuple[StrEnum, ...]]] = {
     VIF: lambda db, ref: vif_lifecycle.allowed_operations(vif_facts(db, ref)),
     VDI: lambda db, ref: vdi_lifecycle.allowed_operations(vdi_facts(db, ref)),
     VMAppliance: lambda db, ref: appliance_lifecycle.allowed_operations(appliance_facts(db, ref)),
+    Pool: lambda db, ref: pool_lifecycle.allowed_operations(pool_facts(db, ref)),
     Host: lambda db, ref: host_lifecycle.allowed_operations(host_facts(db, ref)),
     SR: lambda db, ref: sr_lifecycle.allowed_operations(sr_facts(db, ref)),
 }

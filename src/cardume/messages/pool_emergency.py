@@ -37,5 +37,7 @@ async def emergency_transition_to_master(call: Call) -> None:
     """Refused while the master is connected: that one hands over by `designate_new_master`."""
     if "membership" not in call.services:
         raise errors.NOT_IN_EMERGENCY_MODE()
+    if (await call.hosts.hands(call.localhost).ha.status()).is_armed:
+        raise errors.HA_IS_ENABLED()  # the HA daemon decides who is the master
     call.log.warning("emergency_transition", user=call.caller.user)
     await cast(Membership, call.services["membership"]).take_over()

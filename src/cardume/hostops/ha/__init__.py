@@ -1,0 +1,1 @@
+"""A host's part in high availability, as the toolstack uses it."""
