@@ -56,6 +56,11 @@ class RemoteHost:
     def is_up(self) -> bool:
         return self._link is not None and self._link.is_up
 
+    async def close(self) -> None:
+        """End the link; what waits for an answer fails."""
+        if self._link is not None:
+            await self._link.close()
+
     async def inventory(self, kind: type) -> Any:
         """What the host says of itself, as a value of this type."""
         return values.load(kind, await self.ask(HOST, "inventory", {}, DEFAULT_S), "inventory")

@@ -31,6 +31,7 @@ from cardume.daemons.admitting import Admitting
 from cardume.daemons.alerting import Alerting
 from cardume.daemons.config import Config, ConfigError, load
 from cardume.daemons.etcd_here import EtcdHere
+from cardume.daemons.ha_restarts import HaRestarts
 from cardume.daemons.joining import Joining, finish_join
 from cardume.daemons.mastering import Mastering
 from cardume.daemons.member import member
@@ -56,11 +57,13 @@ from cardume.hostops.audit_file import AuditFile
 from cardume.hostops.blob_files import BlobFiles
 from cardume.messages.call import Call, Caller, TaskHandle
 from cardume.messages.certificate import record_certificate
+from cardume.messages.ha_enabling import settle_ha
+from cardume.messages.ha_plan import the_pool
 from cardume.messages.inventory import record_host, record_master
 from cardume.messages.lifecycle import derive_allowed_operations
 from cardume.messages.subject import grant
 from cardume.messages.vm_migration import MigrationSlots
-from cardume.messages.vm_power import start
+from cardume.messages.vm_power import start, start_again
 from cardume.pooldb.db import Database
 from cardume.pooldb.store import NoQuorum
 
@@ -153,6 +156,25 @@ async def _master(
             server.tasks.spawn(hands.machine.restart_agent())
 
         await record_certificate(db, host, await certificate.pem())
+        root = Caller(NULL, "root", Role.LOCAL_ROOT, is_local_superuser=True, originator="cardumed")
+
+        async def start_vm(vm: Ref[VM]) -> None:
+            """Start a VM on the daemon's own account."""
+
+            async def work(task: TaskHandle) -> None:
+                await start(Call(db, root, task, hosts, host, log), vm, start_paused=False, force=False)
+
+            await server.tasks.run("VM.start", root, work)
+
+        async def restart_vm(vm: Ref[VM], on: Ref[Host]) -> None:
+            """Start a VM again where the failover plan has a place for it."""
+
+            async def work(task: TaskHandle) -> None:
+                await start_again(Call(db, root, task, hosts, host, log), vm, on)
+
+            await server.tasks.run("VM.start_on", root, work)
+
+        restarts = HaRestarts(db, hosts, host, restart_vm, start_vm)
         parts = Parts(
             db=db,
             hosts=hosts,
@@ -168,6 +190,7 @@ async def _master(
                 "mastery": mastering,
                 "migrations": MigrationSlots(),
                 "pool_door": Joining(config, db.stored, here.addresses, place.standing, restart),
+                "restarts": restarts,
             },
             handlers={
                 **blob_handlers(db, blobs),
@@ -181,18 +204,12 @@ async def _master(
             },
         )
         server = await stack.enter_async_context(serve(parts, here.listen))
-        root = Caller(NULL, "root", Role.LOCAL_ROOT, is_local_superuser=True, originator="cardumed")
-
-        async def start_vm(vm: Ref[VM]) -> None:
-            """Start a VM on the daemon's own account."""
-
-            async def work(task: TaskHandle) -> None:
-                await start(Call(db, root, task, hosts, host, log), vm, start_paused=False, force=False)
-
-            await server.tasks.run("VM.start", root, work)
 
         async def run_task(label: str, work: Work) -> None:
             await server.tasks.run(label, root, work)
+
+        async def settle(task: TaskHandle) -> None:
+            await settle_ha(Call(db, root, task, hosts, host, log))
 
         hosts.work_with(start_vm, run_task)
         await stack.enter_async_context(upkeep.running(start_vm, run_task))
@@ -211,6 +228,9 @@ async def _master(
         server.tasks.spawn(mastering.look_out())
         server.tasks.spawn(database.watch_majority())
         server.tasks.spawn(alerting.run())
+        server.tasks.spawn(restarts.run())
+        if the_pool(db)[1].ha_statefiles:
+            server.tasks.spawn(run_task("HA looked at after a start", settle))
         server.tasks.spawn(StorageWatching(db, hosts).run())
         server.tasks.spawn(histories.run())
         server.tasks.spawn(_keep_certificate(db, host, certificate))

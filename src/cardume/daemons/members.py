@@ -79,6 +79,13 @@ class Members:
         """Whether it is this very host."""
         return host == self._host
 
+    async def drop(self, host: Ref[Any]) -> None:
+        """Take a host for gone at once, whose connection still looks alive."""
+        found = self._connected.pop(host, None)
+        if found is not None:
+            await found[0].close()
+            await self._mark(host, live=False)
+
     async def ask(self, host: Ref[Any], do: str, given: dict[str, Any], timeout_s: float) -> Any:
         """A member's own answer; HOST_OFFLINE when it is not connected, HostError when it cannot do it."""
         found = self._connected.get(host)

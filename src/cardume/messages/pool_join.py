@@ -13,14 +13,14 @@ from cardume.datamodel.sr import SR
 from cardume.datamodel.vlan import VLAN
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
-from cardume.messages.activations import deactivate_all, expect_no_more, move_hold
+from cardume.messages.activations import deactivate_all
 from cardume.messages.call import Call
 from cardume.messages.cpu_levelling import level_processors
+from cardume.messages.dead_host import bury
 from cardume.messages.pool_master import Mastery
 from cardume.messages.registry import implements
 from cardume.messages.sr import forget_records
 from cardume.messages.vm_placement import guests_of
-from cardume.messages.vm_state import set_stopped
 from cardume.pooldb.db import Reader, Transaction
 
 
@@ -111,15 +111,7 @@ async def declare_dead(call: Call, host: Ref[Host]) -> None:
     """On the operator's word alone: a host that only lost its cable still runs its VMs, and would run them twice."""
     _assert_gone(call, host)
     async with call.db.transaction() as txn:
-        for vm in guests_of(txn, txn.get(host)):
-            if (destination := txn.get(vm).scheduled_to_be_resident_on).is_null:
-                set_stopped(txn, vm)
-            else:  # it was on its way, and may have come: its own watch there tells
-                move_hold(txn, vm, destination)
-        for vm, record in txn.all(VM).items():
-            if record.scheduled_to_be_resident_on == host:
-                expect_no_more(txn, vm)
-        deactivate_all(txn, host)
+        bury(txn, host)
     call.log.warning("host_declared_dead", host=str(host), user=call.caller.user)
 
 

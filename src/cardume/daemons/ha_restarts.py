@@ -1,0 +1,306 @@
+"""High availability on the master: what the HA daemon tells is taken in, and VMs that should run are started.
+
+Nothing is started before the HA daemon says that this host leads: then no other one acts. A host's VMs are halted, and
+its hold of their disks voided, only when its life is proved over; after that they are started like any others, by the
+claims in the database. Which ones and where is decided anew for each turn (`core/restarting.py`).
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import structlog
+
+from cardume.core import placement
+from cardume.core.failover import FailoverPool
+from cardume.core.ha_alerts import Happened, HaWatch, restart_failed, restarted
+from cardume.core.restarting import Past, Turn, Waiting, next_turn
+from cardume.datamodel import api_messages
+from cardume.datamodel.api_messages import Alert
+from cardume.datamodel.errors import CODES, ApiError
+from cardume.datamodel.host import Host
+from cardume.datamodel.message import AlertClass, Message
+from cardume.datamodel.refs import Ref
+from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import VMPowerState
+from cardume.hostops.errors import HostError
+from cardume.hostops.ha.interface import HaAgent, HaEvent, HaEventKind
+from cardume.messages.agility import shared_by_all, why_not_agile
+from cardume.messages.call import Hosts
+from cardume.messages.dead_host import bury
+from cardume.messages.failover_facts import BEST_EFFORT, failover_pool, is_protected
+from cardume.messages.ha_plan import refresh_plan, the_pool
+from cardume.messages.message import add_alert
+from cardume.messages.vm_placement import host_loads, memory_on_host, vm_demand
+from cardume.pooldb.db import Database
+
+log = structlog.get_logger()
+
+LISTEN_S = 20.0
+LOOK_S = 2.0
+"""How often is looked for VMs that should run and do not, when nothing tells of one."""
+PLAN_S = 30.0
+ANSWER_S = 3.0
+PAUSE_S = 2.0
+
+StartAgain = Callable[[Ref[VM], Ref[Host]], Awaitable[None]]
+"""Start a VM on this host, whatever the failover plan says; ApiError."""
+StartAnywhere = Callable[[Ref[VM]], Awaitable[None]]
+"""Start a VM where the failover plan lets it; ApiError."""
+
+
+class Connected(Hosts, Protocol):
+    """The hosts of the pool, and which of them are connected; `members.py` is the implementation."""
+
+    def is_connected(self, host: Ref[Any]) -> bool: ...
+
+    async def drop(self, host: Ref[Any]) -> None: ...
+
+
+class HaRestarts:
+    """The `Restarts` of messages/ha.py."""
+
+    def __init__(
+        self, db: Database, hosts: Connected, here: Ref[Host], start_again: StartAgain, start: StartAnywhere
+    ) -> None:
+        self._db, self._hosts, self._here = db, hosts, here
+        self._start_again, self._start = start_again, start
+        self._watch = HaWatch()
+        self._wake = asyncio.Event()
+        self._leads = False
+        self._held_until_s = 0.0
+        self._ended: dict[str, int] = {}  # hosts by uuid whose life is over, and which
+        self._best_effort: set[Ref[VM]] = set()  # that ran on hosts that were lost
+        self._past = Past()
+        self._reasons: dict[str, str] = {}  # why a VM could not be started
+        self._told: set[str] = set()  # VMs whose restart failed, as administrators were told
+        self._planned_at_s = 0.0
+
+    def hold(self, seconds: int) -> None:
+        """Restart nothing for so long; 0 ends an earlier hold."""
+        self._held_until_s = time.monotonic() + seconds
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Listen and act, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen())
+            group.create_task(self._act())
+
+    # What the HA daemon tells
+
+    async def _listen(self) -> None:
+        seen = 0
+        while True:
+            try:
+                for event in await self._agent.events(seen, timeout_s=LISTEN_S):
+                    await self.take(event)
+                    seen = event.number
+            except (HostError, ApiError, TimeoutError) as fault:
+                log.warning("ha_not_heard", reason=str(fault))
+                await asyncio.sleep(PAUSE_S)
+            except Exception:
+                log.exception("ha_event_failed")
+                await asyncio.sleep(PAUSE_S)
+
+    async def take(self, event: HaEvent) -> None:
+        """Take in one event; again is no error."""
+        match event.kind:
+            case HaEventKind.LEAD:
+                self._leads = True
+            case HaEventKind.STOP_LEADING | HaEventKind.TURNED_OFF:
+                self._leads = False
+            case HaEventKind.LIFE_ENDED:
+                self._ended[event.host] = max(event.life, self._ended.get(event.host, 0))
+            case HaEventKind.MEMBERS:
+                self._ended = {uuid: life for uuid, life in self._ended.items() if uuid not in event.members}
+                # Whoever came may have room for what found none.
+                self._past = self._past.only(vm for vm in self._past.tries if vm not in self._best_effort)
+            case _:
+                pass
+        log.info("ha_event", kind=str(event.kind), epoch=event.epoch, host=event.host)
+        await self._tell(event)
+        self._wake.set()
+
+    async def _tell(self, event: HaEvent) -> None:
+        happened = Happened(event.kind, event.host, event.epoch, event.rule, event.channel, event.lasted_s)
+        name = next((host.name_label for host in self._db.all(Host).values() if host.uuid == event.host), event.host)
+        for news in self._watch.look(happened, name):
+            await self._raise(news.alert, AlertClass.HOST, news.host_uuid, news.body)
+
+    async def _raise(self, alert: Alert, cls: AlertClass, uuid: str, body: str) -> None:
+        async with self._db.transaction() as txn:
+            # After a restart of this daemon the other one tells of everything again.
+            if any((one.name, one.obj_uuid, one.body) == (alert.name, uuid, body) for one in txn.all(Message).values()):
+                return
+            add_alert(txn, alert, cls, uuid, body)
+
+    # What is done about it
+
+    async def _act(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self.act()
+            except Exception:
+                log.exception("ha_restarts_put_off")
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def act(self) -> None:
+        """Do all that is to be done now: VMs of lost hosts halted, VMs that should run started, turn by turn."""
+        _, pool = the_pool(self._db)
+        if not self._may_act():
+            return
+        await self._bury_the_dead()
+        while self._may_act() and time.monotonic() >= self._held_until_s:
+            waiting = self._waiting()
+            self._past = self._past.only(vm.ref for vm in waiting)
+            spare = max(0, pool.ha_host_failures_to_tolerate - len(self._ended))
+            now_s = time.monotonic()
+            turn = await asyncio.to_thread(next_turn, self._pool(), waiting, self._past, now_s, spare)
+            if turn is None:
+                break
+            await self._take_turn(turn, {vm.ref: vm for vm in waiting})
+        if time.monotonic() - self._planned_at_s >= PLAN_S:
+            await self._refresh()
+
+    def _may_act(self) -> bool:
+        return self._leads and the_pool(self._db)[1].ha_enabled
+
+    def _pool(self) -> FailoverPool:
+        """The pool without hosts whose life is over: until they are members again nothing may run there."""
+        pool = failover_pool(self._db)
+        dead = {ref for ref, host in self._db.all(Host).items() if host.uuid in self._ended}
+        return replace(pool, hosts=tuple(room for room in pool.hosts if room.ref not in dead))
+
+    async def _refresh(self) -> None:
+        await refresh_plan(self._db)
+        await self._see_peers()
+        self._planned_at_s = time.monotonic()
+
+    async def _bury_the_dead(self) -> None:
+        for host, record in list(self._db.all(Host).items()):
+            life = self._ended.get(record.uuid)
+            if life is None or host == self._here or await self._lives_on(host, life):
+                continue
+            await self._hosts.drop(host)
+            async with self._db.transaction() as txn:
+                halted = bury(txn, host) if txn.find(host) is not None else []
+            if halted:
+                best = [vm for vm in halted if self._db.get(vm).ha_restart_priority == BEST_EFFORT]
+                self._best_effort.update(best)
+                log.warning("ha_host_buried", host=record.uuid, life=life, halted=len(halted))
+                self._planned_at_s = 0.0
+
+    async def _lives_on(self, host: Ref[Host], life: int) -> bool:
+        """Whether a host is connected in a later life, and so tells for itself what runs there.
+
+        A connection of the life that is over may still look alive: nothing answers there.
+        """
+        if not self._hosts.is_connected(host):
+            return False
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                status = await self._hosts.hands(host).ha.status()
+        except (HostError, ApiError, TimeoutError):
+            return False
+        if status.life <= life:
+            log.error("ha_dead_host_answers", host=str(host), life=status.life)
+        return True  # when in doubt nothing is started elsewhere
+
+    def _waiting(self) -> list[Waiting]:
+        shared, loads = shared_by_all(self._db), host_loads(self._db)
+        found = []
+        for ref, vm in self._db.all(VM).items():
+            protected = is_protected(vm)
+            if vm.power_state is not VMPowerState.HALTED or vm.current_operations:
+                continue
+            if not protected and (ref not in self._best_effort or vm.ha_restart_priority != BEST_EFFORT):
+                continue
+            demand = vm_demand(self._db, ref)
+            reach = frozenset(load.ref for load in loads if demand.srs <= load.srs and demand.networks <= load.networks)
+            is_agile = why_not_agile(self._db, ref, shared) is None
+            found.append(Waiting(ref, memory_on_host(vm), reach, vm.order, float(vm.start_delay), protected, is_agile))
+        self._best_effort &= {Ref(vm.ref) for vm in found if not vm.is_protected}
+        return found
+
+    async def _take_turn(self, turn: Turn, waiting: dict[str, Waiting]) -> None:
+        for vm in turn.homeless:
+            self._reasons[vm] = self._why_homeless(Ref(vm))
+        starts = [(Ref[VM](vm), Ref[Host](host)) for vm, host in turn.starts.items()]
+        outcomes = await asyncio.gather(*(self._try(vm, host, waiting[vm]) for vm, host in starts))
+        failed = [vm for (vm, _), is_up in zip(starts, outcomes, strict=True) if not is_up]
+        for (vm, host), is_up in zip(starts, outcomes, strict=True):
+            if is_up:
+                await self._tell_of_success(vm, host)
+        in_vain = [*turn.homeless, *failed]
+        self._past = self._past.tried(in_vain, time.monotonic())
+        for vm in in_vain:
+            await self._tell_of_failure(Ref(vm), waiting[vm])
+        if len(failed) < len(starts):
+            self._planned_at_s = 0.0
+            await asyncio.sleep(turn.delay_s)
+
+    async def _try(self, vm: Ref[VM], host: Ref[Host], waiting: Waiting) -> bool:
+        try:
+            await (self._start_again(vm, host) if waiting.is_protected else self._start(vm))
+        except ApiError as fault:
+            self._reasons[vm] = _sentence(fault)
+            log.warning("ha_restart_failed", vm=str(vm), host=str(host), error=fault.code)
+            return False
+        except Exception as fault:
+            self._reasons[vm] = f"{type(fault).__name__}."
+            log.exception("ha_restart_failed", vm=str(vm), host=str(host))
+            return False
+        log.info("ha_restarted", vm=str(vm), host=str(host))
+        return True
+
+    def _why_homeless(self, vm: Ref[VM]) -> str:
+        """The reason of the host that comes nearest, or that all are full."""
+        demand = vm_demand(self._db, vm)
+        reasons = [placement.why_not(demand, load) for load in host_loads(self._db) if load.live and load.enabled]
+        others = [reason for reason in reasons if reason is not None and reason.code != "HOST_NOT_ENOUGH_FREE_MEMORY"]
+        return _sentence(others[0]) if others and len(others) == len(reasons) else "No host has enough memory."
+
+    async def _tell_of_failure(self, vm: Ref[VM], waiting: Waiting) -> None:
+        record, tries = self._db.find(vm), self._past.count(vm)
+        if record is None or not waiting.is_protected or tries < 2 or vm in self._told:
+            return
+        self._told.add(vm)
+        body = restart_failed(record.name_label, self._reasons.get(vm, ""), tries)
+        await self._raise(api_messages.HA_PROTECTED_VM_RESTART_FAILED, AlertClass.VM, record.uuid, body)
+
+    async def _tell_of_success(self, vm: Ref[VM], host: Ref[Host]) -> None:
+        record, place = self._db.find(vm), self._db.find(host)
+        if vm in self._told and record is not None and place is not None:
+            self._told.discard(vm)
+            body = restarted(record.name_label, place.name_label, self._past.count(vm))
+            await self._raise(api_messages.HA_PROTECTED_VM_RESTARTED, AlertClass.VM, record.uuid, body)
+
+    async def _see_peers(self) -> None:
+        """Record whom each host hears."""
+        for host in list(self._db.all(Host)):
+            if not self._hosts.is_connected(host):
+                continue
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    heard: Sequence[str] = (await self._hosts.hands(host).ha.status()).hears
+            except (HostError, ApiError, TimeoutError):
+                continue
+            if tuple(heard) != tuple(self._db.get(host).ha_network_peers):
+                await self._db.update(host, ha_network_peers=tuple(heard))
+
+    @property
+    def _agent(self) -> HaAgent:
+        return self._hosts.hands(self._here).ha
+
+
+def _sentence(fault: ApiError) -> str:
+    known = CODES.get(fault.code)
+    return known.doc if known else f"{fault.code}."

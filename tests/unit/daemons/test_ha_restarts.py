@@ -1,0 +1,284 @@
+"""VMs of a lost host started again, on what the HA daemon says and on nothing else; each time from what is true."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from tests.unit.messages.test_ha_enabling import Ha, ha
+from tests.unit.messages.test_ha_plan import more
+from tests.unit.messages.test_two_hosts import GIB
+from tests.unit.messages.test_vm_migration import two
+
+from cardume.daemons.ha_restarts import HaRestarts
+from cardume.datamodel import errors
+from cardume.datamodel.activation import Activation
+from cardume.datamodel.errors import ApiError
+from cardume.datamodel.host import Host
+from cardume.datamodel.message import Message
+from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.vm import VM
+from cardume.datamodel.vm_enums import VMPowerState
+from cardume.hostops.errors import LinkLost
+from cardume.hostops.ha.interface import HaEvent, HaEventKind
+from cardume.hostops.hands import Hands
+from cardume.messages import vm_power
+from cardume.messages.ha import set_ha_host_failures_to_tolerate
+from cardume.messages.ha_plan import the_pool
+from cardume.messages.vm_protection import set_ha_restart_priority
+
+__all__ = ["ha", "two"]
+
+
+@dataclass
+class Lost:
+    """The first host, which ran the VM, is to be lost; the second one is the master."""
+
+    ha: Ha
+    restarts: HaRestarts
+    connected: set[Ref[Host]]
+    started: list[tuple[Ref[VM], Ref[Host]]] = field(default_factory=list)
+    failing: dict[Ref[VM], ApiError] = field(default_factory=dict)
+
+    @property
+    def db(self) -> Any:
+        return self.ha.two.db
+
+    async def power_cut(self) -> None:
+        """The first host is gone, and nobody knows it yet."""
+        first = self.ha.two.first
+        self.connected.discard(first.host)
+        await self.db.update(self.db.get(first.host).metrics, live=False)
+
+    async def declare(self) -> None:
+        """The HA daemons know it."""
+        self.ha.second.declare(self.ha.first.uuid)
+        await self.hear()
+
+    async def hear(self) -> None:
+        for event in await self.ha.second.events(0, timeout_s=0.01):
+            await self.restarts.take(event)
+
+    def where(self, vm: Ref[VM]) -> tuple[VMPowerState, Ref[Host]]:
+        record = self.db.get(vm)
+        return record.power_state, record.resident_on
+
+    def alerts(self) -> list[str]:
+        return [alert.name for alert in self.db.all(Message).values()]
+
+
+@dataclass
+class Connected:
+    by_ref: dict[Ref[Host], Hands]
+    connected: set[Ref[Host]]
+    dropped: list[Ref[Host]] = field(default_factory=list)
+
+    def hands(self, host: Ref[Host]) -> Hands:
+        if host not in self.connected:
+            raise errors.HOST_OFFLINE(host)
+        return self.by_ref[host]
+
+    def is_connected(self, host: Ref[Host]) -> bool:
+        return host in self.connected
+
+    async def drop(self, host: Ref[Host]) -> None:
+        self.connected.discard(host)
+        self.dropped.append(host)
+
+
+@pytest.fixture
+async def lost(ha: Ha) -> Lost:
+    two = ha.two
+    pool, _ = the_pool(two.db)
+    await set_ha_restart_priority(two.call, two.vm, "restart")
+    await ha.enable()
+    ha.second._shared.master = ha.second.uuid
+    await two.db.update(pool, master=two.second.host)
+    await set_ha_host_failures_to_tolerate(two.call, pool, 1)
+    connected = Connected(two.hands, {two.first.host, two.second.host})
+
+    async def start_again(vm: Ref[VM], host: Ref[Host]) -> None:
+        if vm in made.failing:
+            raise made.failing[vm]
+        await vm_power.start_again(two.call, vm, host)
+        made.started.append((vm, host))
+
+    async def start(vm: Ref[VM]) -> None:
+        if vm in made.failing:
+            raise made.failing[vm]
+        await vm_power.start(two.call, vm, False, False)
+        made.started.append((vm, two.db.get(vm).resident_on))
+
+    restarts = HaRestarts(two.db, connected, two.second.host, start_again, start)
+    made = Lost(ha, restarts, connected.connected)
+    ha.second.tell(HaEvent(0, HaEventKind.LEAD, 1, ha.second.uuid))
+    return made
+
+
+async def test_a_vm_of_a_dead_host_runs_on_the_other_one(lost: Lost) -> None:
+    vm, second = lost.ha.two.vm, lost.ha.two.second.host
+    await lost.power_cut()
+    await lost.declare()
+    await lost.restarts.act()
+
+    assert lost.where(vm) == (VMPowerState.RUNNING, second)
+    assert {held.host for held in lost.db.all(Activation).values()} == {second}
+    (told,) = [alert for alert in lost.db.all(Message).values() if alert.name == "HA_HOST_FAILED"]
+    assert told.obj_uuid == lost.ha.first.uuid
+    assert told.body == (
+        "Server 'd1-g1' has failed: nothing came by network and statefile for 8.4 s;"
+        " decided because silent on both channels; epoch 2."
+    )
+    _, pool = the_pool(lost.db)
+    assert (pool.ha_plan_exists_for, pool.ha_overcommitted) == (0, True)
+    assert "HA_POOL_DROP_IN_PLAN_EXISTS_FOR" in lost.alerts()
+
+
+async def test_a_host_that_is_only_not_heard_keeps_its_vms(lost: Lost) -> None:
+    vm, first = lost.ha.two.vm, lost.ha.two.first.host
+    await lost.power_cut()
+    await lost.hear()
+    await lost.restarts.act()
+    assert lost.where(vm) == (VMPowerState.RUNNING, first)
+    assert lost.started == []
+
+
+async def test_a_host_that_does_not_lead_starts_nothing(lost: Lost) -> None:
+    await lost.power_cut()
+    await lost.declare()
+    lost.ha.second.tell(HaEvent(0, HaEventKind.STOP_LEADING))
+    await lost.hear()
+    await lost.restarts.act()
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.first.host)
+    assert lost.started == []
+
+
+async def test_a_dead_host_whose_connection_still_looks_alive_is_dropped(lost: Lost) -> None:
+    lost.ha.first.fail_next("status", LinkLost("no answer"))
+    await lost.declare()
+    await lost.restarts.act()
+    assert lost.ha.two.first.host not in lost.connected
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.second.host)
+
+
+async def test_a_host_that_answers_though_it_was_declared_dead_keeps_its_vms(lost: Lost) -> None:
+    """It cannot be: then nothing is started elsewhere, whoever is wrong."""
+    await lost.declare()
+    await lost.restarts.act()
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.first.host)
+    assert lost.started == []
+
+
+async def test_a_host_that_came_back_in_a_later_life_tells_for_itself(lost: Lost) -> None:
+    lost.ha.first._life = 2
+    await lost.declare()
+    await lost.restarts.act()
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.first.host)
+
+
+async def test_vms_start_turn_by_turn(lost: Lost) -> None:
+    first = await more(lost.ha.two, "first", GIB)
+    last = await more(lost.ha.two, "last", GIB)
+    await waits(lost, first, order=1)
+    await waits(lost, last, order=9)
+    await lost.db.update(lost.ha.two.vm, order=5)
+    await lost.power_cut()
+    await lost.declare()
+    await lost.restarts.act()
+    assert [vm for vm, _ in lost.started] == [first, lost.ha.two.vm, last]
+
+
+async def test_a_protected_vm_that_is_found_halted_is_started_and_one_that_was_stopped_is_not(lost: Lost) -> None:
+    waiting, stopped = await more(lost.ha.two, "waiting", GIB), await more(lost.ha.two, "stopped", GIB)
+    await waits(lost, waiting)
+    await lost.db.update(stopped, ha_restart_priority="restart")
+    await lost.hear()
+    await lost.restarts.act()
+    assert [vm for vm, _ in lost.started] == [waiting]
+
+
+async def test_restarts_are_held_for_as_long_as_somebody_asks(lost: Lost) -> None:
+    waiting = await more(lost.ha.two, "waiting", GIB)
+    await waits(lost, waiting)
+    await lost.hear()
+    lost.restarts.hold(60)
+    await lost.restarts.act()
+    assert lost.started == []
+    lost.restarts.hold(0)
+    await lost.restarts.act()
+    assert [vm for vm, _ in lost.started] == [waiting]
+
+
+async def test_a_vm_that_cannot_be_started_is_told_of_once_and_again_when_it_runs(lost: Lost) -> None:
+    vm = await more(lost.ha.two, "web", GIB)
+    await waits(lost, vm)
+    lost.failing[vm] = errors.VDI_MISSING(NULL, NULL)
+    await lost.hear()
+    await lost.restarts.act()
+    await lost.restarts.act()
+    failed = [alert for alert in lost.db.all(Message).values() if alert.name == "HA_PROTECTED_VM_RESTART_FAILED"]
+    assert [alert.obj_uuid for alert in failed] == [lost.db.get(vm).uuid]
+    assert failed[0].body.startswith("The protected VM 'web' could not be restarted, tried 2 times: ")
+    assert failed[0].priority == 2
+    del lost.failing[vm]
+    lost.restarts._past = type(lost.restarts._past)()  # two minutes later
+    await lost.restarts.act()
+    assert lost.where(vm)[0] is VMPowerState.RUNNING
+    assert "HA_PROTECTED_VM_RESTARTED" in lost.alerts()
+
+
+async def test_what_finds_no_memory_is_told_of_and_keeps_nobody_else_down(lost: Lost) -> None:
+    big = await more(lost.ha.two, "big", 20 * GIB)
+    await waits(lost, big)
+    await lost.power_cut()
+    await lost.declare()
+    await lost.restarts.act()
+    assert lost.where(lost.ha.two.vm)[0] is VMPowerState.RUNNING
+    assert lost.where(big)[0] is VMPowerState.HALTED
+    (failed,) = [one for one in lost.db.all(Message).values() if one.name == "HA_PROTECTED_VM_RESTART_FAILED"]
+    assert failed.body == (
+        "The protected VM 'big' could not be restarted, tried 2 times: No host has enough memory. It is tried again."
+    )
+
+
+async def test_best_effort_vms_come_after_the_protected_ones_and_not_when_they_were_off(lost: Lost) -> None:
+    two = lost.ha.two
+    best, off = await more(two, "best", GIB), await more(two, "off", GIB)
+    await vm_power.start_on(two.call, best, two.first.host, False, False)
+    for vm in (best, off):
+        await set_ha_restart_priority(two.call, vm, "best-effort")
+    await lost.db.update(best, order=0)
+    await lost.db.update(two.vm, order=7)
+    await lost.power_cut()
+    await lost.declare()
+    await lost.restarts.act()
+    assert lost.started == [(two.vm, two.second.host), (best, two.second.host)]
+
+
+async def test_a_vm_that_somebody_stops_meanwhile_stays_down(lost: Lost) -> None:
+    await set_ha_restart_priority(lost.ha.two.call, lost.ha.two.vm, "")
+    await lost.power_cut()
+    await lost.declare()
+    await lost.restarts.act()
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.HALTED, NULL)
+
+
+async def test_what_was_told_before_a_restart_of_the_daemon_is_not_told_again(lost: Lost) -> None:
+    await lost.power_cut()
+    await lost.declare()
+    await lost.hear()
+    assert lost.alerts().count("HA_HOST_FAILED") == 1
+
+
+async def test_it_listens_and_acts_by_itself(lost: Lost) -> None:
+    running = asyncio.create_task(lost.restarts.run())
+    await lost.power_cut()
+    lost.ha.second.declare(lost.ha.first.uuid)
+    async with asyncio.timeout(10):
+        while lost.where(lost.ha.two.vm) != (VMPowerState.RUNNING, lost.ha.two.second.host):
+            await asyncio.sleep(0.01)
+    running.cancel()
+
+
+async def waits(lost: Lost, vm: Ref[VM], order: int = 0) -> None:
+    await lost.db.update(vm, ha_restart_priority="restart", ha_always_run=True, order=order)
