@@ -20,6 +20,7 @@ THEMES = (
     "commands_host",
     "commands_pool",
     "commands_emergency",
+    "commands_ha",
     "commands_migration",
     "commands_backup",
     "commands_blobs",
