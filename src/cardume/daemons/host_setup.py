@@ -13,6 +13,7 @@ from cardume.daemons.accounts import AccountFile
 from cardume.daemons.certificate import certificate_addresses, certificate_names
 from cardume.daemons.config import CONFIG, Config, load, render
 from cardume.datamodel.refs import new_uuid
+from cardume.had import unit as had_unit
 from cardume.hostops import etcd_service
 from cardume.hostops.durable import write_text
 from cardume.hostops.host_facts import read_nics
@@ -24,6 +25,7 @@ from cardume.hostops.run import run
 UNIT = Path("/etc/systemd/system/cardumed.service")
 NETWORK_UNIT = Path("/etc/systemd/system/cardume-network.service")
 ETCD_UNIT = Path("/etc/systemd/system") / etcd_service.UNIT
+HAD_UNIT = Path("/etc/systemd/system") / had_unit.UNIT
 START_S = 120.0
 
 PROGRAMS = {
@@ -105,13 +107,16 @@ async def _start_daemon(state: Path) -> None:
         UNIT: unit_text(Path(sys.executable).with_name("cardumed")),
         NETWORK_UNIT: network_unit_text(Path(sys.executable), state),
         ETCD_UNIT: etcd_service.unit_text(state),
+        HAD_UNIT: had_unit.unit_text(Path(sys.executable).with_name("cardume-had")),
     }
     written = [path for path, text in units.items() if _write_unit(path, text)]
     if written:
         await run("systemctl", "daemon-reload", timeout_s=START_S)
     # The package starts an etcd of its own at every boot: open on the loopback, and in the way of ours.
     await run("systemctl", "mask", "--now", "--quiet", etcd_service.PACKAGED_UNIT, timeout_s=START_S)
-    await run("systemctl", "enable", "--quiet", UNIT.name, NETWORK_UNIT.name, timeout_s=START_S)
+    await run("systemctl", "enable", "--quiet", UNIT.name, NETWORK_UNIT.name, HAD_UNIT.name, timeout_s=START_S)
+    # Not started again when it runs: it may hold this host.
+    await run("systemctl", "start", HAD_UNIT.name, timeout_s=START_S)
     await run("systemctl", "restart", UNIT.name, timeout_s=START_S)
 
 

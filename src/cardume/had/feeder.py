@@ -18,7 +18,7 @@ from cardume.had.watchdog import Watchdog, WatchdogGone, adopt_watchdog
 
 PRIORITY = 50
 _MCL_CURRENT, _MCL_FUTURE = 1, 2
-READY, TAKE, LEFT = b"ready", b"take", b"left"
+READY, TAKE, LEAVE, LEFT = b"ready", b"take", b"leave", b"left"
 
 
 def check_and_feed(shared: SharedDeadline, watchdog: Watchdog) -> bool:
@@ -33,9 +33,10 @@ def check_and_feed(shared: SharedDeadline, watchdog: Watchdog) -> bool:
     return True
 
 
-def serve(control: socket.socket, shared: SharedDeadline, tick_s: float, timeout_s: float) -> None:
-    """Take a watchdog when one is given, feed it, leave it when told to or when the giver is gone and none is held."""
+def serve(control: socket.socket, shared: SharedDeadline) -> None:
+    """Take a watchdog when one is given, `take TICK_S TIMEOUT_S`, and feed it until it is told to leave it."""
     watchdog: Watchdog | None = None
+    tick_s = 1.0
     control.send(READY)
     while True:
         try:
@@ -46,7 +47,11 @@ def serve(control: socket.socket, shared: SharedDeadline, tick_s: float, timeout
                     return  # who started this process is gone; the next one starts another, with the kept descriptor
                 if watchdog is not None:
                     os.close(watchdog.descriptor)
-                watchdog = adopt_watchdog(descriptors[0], timeout_s) if word == TAKE else None
+                verb, *times = word.split()
+                watchdog = None
+                if verb == TAKE:
+                    tick_s, timeout_s = float(times[0]), float(times[1])
+                    watchdog = adopt_watchdog(descriptors[0], timeout_s)
                 control.send(LEFT if watchdog is None else TAKE)
             if watchdog is not None:
                 check_and_feed(shared, watchdog)
@@ -79,14 +84,14 @@ def _be_quick() -> list[str]:
 
 
 def main() -> None:
-    """`feeder CONTROL SHARED TICK_S TIMEOUT_S`: descriptors that were inherited, and times."""
+    """`feeder CONTROL SHARED`: descriptors that were inherited."""
     control = socket.socket(fileno=int(sys.argv[1]))
     shared = SharedDeadline(int(sys.argv[2]))
     with open("/proc/self/comm", "w") as name:
         name.write("had-feeder")
     for warning in _be_quick():
         print(warning, file=sys.stderr, flush=True)
-    serve(control, shared, float(sys.argv[3]), float(sys.argv[4]))
+    serve(control, shared)
 
 
 if __name__ == "__main__":

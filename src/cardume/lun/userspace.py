@@ -64,9 +64,14 @@ def list_luns(portal: Portal, iqn: str, login: Login, timeout_s: float = 10) -> 
         session.logout(min(deadline, time.monotonic() + _LOGOUT_S))
 
 
-def open_lun(portal: Portal, iqn: str, lun: int, login: Login, timeout_s: float = 5) -> "UserspaceLun":
-    """The LUN, logged in to. Each call of it ends after `timeout_s` without progress."""
-    opened = UserspaceLun(portal, iqn, lun, login, timeout_s)
+def open_lun(
+    portal: Portal, iqn: str, lun: int, login: Login, timeout_s: float = 5, *, isid: int | None = None
+) -> "UserspaceLun":
+    """The LUN, logged in to. Each call of it ends after `timeout_s` without progress.
+
+    isid: the name of its sessions, 40 bits, for one who must not be there twice; any other otherwise.
+    """
+    opened = UserspaceLun(portal, iqn, lun, login, timeout_s, isid=isid)
     opened.connect()
     return opened
 
@@ -79,10 +84,14 @@ class UserspaceLun:
     tgt keeps that rule only for initiators that use CHAP.
     """
 
-    def __init__(self, portal: Portal, iqn: str, lun: int, login: Login, timeout_s: float) -> None:
+    def __init__(
+        self, portal: Portal, iqn: str, lun: int, login: Login, timeout_s: float, *, isid: int | None = None
+    ) -> None:
         self._portal, self._iqn, self._lun, self._login = portal, iqn, lun, login
         self._timeout_s = timeout_s
-        self._isid = secrets.randbits(40)
+        self._isid = secrets.randbits(40) if isid is None else isid
+        self.sessions = 0
+        """How many it has opened: one more than the caller knew of means that it was away."""
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._used_at = 0.0
@@ -272,6 +281,7 @@ class UserspaceLun:
             session.abandon()
             raise
         self._look = self._look or look
+        self.sessions += 1
         return session
 
     @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cardume.had.clock import NS, now_ns
-from cardume.had.feeder import READY, TAKE
+from cardume.had.feeder import READY
 from cardume.had.shared import SharedDeadline
 from cardume.had.watchdog import ARM, FEED, RECORD, FifoWatchdog, WatchdogError, open_watchdog
 
@@ -55,18 +55,7 @@ class Room:
         ours.settimeout(10)
         inherited = (theirs.fileno(), self.shared.descriptor)
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-I",
-                "-S",
-                "-c",
-                program,
-                str(SOURCE),
-                *before,
-                *map(str, inherited),
-                str(TICK_S),
-                str(TW_S),
-            ],
+            [sys.executable, "-I", "-S", "-c", program, str(SOURCE), *before, *map(str, inherited)],
             pass_fds=inherited,
             stderr=subprocess.PIPE,
         )
@@ -79,7 +68,7 @@ class Room:
         watchdog = open_watchdog(str(self.fifo), TW_S)
         watchdog.arm(now_ns())
         assert control.recv(64) == READY
-        socket.send_fds(control, [TAKE], [watchdog.descriptor])
+        socket.send_fds(control, [b"take %g %g" % (TICK_S, TW_S)], [watchdog.descriptor])
         os.close(watchdog.descriptor)
 
     def records(self) -> list[tuple[bytes, int, int, int]]:

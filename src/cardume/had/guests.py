@@ -1,0 +1,49 @@
+"""The guests of this host, as processes: found without libvirt, and ended without it."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+_NAMES = ("qemu-system-", "qemu-kvm")
+
+
+def list_guests() -> list[int]:
+    """The processes that run a guest here."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal() and _runs_guest(entry):
+            found.append(int(entry))
+    return found
+
+
+def kill_guests() -> list[int]:
+    """End all guests by force, at once; the processes that were there."""
+    found = list_guests()
+    for pid in found:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    return found
+
+
+def are_gone(timeout_s: float) -> bool:
+    """Whether no guest is left, at the latest after that time. One that the kernel cannot end is left."""
+    deadline = time.monotonic() + timeout_s
+    while list_guests():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _runs_guest(entry: str) -> bool:
+    """By the program's file: a name can be changed. A process that has ended but was not collected runs nothing."""
+    try:
+        comm = Path("/proc", entry, "comm").read_text()
+        if comm.startswith(_NAMES):
+            return Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return os.path.basename(os.readlink(f"/proc/{entry}/exe")).startswith(_NAMES)
+    except OSError:
+        return False

@@ -1,0 +1,33 @@
+"""When this host last heard of each other one, on each channel: for people, who want to see a channel fail."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Heard:
+    """Times of the own clock. What counts for the rules is the core's; this is what people are shown."""
+
+    _network_s: dict[tuple[int, int], float] = field(default_factory=dict)
+    _disk_s: dict[int, float] = field(default_factory=dict)
+    _newest: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def on_network(self, host: int, network: int, now_s: float) -> None:
+        self._network_s[host, network] = now_s
+
+    def on_disk(self, host: int, life: int, number: int, now_s: float) -> None:
+        """A slot was read; it is news only when it is newer than the one before."""
+        if (life, number) > self._newest.get(host, (0, 0)):
+            self._newest[host] = (life, number)
+            self._disk_s[host] = now_s
+
+    def network_age_s(self, host: int, network: int, now_s: float) -> float | None:
+        """How long ago a heartbeat of the host came over the network; None: never."""
+        return _age(self._network_s.get((host, network)), now_s)
+
+    def disk_age_s(self, host: int, now_s: float) -> float | None:
+        """How long ago something new of the host was read from the statefile; None: never."""
+        return _age(self._disk_s.get(host), now_s)
+
+
+def _age(then_s: float | None, now_s: float) -> float | None:
+    return None if then_s is None else round(now_s - then_s, 2)

@@ -1,0 +1,122 @@
+"""The network process: heartbeats to every host on every network, each signed with the pool's secret."""
+
+import hashlib
+import hmac
+import select
+import socket
+import sys
+from pathlib import Path
+
+from cardume.ha import effects, events
+from cardume.ha.codec import BadBlock, decode_datagram, encode_datagram
+from cardume.ha.records import Datagram
+from cardume.had.clock import NS, now_ns
+from cardume.had.config import HadConfig, read_config
+from cardume.had.line import Line, LineClosed
+from cardume.had.process import begin, say
+
+SIGNATURE_BYTES = hashlib.sha256().digest_size
+_IP_FREEBIND = 15
+_MOST_BYTES = 2048
+_BURST = 64
+
+
+class Network:
+    """One socket per network of this host. A network whose address is not there yet is heard of when it comes."""
+
+    def __init__(self, config: HadConfig) -> None:
+        self._config = config
+        self._me = config.hosts[config.me]
+        self._key = hashlib.sha256(config.secret + config.generation.encode()).digest()
+        self.sockets = [_socket(address, config.port) for address in self._me.addresses]
+        self.rejected = 0
+        """Datagrams that were not of this pool's, or not of this generation."""
+
+    def send(self, datagram: Datagram) -> None:
+        """To every other host, on every network; a network that is down swallows it."""
+        body = encode_datagram(datagram)
+        packet = body + hmac.digest(self._key, body, "sha256")
+        for host in self._config.hosts:
+            if host.uuid == self._me.uuid:
+                continue
+            for own, address in zip(self.sockets, host.addresses, strict=False):
+                try:
+                    own.sendto(packet, (address, self._config.port))
+                except OSError:
+                    pass  # no route, no carrier, a full queue: what counts is what the others hear
+
+    def receive(self, own: socket.socket) -> Datagram | None:
+        """The next heartbeat of a socket, when it is one of another host of this pool."""
+        try:
+            packet, _ = own.recvfrom(_MOST_BYTES)
+        except OSError:
+            return None
+        body, signature = packet[:-SIGNATURE_BYTES], packet[-SIGNATURE_BYTES:]
+        if not hmac.compare_digest(hmac.digest(self._key, body, "sha256"), signature):
+            self.rejected += 1
+            return None
+        try:
+            datagram = decode_datagram(body, len(self._config.hosts))
+        except BadBlock:
+            self.rejected += 1
+            return None
+        if datagram.generation != self._config.generation or datagram.host == self._config.me:
+            self.rejected += 1
+            return None
+        return datagram
+
+    def close(self) -> None:
+        for one in self.sockets:
+            one.close()
+
+
+def _socket(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    made.setblocking(False)
+    made.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+    made.bind((address, port))
+    return made
+
+
+def serve(line: Line, network: Network) -> None:
+    """Send what comes from the core, tell it what comes from others, until nobody asks any more."""
+    waiting: list[Line | socket.socket] = [line, *network.sockets]
+    try:
+        while True:
+            readable, _, _ = select.select(waiting, [], [])
+            for own in network.sockets:
+                if own in readable:
+                    _tell(line, network, own)
+            if line in readable:
+                _send(line, network)
+    except LineClosed:
+        network.close()
+
+
+def _send(line: Line, network: Network) -> None:
+    message = line.receive()
+    assert isinstance(message, effects.Send)
+    network.send(message.datagram)
+
+
+def _tell(line: Line, network: Network, own: socket.socket) -> None:
+    for _ in range(_BURST):
+        datagram = network.receive(own)
+        if datagram is None:
+            return
+        # A core that stands still hears what is left in its queue later, and counts silence from then: the safe side.
+        line.send((events.DatagramReceived(now_ns() / NS, datagram), network.sockets.index(own)))
+
+
+def main() -> None:
+    """`network LINE CONFIG`."""
+    begin("had-network")
+    config = read_config(Path(sys.argv[2]))
+    assert config is not None, "the core has read it a moment ago"
+    try:
+        network = Network(config)
+    except OSError as error:
+        say(f"network: {error}")
+        raise SystemExit(1) from None
+    serve(Line.inherited(int(sys.argv[1])), network)
