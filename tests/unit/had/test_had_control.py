@@ -1,0 +1,152 @@
+"""The socket of the HA daemon, its gate, its configuration and its last words."""
+
+import json
+import socket
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.had.room import FaultyLun, config
+
+from cardume.ha.records import Memory
+from cardume.had.config import ChapFacts, ConfigError, read_config, write_config
+from cardume.had.control import ControlServer, Refused
+from cardume.had.gate import Gate
+from cardume.had.last_words import LastWords, parse
+from cardume.had.line import Line, LineClosed
+from cardume.had.memory import boot_id, recall, remember
+
+
+def answer(question: Mapping[str, Any]) -> Mapping[str, Any]:
+    if question["do"] == "fail":
+        raise Refused("no")
+    return {"did": question["do"]}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ControlServer]:
+    yield ControlServer(tmp_path / "had.sock", answer)
+
+
+def ask(server: ControlServer, client: socket.socket, question: object) -> Any:
+    client.sendall(json.dumps(question).encode() + b"\n")
+    for _ in range(3):
+        server.handle(server.readers()[:1] + server.readers()[1:], server.writers())
+    return json.loads(client.recv(1 << 16).split(b"\n")[0])
+
+
+def connect(server: ControlServer) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.settimeout(5)
+    client.connect(str(server.path))
+    server.handle(server.readers(), [])
+    return client
+
+
+def test_questions_are_answered_line_by_line_and_refusals_are_sentences(server: ControlServer) -> None:
+    with connect(server) as client:
+        assert ask(server, client, {"do": "it"}) == {"ok": True, "did": "it"}
+        assert ask(server, client, {"do": "fail"}) == {"ok": False, "error": "no"}
+        assert ask(server, client, ["nonsense"])["ok"] is False
+        assert ask(server, client, {})["ok"] is False
+    assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
+
+
+def test_who_follows_hears_what_happened_since_and_what_happens(server: ControlServer) -> None:
+    server.publish("before")
+    server.publish("members", epoch=3)
+    with connect(server) as client:
+        assert ask(server, client, {"do": "events", "after": 1}) == {"ok": True}
+        server.publish("lead", epoch=4)
+        client.settimeout(0.5)
+        lines = client.recv(1 << 16).splitlines()
+        if len(lines) < 2:
+            lines += client.recv(1 << 16).splitlines()
+        assert [json.loads(line)["event"] for line in lines][-1] == "lead"
+
+
+def test_who_does_not_read_is_cut_off_and_the_others_go_on(server: ControlServer) -> None:
+    with connect(server) as deaf, connect(server) as client:
+        ask(server, deaf, {"do": "events"})
+        for _ in range(100):
+            server.publish("noise", text="x" * (1 << 15))
+        assert len(server.readers()) == 2  # the listener and the one that reads
+        assert ask(server, client, {"do": "it"})["ok"] is True
+
+
+def test_the_gate_remembers_starts_of_which_nobody_said_that_they_ended(tmp_path: Path) -> None:
+    gate = Gate(tmp_path / "pending.json")
+    gate.open(3)
+    gate.begin("one")
+    gate.begin("two")
+    gate.end("one")
+    gate.close()
+    again = Gate(tmp_path / "pending.json")
+    assert again.pending == {"two"}
+    assert again.life is None
+    again.end("two")
+    assert Gate(tmp_path / "pending.json").pending == frozenset()
+
+
+def test_the_configuration_is_read_as_it_was_written_by_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ha.json"
+    assert read_config(path) is None
+    made = config(FaultyLun())
+    write_config(path, made)
+    assert read_config(path) == made
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="lets others read it"):
+        read_config(path)
+    path.chmod(0o600)
+    path.write_text("{}")
+    with pytest.raises(ConfigError, match="version"):
+        read_config(path)
+
+
+def test_no_text_of_the_configuration_shows_a_secret() -> None:
+    made = config(FaultyLun(), secret=b"not to be seen".ljust(32))
+    assert "not to be seen" not in repr(made)
+    assert "not to be seen" not in repr(ChapFacts("user", "not to be seen"))
+
+
+def test_last_words_fit_and_begin_with_the_reason() -> None:
+    words = LastWords()
+    for number in range(1000):
+        words.note(f"{number} " + "x" * 500)
+    found = parse(words.text("no evidence", "a-boot", 6.5))
+    assert found is not None
+    assert (found["reason"], found["boot_id"], found["evidence_age_s"]) == ("no evidence", "a-boot", 6.5)
+    assert "999 " in found["before"][0]
+    assert len(words.text("no evidence", "a-boot", 6.5)) < 8 * 1024
+    assert parse(b"") is None
+    assert parse(b"\xff\x00") is None
+
+
+def test_what_is_remembered_is_recalled_and_what_is_not_understood_is_not(tmp_path: Path) -> None:
+    from tests.unit.had.room import BOOT, GENERATION, epoch
+
+    memory = Memory(GENERATION, BOOT, 2, epoch(4), 12.5, True, False, True, False)
+    assert recall(tmp_path / "memory") is None
+    remember(tmp_path / "memory", memory)
+    assert recall(tmp_path / "memory") == memory
+    (tmp_path / "memory").write_bytes(b"of another version")
+    assert recall(tmp_path / "memory") is None
+    assert boot_id(tmp_path) == boot_id(tmp_path)
+
+
+def test_a_line_carries_values_does_not_wait_and_tells_of_its_end() -> None:
+    ours, theirs = Line.pair()
+    other = Line(theirs)
+    assert ours.send(("a", 1))
+    assert other.receive() == ("a", 1)
+    sent = sum(1 for _ in range(10_000) if ours.send("x" * 10_000))
+    assert 0 < sent < 10_000
+    other.close()
+    with pytest.raises(LineClosed):
+        ours.send("more")
+    with pytest.raises(LineClosed):
+        while True:
+            ours.receive()
