@@ -86,6 +86,12 @@ class ControlServer:
         """The newest events, the oldest first."""
         return list(self._events)
 
+    def close(self) -> None:
+        """Cut everybody off."""
+        for client in list(self._clients.values()):
+            self._drop(client)
+        self._listener.close()
+
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()

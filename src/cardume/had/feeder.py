@@ -34,17 +34,20 @@ def check_and_feed(shared: SharedDeadline, watchdog: Watchdog) -> bool:
 
 
 def serve(control: socket.socket, shared: SharedDeadline) -> None:
-    """Take a watchdog when one is given, `take TICK_S TIMEOUT_S`, and feed it until it is told to leave it."""
+    """Take a watchdog when one is given, `take TICK_S TIMEOUT_S`, and feed it until it is told to leave it.
+
+    It ends when the giver is gone: the next giver starts another one, with the descriptor that was kept.
+    """
     watchdog: Watchdog | None = None
     tick_s = 1.0
-    control.send(READY)
-    while True:
-        try:
+    try:
+        control.send(READY)
+        while True:
             readable, _, _ = select.select([control], [], [], tick_s)
             if readable:
-                word, descriptors = _hear(control)
+                word, descriptors, _, _ = socket.recv_fds(control, 64, 1)
                 if not word:
-                    return  # who started this process is gone; the next one starts another, with the kept descriptor
+                    return
                 if watchdog is not None:
                     os.close(watchdog.descriptor)
                 verb, *times = word.split()
@@ -55,18 +58,11 @@ def serve(control: socket.socket, shared: SharedDeadline) -> None:
                 control.send(LEFT if watchdog is None else TAKE)
             if watchdog is not None:
                 check_and_feed(shared, watchdog)
-        except WatchdogGone as error:
-            # Nothing would fire any more, so this host could hold its guests for ever: it ends now.
-            reset_now(str(error), in_lab=True)
-
-
-def _hear(control: socket.socket) -> tuple[bytes, list[int]]:
-    """A word and the descriptors with it; no word when the other end is gone."""
-    try:
-        word, descriptors, _, _ = socket.recv_fds(control, 64, 1)
     except ConnectionError:
-        return b"", []
-    return word, list(descriptors)
+        return
+    except WatchdogGone as error:
+        # Nothing would fire any more, so this host could hold its guests for ever: it ends now.
+        reset_now(str(error), in_lab=True)
 
 
 def _be_quick() -> list[str]:
