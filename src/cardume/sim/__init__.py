@@ -1,4 +1,4 @@
-"""High availability on virtual machines rooms: the shipped core, its disk, networks, watchdogs and guests, by one seed.
+"""High availability in virtual machine rooms: the shipped core, its disk, networks, watchdogs and guests, by one seed.
 
 Nothing here waits: a schedule of a minute takes milliseconds, and the same seed gives the same schedule.
 """

@@ -1,6 +1,6 @@
-"""The statefile on the shared LUN: blocks that are written whole, one after the other, and never lost once acknowledged.
+"""The statefile on the shared LUN: blocks that are written whole, and never lost once they were acknowledged.
 
-Which of a host's writes lands when is the room's choice (room.py); here is what a read finds.
+Which of a host's writes lands when is the room's choice (world.py); here is what a read finds.
 """
 
 from cardume.ha.merging import merged_block, newest_slot

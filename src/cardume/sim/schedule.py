@@ -1,4 +1,4 @@
-"""Schedules of faults: made from a seed, run, judged, and made as short as they can be while they still break a rule."""
+"""Schedules of faults: made from a seed, run, judged, and shortened while they still break a rule."""
 
 import random
 from collections.abc import Callable, Iterator

@@ -493,8 +493,8 @@ class World:
         machine.over[effect.host] = max(effect.life, machine.over.get(effect.host, 0))
         holds = [g for g in self.guests.on(effect.host) if g.host == effect.host and g.life <= effect.life]
         if holds:
-            at = f"{self.time.now_s:.3f}: host {machine.config.me} was told that life {effect.life} of host {effect.host}"
-            raise Violation(f"{at} is over, and it still executes {holds[0].name}")
+            told = f"host {machine.config.me} was told that life {effect.life} of host {effect.host} is over"
+            raise Violation(f"{self.time.now_s:.3f}: {told}, and it still executes {holds[0].name}")
 
     def _lead(self, machine: Machine, epoch: int) -> None:
         others = [host for host in self.leaders() if host != machine.config.me]
@@ -503,7 +503,7 @@ class World:
         machine.leads = epoch
 
     def _toolstack(self, machine: Machine) -> None:
-        """The master looks every half second after guests whose life is over, and after orders that were not carried out."""
+        """The master looks every half second after guests whose host is dead, and after orders that had no effect."""
         boots = machine.boots
 
         def look() -> None:
