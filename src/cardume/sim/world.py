@@ -119,6 +119,7 @@ class World:
         """Power comes back; the host boots."""
         machine = self.machines[host]
         if not machine.power:
+            self.guests.end(host)  # of a machine that was just being reset nothing is left either
             machine.boot(self.time.now_s)
             self._start_core(machine)
             self._toolstack(machine)
