@@ -63,4 +63,4 @@ def evictions(turn: Turn) -> dict[int, Reason]:
             found[host] = Reason.UPLINK
         elif not peer.storage_ok and turn.now_s - peer.disk_since_s >= turn.profile.storage_grace_s:
             found[host] = Reason.STORAGE
-    return found | {host: Reason(reason) for host, reason in s.evict if host in s.epoch.live}
+    return found | {host: reason for host, life, reason in s.evict if s.epoch.lists(host, life)}

@@ -47,7 +47,7 @@ def write_done(turn: Turn, event: WriteDone) -> None:
     s = turn.s
     if event.number != s.attempt.io or s.attempt.step not in (BallotStep.WRITE_1, BallotStep.WRITE_2):
         return
-    if not event.ok or event.ended_s - event.began_s > turn.profile.gap_s:
+    if event.lands_late and (not event.ok or event.ended_s - event.began_s > turn.profile.gap_s):
         cycle.doubt(turn, Area.BALLOT)
     if not event.ok:
         _give_up(turn, turn.profile.cycle_s)

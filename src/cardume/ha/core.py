@@ -112,7 +112,8 @@ def _command(turn: Turn, event: Event) -> None:
         case Form():
             s.wish = Wish.FORM
         case Evict():
-            s.evict = (*(entry for entry in s.evict if entry[0] != event.host), (event.host, event.reason))
+            if event.host in s.epoch.live:
+                s.evict = (*s.evict, (event.host, s.epoch.lives[event.host], event.reason))
         case Leave():
             lives.leave(turn)
         case StopDeciding():

@@ -90,7 +90,7 @@ def write_done(turn: Turn, event: WriteDone) -> None:
     s = turn.s
     if s.cycle.step is not Step.WRITING or event.number != s.cycle.number:
         return
-    if not event.ok or event.ended_s - event.began_s > turn.profile.gap_s:
+    if event.lands_late and (not event.ok or event.ended_s - event.began_s > turn.profile.gap_s):
         doubt(turn, Area.SLOT)
     if not event.ok:
         _failed(turn)

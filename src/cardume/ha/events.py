@@ -43,7 +43,11 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class WriteDone:
-    """A write ended; `number` is the effect's. ok: the device acknowledged it, durably."""
+    """A write ended; `number` is the effect's. ok: the device acknowledged it, durably.
+
+    lands_late: it failed or was slow, and may still land, or land again. False when nothing was sent, or when whatever
+    carried it is known to be done with it: a single ordered session that was closed at the target, say.
+    """
 
     now_s: float
     area: Area
@@ -51,6 +55,7 @@ class WriteDone:
     began_s: float
     ended_s: float
     ok: bool
+    lands_late: bool = True
 
 
 @dataclass(frozen=True, slots=True)

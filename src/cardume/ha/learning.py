@@ -24,7 +24,7 @@ def adopt(turn: Turn, record: EpochRecord) -> None:
     s.attempt = Attempt()
     s.top_round = 0
     s.next_cycle_s = s.next_send_s = turn.now_s
-    s.evict = tuple((host, reason) for host, reason in s.evict if host in record.live)
+    s.evict = tuple(wish for wish in s.evict if record.lists(wish[0], wish[1]))
 
 
 def published(turn: Turn, number: int) -> None:

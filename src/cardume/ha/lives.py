@@ -60,6 +60,7 @@ def _recall(turn: Turn, memory: Memory) -> None:
     if memory.ended or memory.evidence_s is None:
         return
     s.guests = s.guests or memory.guests
+    s.leading = memory.leading
     s.evidence_s = memory.evidence_s
     s.phase = Phase.MEMBER if memory.epoch.lists(turn.me, memory.life) else Phase.CANDIDATE
     s.give_up_s = turn.now_s + 2 * turn.profile.ready_s if memory.epoch.number == 0 else None
@@ -364,6 +365,7 @@ def memory(turn: Turn) -> Memory:
         ended=s.ended,
         armed=s.device is Device.ARMED,
         frozen=s.frozen,
+        leading=s.leading,
         doubtful=(
             sectors.bits(s.doubts[0], turn.now_s) | in_use[0],
             sectors.bits(s.doubts[1], turn.now_s) | in_use[1],

@@ -192,5 +192,7 @@ class Memory:
     armed: bool
     frozen: bool
     """This host has promised to decide nothing any more in this generation."""
+    leading: int | None = None
+    """The epoch for which Lead was said, and not taken back."""
     doubtful: tuple[int, int] = field(default=(0, 0))
     """Bits of the doubtful sectors of the slot area and of the ballot area, the ones in use included."""

@@ -5,7 +5,7 @@ from enum import Enum, IntEnum
 
 from cardume.ha.effects import Notice
 from cardume.ha.profile import Profile
-from cardume.ha.records import SECTORS, BallotBlock, EpochRecord, Memory, no_epoch
+from cardume.ha.records import SECTORS, BallotBlock, EpochRecord, Memory, Reason, no_epoch
 
 NEVER_S = float("-inf")
 
@@ -199,8 +199,8 @@ class State:
     leading: int | None = None
     """The epoch for which Lead was said."""
     wish: Wish = Wish.NONE
-    evict: tuple[tuple[int, int], ...] = ()
-    """Wished evictions: host, reason."""
+    evict: tuple[tuple[int, int, Reason], ...] = ()
+    """Members that shall go: host, life, why."""
     rejoin: bool = False
     """After the end of this life a new one is begun."""
     give_up_s: float | None = None

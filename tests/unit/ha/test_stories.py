@@ -167,6 +167,39 @@ def test_row_10_a_core_that_restarts_goes_on_with_its_life(pair: Room) -> None:
     assert pair.said(0, Reset) == []
 
 
+def test_row_10_a_leader_whose_core_restarted_without_disk_takes_its_word_back_when_it_leaves(pair: Room) -> None:
+    pair.machines[0].guests.clear()
+    pair.owner.pop("on-0")
+    pair.no_disk = {0}
+    pair.restart_core(0)
+    pair.run(1)
+    assert pair.leaders() == [0]
+    pair.tell(0, Leave(pair.clock(0)))
+    assert pair.leaders() == []
+    pair.run(1)
+    assert pair.leaders() == [1]
+
+
+def test_a_disk_that_comes_back_counts_at_once_however_long_it_was_away(pair: Room) -> None:
+    pair.no_disk = {1}
+    pair.run(15)
+    pair.no_disk = set()
+    pair.run(1)
+    pair.no_network = {1}
+    pair.run(30)
+    assert pair.members() == {0, 1}
+    assert pair.said(1, Reset) == []
+
+
+def test_an_eviction_of_a_host_that_is_no_member_is_forgotten(pair: Room) -> None:
+    pair.power_off(1)
+    pair.run(10)
+    pair.tell(0, Evict(pair.clock(0), 1))
+    pair.power_on(1)
+    pair.run(5)
+    assert pair.members() == {0, 1}
+
+
 def test_row_10_a_core_that_does_not_come_back_is_a_dead_host(pair: Room) -> None:
     pair.machines[0].state.phase = Phase.DOOMED  # nothing is done any more, the device is not fed
     pair.run(10)
