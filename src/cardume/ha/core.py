@@ -1,6 +1,18 @@
 """The core: one step at a time, from what a host knows and what happened to what it knows then and what it does."""
 
-from cardume.ha import ballots, cycle, datagrams, evidence, leading, lives, proposals, silence, watching
+from cardume.ha import (
+    ballots,
+    cycle,
+    datagrams,
+    evidence,
+    leading,
+    lives,
+    proposals,
+    reading,
+    recall,
+    silence,
+    watching,
+)
 from cardume.ha.effects import Effect, Remember, Why
 from cardume.ha.events import (
     Abort,
@@ -40,7 +52,7 @@ def step(state: State, event: Event) -> tuple[State, tuple[Effect, ...]]:
     if turn.s.phase is not Phase.DOOMED:
         _handle(turn, event)
         _conclude(turn)
-    memory = lives.remembers(turn)
+    memory = recall.remembers(turn)
     if memory is not None:
         turn.effects.insert(0, Remember(memory))
     return turn.s, tuple(turn.effects)
@@ -55,7 +67,7 @@ def _conclude(turn: Turn) -> None:
         ballots.drive,
         leading.tell,
         watching.tell,
-        lives.drive,
+        reading.drive,
         cycle.drive,
         datagrams.drive,
     ):
@@ -76,7 +88,7 @@ def _handle(turn: Turn, event: Event) -> None:
             cycle.slots_read(turn, event)
         case AllRead():
             if event.number == turn.s.read_all:
-                lives.all_read(turn, event)
+                reading.all_read(turn, event)
             else:
                 ballots.all_read(turn, event)
         case ReadFailed():

@@ -80,8 +80,7 @@ def doubt(turn: Turn, area: Area) -> None:
     """A write to the sector in use failed, was slow, or has not ended: leave it alone, it may land late (R2)."""
     s = turn.s
     until_s = turn.now_s + sectors.LEFT_ALONE_S
-    doubts = sectors.doubted(s.doubts[area], (s.sectors[area],), until_s)
-    s.doubts = (doubts, s.doubts[1]) if area is Area.SLOT else (s.doubts[0], doubts)
+    turn.set_doubts(area, sectors.doubted(s.doubts[area], (s.sectors[area],), until_s))
     turn.note(Notice.WRITE_SLOW, turn.me, area.name.lower())
 
 

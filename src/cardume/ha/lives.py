@@ -1,27 +1,23 @@
 """How a life of this host begins, and every way in which it ends (R6 to R8, R13, R17)."""
 
-from dataclasses import replace
-
-from cardume.ha import evidence, learning, sectors, silence
+from cardume.ha import evidence, recall, silence
 from cardume.ha.effects import (
     Arm,
     CloseDevice,
     CloseGate,
     KillGuests,
     Notice,
-    ReadAll,
     Reset,
     StopLeading,
     TurnedOff,
     Why,
 )
-from cardume.ha.events import AllRead, ArmFailed, Start
-from cardume.ha.merging import merged_block
-from cardume.ha.records import BallotBlock, EpochKind, Memory, Reason, Slot, SlotState
+from cardume.ha.events import ArmFailed, Start
+from cardume.ha.records import EpochKind, Reason
 from cardume.ha.state import NEVER_S, Attempt, Device, Phase, Wish
 from cardume.ha.turn import Turn
 
-_RUNNING = frozenset({Phase.CANDIDATE, Phase.MEMBER})
+RUNNING = frozenset({Phase.CANDIDATE, Phase.MEMBER})
 
 
 def start(turn: Turn, event: Start) -> None:
@@ -42,96 +38,13 @@ def start(turn: Turn, event: Start) -> None:
     s.give_up_s = None
     s.rejoin = False
     silence.restart(turn)
-    if memory is not None:
-        _recall(turn, memory)
-    if s.phase is Phase.OFF:
-        s.phase = Phase.READING
+    s.phase = Phase.READING
     s.read_all_s = turn.now_s
-
-
-def _recall(turn: Turn, memory: Memory) -> None:
-    s = turn.s
-    s.life = max(s.life, memory.life)
-    learning.adopt(turn, memory.epoch)
-    s.doubts = (
-        sectors.doubted(s.doubts[0], sectors.of_bits(memory.doubtful[0]), turn.now_s + sectors.LEFT_ALONE_S),
-        sectors.doubted(s.doubts[1], sectors.of_bits(memory.doubtful[1]), turn.now_s + sectors.LEFT_ALONE_S),
-    )
-    if memory.ended or memory.evidence_s is None:
+    if memory is None:
         return
-    s.guests = s.guests or memory.guests
-    s.leading = memory.leading
-    s.evidence_s = memory.evidence_s
-    s.phase = Phase.MEMBER if memory.epoch.lists(turn.me, memory.life) else Phase.CANDIDATE
-    s.give_up_s = turn.now_s + 2 * turn.profile.ready_s if memory.epoch.number == 0 else None
-    s.next_cycle_s = s.next_send_s = turn.now_s
-
-
-def needs_read(turn: Turn) -> bool:
-    """Whether everything has to be read: before a life begins, and before a ballot of a core that came up anew."""
-    s = turn.s
-    if s.phase is Phase.ENDED:
-        return s.rejoin
-    return s.phase is Phase.READING or (s.phase in _RUNNING and s.block is None)
-
-
-def drive(turn: Turn) -> None:
-    """Ask for what has to be read, when it is time."""
-    s = turn.s
-    if not needs_read(turn):
-        return
-    if s.read_all and turn.now_s > s.read_all_s + turn.profile.io_timeout_s:
-        s.read_all = 0
-    if not s.read_all and turn.now_s >= s.read_all_s:
-        s.read_all = turn.number()
-        s.read_all_s = turn.now_s + turn.profile.cycle_s
-        turn.emit(ReadAll(s.read_all))
-
-
-def all_read(turn: Turn, event: AllRead) -> None:
-    """What was asked for in `drive`: the own block, and for a new life everything else."""
-    s = turn.s
-    s.read_all = 0
-    own, block = event.slots[turn.me], merged_block((s.block, event.ballots[turn.me]))
-    if s.block is None and own is not None and own.boot_id != s.boot_id:
-        _leave_flown_alone(turn, own, block)
-    s.block = block or BallotBlock(s.config.generation, turn.me, 0)
-    for host, slot in enumerate(event.slots):
-        if slot is not None and host != turn.me:
-            silence.observe_slot(turn, host, slot)
-    newest = max((slot.epoch for slot in event.slots if slot), key=lambda epoch: epoch.number, default=s.epoch)
-    learning.adopt(turn, newest)
-    if s.phase in _RUNNING or s.epoch.kind is not EpochKind.RUNNING:
-        return
-    if s.guests and not s.enabling and s.life == 0 and _may_be_held(turn, own):
-        reset(turn, "guests run here, and nothing says under which life")
-        return
-    lives = [s.life, s.epoch.lives[turn.me], own.life if own else 0]
-    lives += [ballot.life for ballot in (s.block.mbal, s.block.bal) if ballot.host == turn.me]
-    s.life = max(lives) + 1
-    if (s.guests or s.enabling) and s.device is not Device.ARMED:
-        s.phase = Phase.ARMING
-        s.device = Device.ARMING
-        turn.emit(Arm())
-    else:
-        become_candidate(turn)
-
-
-def _leave_flown_alone(turn: Turn, own: Slot, block: BallotBlock | None) -> None:
-    s = turn.s
-    until_s = turn.now_s + sectors.LEFT_ALONE_S
-    slot_flown = sectors.flown_at_boot(own.sector, own.doubtful)
-    block_flown = sectors.flown_at_boot(block.sector, block.doubtful) if block else ()
-    s.doubts = (
-        sectors.doubted(s.doubts[0], slot_flown, until_s),
-        sectors.doubted(s.doubts[1], block_flown, until_s),
-    )
-
-
-def _may_be_held(turn: Turn, own: Slot | None) -> bool:
-    """The guests here may run under a life that others know."""
-    same_boot = own is not None and own.boot_id == turn.s.boot_id and own.state is not SlotState.ENDED
-    return same_boot or turn.me in turn.s.epoch.live
+    recall.recall(turn, memory)
+    if s.guests and memory.armed and not event.armed:
+        reset(turn, "the watchdog of this life is not open any more")
 
 
 def become_candidate(turn: Turn) -> None:
@@ -160,9 +73,9 @@ def arm_failed(turn: Turn, event: ArmFailed) -> None:
     """Without a device this host holds no guests under a lease, and is no member."""
     s = turn.s
     s.device = Device.CLOSED
-    if s.phase in _RUNNING and not s.gate_open:
+    if s.phase in RUNNING and not s.gate_open:
         leave(turn, Why.NO_DEVICE)
-    elif s.phase in _RUNNING:
+    elif s.phase in RUNNING:
         reset(turn, f"the watchdog cannot be armed: {event.why}")
     elif s.phase is Phase.ARMING:
         turn_off(turn, Why.NO_DEVICE)
@@ -176,7 +89,7 @@ def settle(turn: Turn) -> None:
     if s.epoch.kind is not EpochKind.RUNNING:
         turn_off(turn, Why.ABORTED if s.epoch.kind is EpochKind.ABORTED else Why.DISABLED)
         return
-    if s.phase in _RUNNING and s.epoch.leaves_out(turn.me, s.life):
+    if s.phase in RUNNING and s.epoch.leaves_out(turn.me, s.life):
         _left_out(turn)
     elif s.phase is Phase.CANDIDATE and s.epoch.lists(turn.me, s.life):
         s.phase = Phase.MEMBER
@@ -230,7 +143,7 @@ def end_life(turn: Turn) -> None:
 def check_lapse(turn: Turn) -> None:
     """End a life whose evidence is too old; nothing that comes later revives it."""
     s = turn.s
-    if s.phase not in _RUNNING:
+    if s.phase not in RUNNING:
         return
     limit_s = turn.lease_end_s()
     if s.device is Device.ARMED:
@@ -259,7 +172,7 @@ def _channels(turn: Turn) -> str:
 def leave(turn: Turn, why: Why = Why.LEFT) -> None:
     """End this life by its own will; the guests are gone already (R13)."""
     s = turn.s
-    if s.phase in _RUNNING:
+    if s.phase in RUNNING:
         s.phase = Phase.ENDED
         s.ended = True
         s.guests = s.rejoin = False
@@ -317,7 +230,7 @@ def turn_off(turn: Turn, why: Why) -> None:
 def alien(turn: Turn, life: int) -> None:
     """Another one speaks as this host in this life: a late write of an earlier boot, or a second machine."""
     s = turn.s
-    if s.phase not in _RUNNING:
+    if s.phase not in RUNNING:
         return
     if s.guests:
         reset(turn, "numbers of this life that this host never used")
@@ -349,34 +262,3 @@ def close_device(turn: Turn) -> None:
     if turn.s.device is not Device.CLOSED:
         turn.s.device = Device.CLOSED
         turn.emit(CloseDevice())
-
-
-def memory(turn: Turn) -> Memory:
-    """What the next core of this boot has to know."""
-    s = turn.s
-    in_use = (1 << s.sectors[0], 1 << s.sectors[1])
-    return Memory(
-        generation=s.config.generation,
-        boot_id=s.boot_id,
-        life=s.life,
-        epoch=s.epoch,
-        evidence_s=s.evidence_s if s.phase in (*_RUNNING, Phase.LEAVING) else None,
-        guests=s.guests,
-        ended=s.ended,
-        armed=s.device is Device.ARMED,
-        frozen=s.frozen,
-        leading=s.leading,
-        doubtful=(
-            sectors.bits(s.doubts[0], turn.now_s) | in_use[0],
-            sectors.bits(s.doubts[1], turn.now_s) | in_use[1],
-        ),
-    )
-
-
-def remembers(turn: Turn) -> Memory | None:
-    """The memory to be written; None when /run has it already."""
-    now = memory(turn)
-    if turn.s.phase is Phase.DOOMED or now == turn.s.remembered or not turn.s.boot_id:
-        return None
-    turn.s.remembered = now
-    return replace(now)

@@ -5,7 +5,7 @@ A *number* is the sender's clock in microseconds when a write or datagram begins
 a host says.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 
 MAX_HOSTS = 64
@@ -194,5 +194,7 @@ class Memory:
     """This host has promised to decide nothing any more in this generation."""
     leading: int | None = None
     """The epoch for which Lead was said, and not taken back."""
-    doubtful: tuple[int, int] = field(default=(0, 0))
-    """Bits of the doubtful sectors of the slot area and of the ballot area, the ones in use included."""
+    doubts: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+    """For each sector of the slot area and of the ballot area, until when it is left alone."""
+    in_use: tuple[int, int] = (0, 0)
+    """The sectors that were written last, of the same."""

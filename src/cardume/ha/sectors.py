@@ -5,10 +5,8 @@ from collections.abc import Iterable, Sequence
 from cardume.ha.records import SECTORS
 
 LEFT_ALONE_S = 300.0
-"""For so long a sector is not written after a write to it failed or was slow."""
-REUSED_AFTER_S = 30.0
-"""When all are in doubt, the oldest doubt gives way after this: longer than any lease, and a target that answers again
-has executed or dropped by then what it had queued (A3)."""
+"""For so long a sector is not written after a write of this boot to it failed or was slow: a kernel may try other paths
+for minutes. What a boot or a process before had under way is over sooner: the target drops it within a lease (A3)."""
 _FLOWN_AT_BOOT = 4
 """In so many sectors from the newest on, writes of the boot before may be under way: each I/O timeout moved it on by
 one, and a host without evidence is reset before it gets further."""
@@ -20,8 +18,7 @@ def choose(doubts: Sequence[float], current: int, now_s: float) -> int | None:
         sector = (current + step) % SECTORS
         if doubts[sector] <= now_s:
             return sector
-    oldest = min(range(SECTORS), key=doubts.__getitem__)
-    return oldest if now_s >= doubts[oldest] - LEFT_ALONE_S + REUSED_AFTER_S else None
+    return None
 
 
 def doubted(doubts: Sequence[float], sectors: Iterable[int], until_s: float) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from cardume.ha.effects import Effect, Note, Notice
+from cardume.ha.events import Area
 from cardume.ha.profile import Profile
 from cardume.ha.records import SlotState
 from cardume.ha.state import Peer, Phase, State
@@ -54,6 +55,10 @@ class Turn:
         peers = list(self.s.peers)
         peers[host] = replace(peers[host], **changes)
         self.s.peers = tuple(peers)
+
+    def set_doubts(self, area: Area, doubts: tuple[float, ...]) -> None:
+        slots, ballots = self.s.doubts
+        self.s.doubts = (doubts, ballots) if area is Area.SLOT else (slots, doubts)
 
     def slot_state(self) -> SlotState:
         """What this host says that it is."""

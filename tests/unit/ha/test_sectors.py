@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardume.ha import sectors
-from cardume.ha.sectors import LEFT_ALONE_S, REUSED_AFTER_S
+from cardume.ha.sectors import LEFT_ALONE_S
 
 NEVER = float("-inf")
 FREE: tuple[float, ...] = (NEVER,) * 8
@@ -23,14 +23,6 @@ def test_the_one_in_use_or_the_next_without_doubt(in_doubt: tuple[int, ...], cur
 def test_a_doubt_ends() -> None:
     doubts = sectors.doubted(FREE, (3,), 400.0)
     assert sectors.choose(doubts, 3, 400.0) == 3
-
-
-def test_when_all_are_in_doubt_the_oldest_doubt_gives_way_in_time() -> None:
-    doubts = FREE
-    for sector in range(8):
-        doubts = sectors.doubted(doubts, (sector,), 100.0 + sector + LEFT_ALONE_S)
-    assert sectors.choose(doubts, 7, 100.0 + REUSED_AFTER_S - 1) is None
-    assert sectors.choose(doubts, 7, 100.0 + REUSED_AFTER_S) == 0
 
 
 @pytest.mark.parametrize(
@@ -51,7 +43,7 @@ def test_no_sector_in_fresh_doubt_is_ever_chosen(doubts: list[tuple[int, float]]
     chosen = sectors.choose(kept, current, now_s)
     if chosen is not None:
         newest_s = max((at_s for sector, at_s in doubts if sector == chosen), default=NEVER)
-        assert newest_s + REUSED_AFTER_S <= now_s or newest_s == NEVER
+        assert newest_s + LEFT_ALONE_S <= now_s
     assert sectors.of_bits(sectors.bits(kept, now_s)) == tuple(
         sector for sector, until_s in enumerate(kept) if until_s > now_s
     )
