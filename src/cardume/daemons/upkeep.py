@@ -19,7 +19,7 @@ from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.hostops.errors import HostError, NetworkError, StorageError
 from cardume.hostops.hands import Hands
-from cardume.messages.guest_facts import refresh_guest_facts
+from cardume.messages.guest_facts import refresh_guest_facts, set_guest_clock
 from cardume.messages.guest_watch import GuestWatch
 from cardume.messages.host_network import picture
 from cardume.messages.host_power import enable_after_boot
@@ -39,6 +39,7 @@ CARDS_S = 5.0
 MERGE_S = 3.0
 FACTS_S = 10.0
 YOUNG_FACTS_S = 1.0
+CLOCKS_AT_ONCE = 4  # an agent that is stuck is waited for; the clocks of others are set meanwhile
 """How often an agent is asked that has not answered yet: people wait for a new guest's address."""
 
 StartVM = Callable[[Ref[VM]], Awaitable[Any]]
@@ -90,6 +91,7 @@ class Upkeep:
             work = [
                 group.create_task(self._watch.run()),
                 group.create_task(self._restart_guests(start_vm)),
+                *(group.create_task(self._set_clocks()) for _ in range(CLOCKS_AT_ONCE)),
                 group.create_task(self._every(YOUNG_FACTS_S, self._ask_agents)),
                 group.create_task(self._every(CARDS_S, self._refresh_interfaces)),
                 group.create_task(self._every(REPLUG_S, self._replug)),
@@ -117,6 +119,14 @@ class Upkeep:
                 await start_vm(vm)
             except ApiError as fault:
                 log.warning("restart_failed", vm=str(vm), error=fault.code)
+
+    async def _set_clocks(self) -> None:
+        while True:
+            vm = await self._watch.wants_clock.get()
+            try:
+                await set_guest_clock(self._db, self._hands, vm)
+            except Exception:
+                log.exception("guest_clock_not_set", vm=str(vm))
 
     async def _join_networks(self) -> None:
         """Make the host's bonds and VLANs what is recorded, should a stop in the middle have parted the two."""

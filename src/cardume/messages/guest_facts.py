@@ -1,6 +1,7 @@
 """VM_guest_metrics: what the guest's agent tells, and what is seen from outside, in the keys that clients know."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,14 +67,14 @@ def _kept(known: VMGuestMetrics | None, networks: dict[str, str]) -> dict[str, s
     return {**{key: value for key, value in old.items() if key.partition("/")[0] not in heard}, **networks}
 
 
-async def set_guest_clock(hands: Hands, vm: VM) -> None:
+async def set_guest_clock(db: Database, hands: Hands, ref: Ref[VM]) -> None:
     """Set the clock of a guest that stood still, by its agent, where there is one that answers."""
-    try:
-        is_set = await hands.guests.set_clock(vm.uuid)
-    except HostError as fault:  # it has just ended, or its host is gone
-        log.info("guest_clock_not_set", vm=vm.uuid, reason=str(fault))
-    else:
-        log.info("guest_clock", vm=vm.uuid, is_set=is_set)
+    vm = db.find(ref)
+    if vm is None:
+        return
+    with suppress(HostError):  # it has just ended, or its host is gone
+        if await hands.guests.set_clock(vm.uuid):
+            log.info("guest_clock_set", vm=vm.uuid)
 
 
 def macs_by_device(db: Reader, vm: VM) -> dict[str, str]:

@@ -57,7 +57,10 @@ class _Seen:
 
 
 class GuestWatch:
-    """Follows the guests of one host; `wants_restart` yields the VMs whose settings start them again."""
+    """Follows the guests of one host.
+
+    `wants_restart` yields the VMs whose settings start them again, `wants_clock` those that have stood still.
+    """
 
     def __init__(self, db: Database, hands: Hands, host: Ref[Host]) -> None:
         self._db = db
@@ -65,6 +68,7 @@ class GuestWatch:
         self._host = host
         self._queue: asyncio.Queue[_Seen] = asyncio.Queue()
         self.wants_restart: asyncio.Queue[Ref[VM]] = asyncio.Queue()
+        self.wants_clock: asyncio.Queue[Ref[VM]] = asyncio.Queue()
         # Before the first look at what runs: a guest that ends between the look and the events would run for ever here.
         self._unsubscribe = hands.guests.subscribe(self._note)
         hands.guests.on_reconnect(self.resync)
@@ -169,6 +173,8 @@ class GuestWatch:
         vm = find_vm(self._db, event.uuid)
         if vm is not None:
             self._queue.put_nowait(_Seen(event, self._db.get(vm).domid))
+            if event.kind is GuestEventKind.RESUMED and self._db.get(vm).power_state is not VMPowerState.HALTED:
+                self.wants_clock.put_nowait(vm)  # a guest that is just being started has a clock of its own
 
     async def _handle(self, seen: _Seen) -> None:
         ref = find_vm(self._db, seen.event.uuid)

@@ -26,7 +26,6 @@ from cardume.hostops.hands import Hands
 from cardume.messages.activations import expect, expect_no_more
 from cardume.messages.call import Call
 from cardume.messages.failures import guest_failures
-from cardume.messages.guest_facts import refresh_guest_facts, set_guest_clock
 from cardume.messages.guest_spec import guest_spec
 from cardume.messages.ha_plan import assert_keeps_plan, moving
 from cardume.messages.lifecycle import assert_operation_allowed, operation
@@ -127,8 +126,6 @@ async def _record_arrival(call: Call, vm: Ref[VM], source: Ref[Host], host: Ref[
     async with call.db.transaction() as txn:
         arrive(txn, vm, host, guest)
     await close_disks(call.db, call.hosts.hands(source), vm, source)
-    await set_guest_clock(hands, call.db.get(vm))
-    await refresh_guest_facts(call.db, hands, vm)
     call.log.info("vm_migrated", vm=uuid, source=str(source), host=str(host))
 
 

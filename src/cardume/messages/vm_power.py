@@ -18,7 +18,6 @@ from cardume.hostops.hands import Hands
 from cardume.messages.call import Call
 from cardume.messages.cpu_levelling import boot_flags
 from cardume.messages.failures import guest_failures
-from cardume.messages.guest_facts import set_guest_clock
 from cardume.messages.guest_spec import guest_spec
 from cardume.messages.ha_plan import assert_keeps_plan, choose_host, starting
 from cardume.messages.lifecycle import operation
@@ -131,7 +130,6 @@ async def unpause(call: Call, vm: Ref[VM]) -> None:
         with guest_failures(vm):
             await _guests(call, vm).unpause(call.db.get(vm).uuid)
         await set_processors(call.db, vm, paused=False)
-        await set_guest_clock(call.hosts.hands(call.db.get(vm).resident_on), call.db.get(vm))
 
 
 @implements(VM.suspend, as_task=True)
@@ -182,7 +180,6 @@ async def _resume_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> 
         with guest_failures(vm):
             await hands.guests.unpause(spec.uuid)
         await set_processors(call.db, vm, paused=False)
-        await set_guest_clock(hands, call.db.get(vm))
     await remove_memory(call.db, hands, host, memory)
 
 

@@ -151,12 +151,9 @@ async def test_the_clock_of_a_guest_that_stood_still_is_set_by_its_agent(host: F
     await api("VM.pause", vm)
     assert host.guests.clocks_set(guest.uuid) == 0
     await api("VM.unpause", vm)
-    assert host.guests.clocks_set(guest.uuid) == 1
-
-
-async def test_a_guest_without_an_agent_goes_on_all_the_same(host: FakeHost, api: Client, vm: str) -> None:
-    await api("VM.start", vm, False, False)
-    await api("VM.pause", vm)
+    await eventually(lambda: host.guests.clocks_set(guest.uuid) == 1)
     host.guests.fail_next("set_clock", GuestError("the agent is stuck"))
-    await api("VM.unpause", vm)
-    assert await api("VM.get_power_state", vm) == "Running"
+    for clocks_set in (1, 2):
+        await api("VM.pause", vm)
+        await api("VM.unpause", vm)
+        await eventually(lambda: host.guests.clocks_set(guest.uuid) == clocks_set)  # noqa: B023

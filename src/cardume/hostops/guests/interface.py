@@ -162,7 +162,10 @@ class Guests(Protocol):
         ...
 
     async def set_clock(self, uuid: str, *, timeout_s: float = 5) -> bool:
-        """Have the guest's agent set its clock to this host's; False when there is none that does so in time."""
+        """Have the guest's agent set its clock to this host's; False when there is none that does so.
+
+        `timeout_s`: how long to wait for an agent to be there, and as long again for its answer.
+        """
         ...
 
     def open_console(self, uuid: str, kind: ConsoleKind) -> AbstractAsyncContextManager[ByteStream]:

@@ -17,6 +17,8 @@ from cardume.hostops.guests.libvirt_thread import CallTimedOut
 
 log = structlog.get_logger()
 
+_LOOK_S = 0.2
+
 
 class Asking(Protocol):
     def __call__(self, connection: Connection, uuid: str, /, *, by_agent: bool) -> None: ...
@@ -59,16 +61,22 @@ class Agents:
             return None
 
     async def set_clock(self, uuid: str, timeout_s: float) -> bool:
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> bool:
+            deadline = time.monotonic() + timeout_s
+            # A guest that has just gone on: libvirt hears of its agent a little later.
+            while not view_of(get_state(connection, uuid).xml).agent_connected:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(_LOOK_S)
             now = {"execute": "guest-set-time", "arguments": {"time": time.time_ns()}}
             connection.ask_agent(uuid, json.dumps(now), max(1, int(timeout_s)))
+            return True
 
         try:
-            await self._call(uuid, "set the clock of", work, timeout_s=timeout_s + 1)
+            return await self._call(uuid, "set the clock of", work, timeout_s=2 * timeout_s + 1)
         except GuestError as error:
             log.info("guest_clock_not_set", guest=uuid, reason=str(error))
             return False
-        return True
 
 
 def _ask_all(connection: Connection, uuid: str, deadline: float) -> AgentFacts | None:
