@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.unit.core.test_seen_addresses import MAC, arp, dhcp
+from tests.contract.packets import MAC, arp, dhcp
 
 from cardume.core.seen_addresses import AddressBook
 from cardume.hostops.errors import NetworkError
