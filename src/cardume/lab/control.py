@@ -65,9 +65,9 @@ def power_on(lab: Lab, box: Box, layers: Sequence[Path] = ()) -> None:
     ask(lab, "power-on", box=box.name, layers=[str(layer) for layer in layers])
 
 
-def power_off(lab: Lab, box: Box) -> float:
-    """Cut a box's power; the time when it was gone."""
-    return float(ask(lab, "power-off", box=box.name))
+def power_off(lab: Lab, box: Box, leader: int | None = None) -> float:
+    """Cut a box's power, of the boot with that first process if one is named; the time when it was gone."""
+    return float(ask(lab, "power-off", box=box.name, leader=leader))
 
 
 def plug(lab: Lab, box: Box, networks: Collection[Network]) -> None:

@@ -128,12 +128,15 @@ class PoweredBox:
             container.wait_gone(self.lab, self.box, running)
         volume.detach(self._volume, self._facts.get("overlay"))
 
-    def power_off(self) -> float:
+    def power_off(self, leader: int | None = None) -> float:
         """Cut its power; the time (seconds since the epoch) when it was gone. Cables, disk, processes, in this order:
-        data already queued in the network must not reach a target after the disk has died."""
+        data already queued in the network must not reach a target after the disk has died.
+
+        leader: only the boot with this first process is meant, not one that followed it meanwhile.
+        """
         with self._lock:
             running = self._running
-            if running is None or self._cut:
+            if running is None or self._cut or leader not in (None, running.leader):
                 return time.time()
             self._cut = True
             network.set_cables(self.lab, self.box, tuple(Network), plugged=False)

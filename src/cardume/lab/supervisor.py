@@ -50,8 +50,8 @@ class Supervisor:
                 return [self.box(box.name).status() for box in self.lab.boxes]
             case {"do": "power-on", "box": name, "layers": layers}:
                 return self.box(name).power_on(layers)
-            case {"do": "power-off", "box": name}:
-                return self.box(name).power_off()
+            case {"do": "power-off", "box": name, "leader": leader}:
+                return self.box(name).power_off(leader)
             case {"do": "plug", "box": name, "networks": networks}:
                 return self.box(name).plug([Network(one) for one in networks])
             case {"do": "unplug", "box": name, "networks": networks}:

@@ -137,6 +137,8 @@ def watch(
         if should_have is None and state.fires_ns is not None and now >= state.fires_ns:
             should_have = state.fires_ns
         if should_have is not None:
+            if not is_there():
+                return
             report.fired_at = fire()
             report.fired_late_s = round((_now_ns() - should_have) / 1e9, 3)
             tell(report)
@@ -167,7 +169,7 @@ def _cut(lab: Lab, box: Box, leader: int) -> float:
 
     def ask() -> None:
         try:
-            done.append(control.power_off(lab, box))
+            done.append(control.power_off(lab, box, leader))
         except LabError as error:
             _say(f"{box.name}: {error}")
 
