@@ -283,6 +283,7 @@ def main() -> None:
     """Entry point of the unit `cardume-had.service`."""
     with open("/proc/self/comm", "w") as comm:
         comm.write("cardume-had")
+    process.be_heard_without_waiting()
     os.umask(0o077)
     RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
     Guardian().run()

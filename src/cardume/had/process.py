@@ -24,15 +24,21 @@ def begin(name: str) -> None:
     """Take the name that `ps` shows, stay in memory, and end when the starting process ends."""
     with open("/proc/self/comm", "w") as comm:
         comm.write(name)
+    be_heard_without_waiting()
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE) != 0:
         say(f"{name}: its memory is not locked: {os.strerror(ctypes.get_errno())}")
 
 
+def be_heard_without_waiting() -> None:
+    """A journal that stands still must not make this process stand still."""
+    os.set_blocking(2, False)
+
+
 def say(text: str) -> None:
-    """A line in the journal; a journal that takes none changes nothing."""
+    """A line in the journal; a journal that takes none, or stands still, changes nothing."""
     try:
-        print(text, file=sys.stderr, flush=True)
+        os.write(2, text.encode() + b"\n")
     except OSError:
         pass

@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import sys
 import time
 from typing import NoReturn
 
@@ -15,10 +14,7 @@ def reset_now(reason: str, *, in_lab: bool) -> NoReturn:
 
     The machine's sysrq is never touched from inside a container: it would reset what is outside.
     """
-    try:
-        print(f"reset: {reason}", file=sys.stderr, flush=True)
-    except OSError:
-        pass  # a full log must not keep the host alive
+    _say(f"reset: {reason}")
     if _is_container():
         _reboot()  # ends the first process of this container's own pid namespace
     elif in_lab:
@@ -42,7 +38,15 @@ def _sysrq(letter: bytes) -> None:
             os.write(descriptor, text)
             os.close(descriptor)
         except OSError as error:
-            print(f"{path}: {error.strerror}", file=sys.stderr, flush=True)
+            _say(f"{path}: {error.strerror}")
+
+
+def _say(text: str) -> None:
+    try:
+        os.set_blocking(2, False)
+        os.write(2, text.encode() + b"\n")
+    except OSError:
+        pass  # a full log must not keep the host alive
 
 
 def _reboot() -> None:
