@@ -6,7 +6,7 @@ The core has one of each under way at most. A device that does not answer stops 
 import sys
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cardume.ha import effects, events
@@ -81,12 +81,16 @@ class Engine:
     def do(self, work: Work) -> list[Answer]:
         """What the core is told of this work, in order. A session that began on the way is told of first."""
         began = now_s()
+        was_sent = False
         try:
             statefile = self._open()
+            was_sent = True
             answer = _done(statefile, work, began)
             trouble = ""
         except (LunError, ValueError) as error:
             answer, trouble = _failed(work, began), str(error)
+        if isinstance(answer, events.WriteDone):
+            answer = replace(answer, lands_late=was_sent and not (answer.ok and self._is_ordered))
         news: list[Answer] = []
         if trouble != self._trouble:
             self._trouble = trouble
@@ -104,7 +108,15 @@ class Engine:
     def _count(self) -> int:
         return self._lun.sessions if isinstance(self._lun, UserspaceLun) else 0
 
+    @property
+    def _is_ordered(self) -> bool:
+        """What is acknowledged is done, and done once: one session, which sends nothing twice. A kernel may."""
+        return isinstance(self._lun, UserspaceLun)
+
     def _open(self) -> Statefile:
+        """The statefile, with a session that lives: until here nothing of a write has left this host."""
+        if isinstance(self._lun, UserspaceLun):
+            self._lun.connect()
         if self._statefile is None:
             if self._lun is None:
                 self._lun = self._open_device()

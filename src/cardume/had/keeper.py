@@ -22,7 +22,6 @@ from cardume.had.clock import NS, now_ns
 from cardume.had.config import ConfigError, HadConfig, read_config
 from cardume.had.control import ControlServer
 from cardume.had.disk import BlackBoxWritten, DiskTrouble, LastWords, ReadBlackBox, WriteBlackBox
-from cardume.had.gate import Gate
 from cardume.had.guardian import ArmAnswer, ArmRequest, Closed, CloseRequest, Stopping
 from cardume.had.guests import are_gone, kill_guests, list_guests
 from cardume.had.heard import Heard
@@ -36,6 +35,7 @@ from cardume.had.questions import Questions
 from cardume.had.reset import reset_now
 from cardume.had.servants import DiskServant, Servant
 from cardume.had.shared import SharedDeadline
+from cardume.had.starts import Starts
 
 LONGEST_REST_S = 0.25
 LAST_WORDS_S = 0.2
@@ -53,11 +53,10 @@ class Keeper:
         self.state: State | None = None
         self.error = ""
         self.boot_id = boot_id(RUN)
-        self.gate = Gate(RUN / "pending.json")
+        self.starts = Starts(RUN / "starts.json")
         self.heard = Heard()
         self.words = Words()
         self.off: effects.Why | None = None
-        self.leading: int | None = None
         self.trouble = ""
         self.fenced: dict[str, object] | None = None
         self.watchdog = ""
@@ -258,10 +257,8 @@ class Keeper:
             case effects.CloseDevice():
                 self.guardian.send(CloseRequest())
             case effects.OpenGate(life):
-                self.gate.open(life)
                 self.tell("gate-opened", life=life)
             case effects.CloseGate():
-                self.gate.close()
                 self.tell("gate-closed")
             case effects.KillGuests(reason):
                 self._begin_killing(reason)
@@ -289,14 +286,11 @@ class Keeper:
                 name, why = self.name(host), reason.name.lower()
                 self.tell("proved-dead", host=name, life=life, epoch=epoch_number, reason=why)
             case effects.Lead(number):
-                self.leading = number
                 self.tell("lead", epoch=number)
             case effects.StopLeading():
-                self.leading = None
                 self.tell("lost")
             case effects.TurnedOff(why_off):
                 self.off = why_off
-                self.gate.close()
                 self.tell("off", why=why_off.value)
             case effects.Note(notice, note_host, detail):
                 self.tell("note", notice=notice.name.lower(), host=self.name(note_host), detail=detail)
@@ -316,7 +310,6 @@ class Keeper:
     # Guests
 
     def _begin_killing(self, reason: str) -> None:
-        self.gate.close()
         self.killing, self._gone_looks = True, 0
         killed = kill_guests()
         self.tell("guests-killed", reason=reason, count=len(killed))
@@ -324,7 +317,7 @@ class Keeper:
     def _look_at_guests(self) -> None:
         """They are gone when none was there twice in a row, and no start is under way that might bring one."""
         self._next_guests_look = now_s() + GUESTS_LOOK_S
-        self._gone_looks = 0 if kill_guests() or self.gate.pending else self._gone_looks + 1
+        self._gone_looks = 0 if kill_guests() or self.starts.pending else self._gone_looks + 1
         if self._gone_looks >= 2:
             self.killing = False
             self.tell("guests-gone")

@@ -58,7 +58,7 @@ class Questions:
             case {"do": "guest-begins", "operation": str(operation)}:
                 return self._guest_begins(operation)
             case {"do": "guest-ended", "operation": str(operation)}:
-                keeper.gate.end(operation)
+                keeper.starts.end(operation)
                 return {}
             case {"do": str(word)} if word in _SIMPLE:
                 self._assert_taking_part()
@@ -98,9 +98,9 @@ class Questions:
             "master": keeper.name(epoch.master),
             "reason": epoch.reason.name.lower(),
             "about": keeper.names(epoch.about),
-            "leading": keeper.leading,
-            "gate": keeper.gate.life,
-            "pending": sorted(keeper.gate.pending),
+            "leading": state.leading,
+            "gate": state.life if state.gate_open else None,
+            "pending": sorted(keeper.starts.pending),
             "guests": len(list_guests()),
             "statefile": {"ok": not keeper.trouble, "error": keeper.trouble},
             "evidence_age_s": round(now_s - evidence_s, 2) if evidence_s > 0 else None,
@@ -152,10 +152,13 @@ class Questions:
         keeper = self._keeper
         if keeper.error:
             raise Refused(f"whether HA holds this host is not known: {keeper.error}")
-        if keeper.state is not None and keeper.off is None and keeper.gate.life is None:
+        state = keeper.state
+        if state is not None and keeper.off is None and not state.gate_open:
             raise Refused("this host may not run guests now: it is no member of the pool's HA")
-        keeper.gate.begin(operation)
-        return {"life": keeper.gate.life, "epoch": keeper.state.epoch.number if keeper.state is not None else None}
+        keeper.starts.begin(operation)
+        if state is None or keeper.off is not None:
+            return {"life": None, "epoch": None}
+        return {"life": state.life, "epoch": state.epoch.number}
 
     def _assert_taking_part(self) -> None:
         if self._keeper.state is None:

@@ -13,10 +13,10 @@ from tests.unit.had.room import FaultyLun, config
 from cardume.ha.records import Memory
 from cardume.had.config import ChapFacts, ConfigError, read_config, write_config
 from cardume.had.control import ControlServer, Refused
-from cardume.had.gate import Gate
 from cardume.had.last_words import LastWords, parse
 from cardume.had.line import Line, LineClosed
 from cardume.had.memory import boot_id, recall, remember
+from cardume.had.starts import Starts
 
 
 def answer(question: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -81,18 +81,15 @@ def test_who_does_not_read_is_cut_off_and_the_others_go_on(server: ControlServer
         assert ask(server, client, {"do": "it"})["ok"] is True
 
 
-def test_the_gate_remembers_starts_of_which_nobody_said_that_they_ended(tmp_path: Path) -> None:
-    gate = Gate(tmp_path / "pending.json")
-    gate.open(3)
-    gate.begin("one")
-    gate.begin("two")
-    gate.end("one")
-    gate.close()
-    again = Gate(tmp_path / "pending.json")
+def test_starts_are_remembered_until_somebody_says_that_they_ended(tmp_path: Path) -> None:
+    starts = Starts(tmp_path / "starts.json")
+    starts.begin("one")
+    starts.begin("two")
+    starts.end("one")
+    again = Starts(tmp_path / "starts.json")
     assert again.pending == {"two"}
-    assert again.life is None
     again.end("two")
-    assert Gate(tmp_path / "pending.json").pending == frozenset()
+    assert Starts(tmp_path / "starts.json").pending == frozenset()
 
 
 def test_the_configuration_is_read_as_it_was_written_by_its_owner_alone(tmp_path: Path) -> None:
