@@ -1,0 +1,91 @@
+"""Needs a lab of two hosts. Proves what the HA daemons do alone, without a pool: who is killed, cut off or stalled.
+
+The profile is `lab`: a life is over 20.5 s after its last sign.
+"""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from tests.lab.had_room import HOSTS, UUIDS, HadRoom
+
+from cardume.lab.handle import LabHandle
+from cardume.lab.layout import Network
+from cardume.lab.programs import wait_until
+
+LEASE_S = 20.5
+G1_S = 2.0
+"""A watchdog of the lab that fires later than this makes a run void."""
+FIRST, SECOND = HOSTS
+
+
+@pytest.fixture
+def room(lab: LabHandle) -> Iterator[HadRoom]:
+    made = HadRoom(lab)
+    made.forget()
+    yield made
+    made.forget()
+
+
+def killed(lab: LabHandle, name: str) -> bool:
+    """Whether a process of that name was there to be killed: one is started again in a moment."""
+    return lab.exec(SECOND, "sh", "-c", f"pkill -9 -x {name} && echo yes || true").strip() == "yes"
+
+
+def test_the_ha_daemons_hold_two_hosts(room: HadRoom) -> None:
+    lab = room.lab
+    room.prepare()
+    for host in HOSTS:
+        room.ask(host, "start", enabling=True)
+    for host in HOSTS:
+        room.wait("a candidate", host, 15, phase="candidate", armed=True)
+    room.ask(FIRST, "enable")
+    for host in HOSTS:
+        room.wait("a member", host, 15, phase="member", members=list(UUIDS), life=1, epoch=1)
+    room.wait("the lead", FIRST, 10, leading=1)
+
+    # Processes that are killed come back, and nobody is declared dead for it: the same life, the same epoch.
+    for name in ("had-core", "had-disk", "had-network", "had-feeder", "cardume-had"):
+        wait_until(f"the end of {name}", lambda name=name: killed(lab, name), timeout_s=10)  # type: ignore[misc]
+    lab.exec(SECOND, "systemctl", "restart", "cardumed", "libvirtd")
+    # One cable alone, one channel alone: nothing either.
+    for network in Network:
+        lab.unplug(SECOND, network)
+        time.sleep(7)
+        lab.plug(SECOND, network)
+    for host in HOSTS:
+        room.wait("still a member", host, 15, phase="member", armed=True, life=1, epoch=1)
+
+    # A feeder that stands still: the host ends itself before its watchdog would, and tells why after its boot.
+    before = room.find(SECOND)["boot_id"]
+    lab.stall(SECOND, "had-feeder")
+    back = room.wait("a member again", SECOND, 60, phase="member", life=2)
+    assert back["boot_id"] != before
+    assert "the feeder stands still" in back["fenced"]["reason"]
+
+    # The master loses its power: the other one waits a whole lease, not less, and leads.
+    cut = lab.power_off(FIRST)
+    room.wait("the lead", SECOND, 60, master=UUIDS[1], members=[UUIDS[1]])
+    waited_s = time.time() - cut
+    assert waited_s > LEASE_S - 1.5  # its last sign may be as old as a cycle and a heartbeat
+    status = room.wait("the lead", SECOND, 10, phase="member", armed=True)
+    assert status["leading"] == status["epoch"]
+    assert status["ended_lives"][UUIDS[0]] == 1
+    lab.power_on(FIRST)
+    room.wait("admitted", FIRST, 30, phase="member", life=2, master=UUIDS[1])
+
+    # Cut off from everything it ends itself, before the other one says so.
+    lab.unplug(SECOND)
+    room.wait("the lead", FIRST, 60, members=[UUIDS[0]], master=UUIDS[0])
+    declared = time.time()
+    report = lab.watchdog(SECOND)
+    assert report.fired_late_s is None or report.fired_late_s < G1_S, "this run is void: the watchdog was late"
+    lab.plug(SECOND)
+    back = room.wait("admitted", SECOND, 60, phase="member", members=list(UUIDS))
+    assert back["fenced"]["reason"].endswith("there was no new evidence in time")
+    ended = time.mktime(time.strptime(back["fenced"]["at"], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
+    assert ended < declared
+
+    room.ask(FIRST, "disable")
+    for host in HOSTS:
+        room.wait("off", host, 15, phase="off", off="disabled", armed=False)
