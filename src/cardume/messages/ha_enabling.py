@@ -5,6 +5,7 @@ members. Whoever finds one without the other after a crash gives the enabling up
 """
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
@@ -45,6 +46,7 @@ STANDARD_FROM_S = 20
 CALL_S = 30.0
 ARM_S = 45.0
 ENABLE_S = 60.0
+SECRET_BYTES = 32
 
 
 # Enable
@@ -105,7 +107,8 @@ async def _assert_installed(call: Call) -> None:
 
 def _arrangement(db: Reader, profile: str) -> Arrangement:
     hosts = [HaHost(host.uuid, host.name_label, _addresses(db, host)) for host in db.all(Host).values()]
-    return Arrangement(new_uuid(), tuple(sorted(hosts, key=lambda host: host.uuid)), profile)
+    table = tuple(sorted(hosts, key=lambda host: host.uuid))
+    return Arrangement(new_uuid(), table, profile, secrets.token_hex(SECRET_BYTES))
 
 
 def _addresses(db: Reader, host: Host) -> tuple[str, ...]:
