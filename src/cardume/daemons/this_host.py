@@ -16,7 +16,6 @@ from cardume.daemons.config import Config
 from cardume.daemons.metering import metering
 from cardume.hostops.guests.accel import acceleration
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
-from cardume.hostops.ha.had_agent import HadAgent
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import read_host_facts
 from cardume.hostops.machine.linux_machine import LinuxMachine
@@ -89,9 +88,7 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
         meter = HostMeter(config.host_uuid, config.histories, guests, card_names)
         heard = AddressBook()
         await stack.enter_async_context(watching_addresses(heard))
-        ha = HadAgent(config.host_uuid)
-        stack.push_async_callback(ha.close)
-        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(heard), network, LinuxMachine(), meter, ha)
+        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(heard), network, LinuxMachine(), meter)
         certificate = ServedCertificate(
             config.tls_files,
             names=lambda: certificate_names(os.uname().nodename),

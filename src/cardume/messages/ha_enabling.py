@@ -5,7 +5,6 @@ members. Whoever finds one without the other after a crash gives the enabling up
 """
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
@@ -46,7 +45,6 @@ STANDARD_FROM_S = 20
 CALL_S = 30.0
 ARM_S = 45.0
 ENABLE_S = 60.0
-SECRET_BYTES = 32
 
 
 # Enable
@@ -107,8 +105,7 @@ async def _assert_installed(call: Call) -> None:
 
 def _arrangement(db: Reader, profile: str) -> Arrangement:
     hosts = [HaHost(host.uuid, host.name_label, _addresses(db, host)) for host in db.all(Host).values()]
-    table = tuple(sorted(hosts, key=lambda host: host.uuid))
-    return Arrangement(new_uuid(), table, profile, secrets.token_hex(SECRET_BYTES))
+    return Arrangement(new_uuid(), tuple(sorted(hosts, key=lambda host: host.uuid)), profile)
 
 
 def _addresses(db: Reader, host: Host) -> tuple[str, ...]:

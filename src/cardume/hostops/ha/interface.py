@@ -1,6 +1,6 @@
 """What the toolstack asks of a host's HA daemon, and what it hears from it. The daemon knows hosts, never VMs."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -47,7 +47,6 @@ class Arrangement:
     generation: str  # uuid, new at each enabling: what speaks of another one is not listened to
     hosts: tuple[HaHost, ...]  # by uuid
     profile: str  # the name of a set of times: fast, standard or lab
-    secret: str = field(default="", repr=False)  # hexadecimal: what the hosts sign their datagrams with
 
 
 class HaPhase(StrEnum):
@@ -112,10 +111,6 @@ class HaEvent:
     rule: str = ""  # why: the rule by which it was decided, in words
     channel: str = ""  # what was silent: network, statefile, or both
     lasted_s: float = 0.0  # how long it had lasted when it was decided, or noticed
-
-    def numbered(self, number: int) -> "HaEvent":
-        """The same with its place among the others."""
-        return replace(self, number=number)
 
 
 class HaAgent(Protocol):
