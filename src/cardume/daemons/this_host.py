@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from cardume.api.served_certificate import ServedCertificate
@@ -13,9 +13,12 @@ from cardume.channel.pki import Admission, ensure_own_pool, sign
 from cardume.core.seen_addresses import AddressBook
 from cardume.daemons.certificate import certificate_addresses, certificate_names
 from cardume.daemons.config import Config
+from cardume.daemons.gated_guests import gated
+from cardume.daemons.had_agent import HadAgent
 from cardume.daemons.metering import metering
 from cardume.hostops.guests.accel import acceleration
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
+from cardume.hostops.ha.interface import HaError
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import read_host_facts
 from cardume.hostops.machine.linux_machine import LinuxMachine
@@ -74,7 +77,10 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
         files = config.pool_files
         await ready_for_migration(HostIdentity(files.authority, files.certificate, files.key))
         found = await acceleration()
-        guests = await stack.enter_async_context(LibvirtGuests(found.accelerator))
+        agent = await stack.enter_async_context(HadAgent(config.host_uuid))
+        guests = gated(await stack.enter_async_context(LibvirtGuests(found.accelerator)), agent)
+        with suppress(HaError):  # a daemon that does not answer keeps guests from starting, and nothing else
+            await agent.forget_starts()
         fence = MasterFence()
         luns = LvmOverIscsiDriver(fence, shadows=config.run / "lun")
         drivers: tuple[StorageDriver, ...] = (ExtDriver(), IsoDriver(), NfsDriver(), luns)
@@ -88,7 +94,7 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
         meter = HostMeter(config.host_uuid, config.histories, guests, card_names)
         heard = AddressBook()
         await stack.enter_async_context(watching_addresses(heard))
-        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(heard), network, LinuxMachine(), meter)
+        hands = Hands(guests, storage, QemuCopier(), LinuxBridges(heard), network, LinuxMachine(), meter, agent)
         certificate = ServedCertificate(
             config.tls_files,
             names=lambda: certificate_names(os.uname().nodename),

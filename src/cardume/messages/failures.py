@@ -19,6 +19,7 @@ from cardume.hostops.errors import (
     StorageUnreachable,
     VolumeNotFound,
 )
+from cardume.hostops.ha.interface import HaError
 from cardume.hostops.machine.interface import MachineError
 from cardume.pooldb.db import Reader
 
@@ -66,6 +67,8 @@ def guest_failures(vm: Ref[Any], *, device: Ref[Any] = NULL, device_class: str =
         raise errors.OTHER_OPERATION_IN_PROGRESS("VM", vm, str(fault)) from None
     except NetworkError as fault:
         raise errors.INTERNAL_ERROR(f"network: {fault}") from None
+    except HaError:  # the gate is closed: this host is no member
+        raise errors.HA_POOL_IS_ENABLED_BUT_HOST_IS_DISABLED() from None
     except GuestError as fault:
         raise errors.INTERNAL_ERROR(f"the guest could not be changed: {fault}") from None
 

@@ -5,9 +5,10 @@ members. Whoever finds one without the other after a crash gives the enabling up
 """
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from typing import Any
+from typing import Any, Protocol, cast
 
 import structlog
 
@@ -35,6 +36,7 @@ from cardume.messages.lifecycle import operation
 from cardume.messages.registry import implements
 from cardume.messages.storage_values import is_live
 from cardume.pooldb.db import Reader, Transaction
+from cardume.pooldb.store import StoreError
 
 log = structlog.get_logger()
 
@@ -47,6 +49,18 @@ ARM_S = 45.0
 ENABLE_S = 60.0
 
 
+class Voters(Protocol):
+    """Who keeps the pool database; `daemons/voting.py` is the implementation."""
+
+    async def to_two_voters(self) -> None:
+        """Have the database survive the loss of either host of two. StoreError when that takes too long."""
+        ...
+
+    async def to_one_voter(self) -> None:
+        """Undo it. StoreError when it takes too long; it is gone on with."""
+        ...
+
+
 # Enable
 
 
@@ -57,12 +71,15 @@ async def enable_ha(call: Call, heartbeat_srs: Sequence[Ref[SR]], configuration:
     async with operation(call, pool_ref, PoolOperation.HA_ENABLE), AsyncExitStack() as undo:
         _assert_whole(call.db)
         await _assert_installed(call)
+        voters = _voters(call)
         sr = await choose_heartbeat_sr(call, heartbeat_srs)
         vdi = await ensure_statefile(call, sr, undo)
         undo.push_async_callback(_record_off, call, only_if_off=True)
         async with call.db.transaction() as txn:
             kept = {**configuration, "profile": profile}
             txn.update(pool_ref, ha_statefiles=(vdi,), ha_configuration=kept, ha_cluster_stack=CLUSTER_STACK)
+        undo.push_async_callback(_give_voters_back, voters)
+        await _have_voters(voters)
         await _bring_up(call, _arrangement(call.db, profile), vdi, undo)
         async with call.db.transaction() as txn:
             _record_on(txn, vdi)
@@ -103,9 +120,30 @@ async def _assert_installed(call: Call) -> None:
             await _agent(call, host).check()
 
 
+def _voters(call: Call) -> Voters:
+    """Who has the pool database follow a verdict: without that, the loss of the master would be for an operator."""
+    if "voters" not in call.services:
+        raise errors.OPERATION_NOT_ALLOWED("the pool database does not follow the HA daemon yet")
+    return cast(Voters, call.services["voters"])
+
+
+async def _have_voters(voters: Voters) -> None:
+    """The pool database must survive the loss of a host before any host may be declared dead."""
+    try:
+        await voters.to_two_voters()
+    except (StoreError, HostError) as fault:
+        log.error("ha_without_voters", reason=str(fault))
+        raise errors.OPERATION_NOT_ALLOWED("the pool database is not kept by as many hosts as it has to be") from None
+
+
+async def _give_voters_back(voters: Voters) -> None:
+    await _try("ha_voters_stay", voters.to_one_voter())
+
+
 def _arrangement(db: Reader, profile: str) -> Arrangement:
     hosts = [HaHost(host.uuid, host.name_label, _addresses(db, host)) for host in db.all(Host).values()]
-    return Arrangement(new_uuid(), tuple(sorted(hosts, key=lambda host: host.uuid)), profile)
+    table = tuple(sorted(hosts, key=lambda host: host.uuid))
+    return Arrangement(new_uuid(), table, profile, secrets.token_hex(32))
 
 
 def _addresses(db: Reader, host: Host) -> tuple[str, ...]:
@@ -173,7 +211,7 @@ async def _try(event: str, work: Awaitable[Any], **facts: str) -> bool:
     """Do what may fail when something else has failed already; False when it did."""
     try:
         await work
-    except (HostError, ApiError) as fault:
+    except (HostError, ApiError, StoreError) as fault:
         log.warning(event, reason=str(fault), **facts)
         return False
     return True
@@ -199,6 +237,8 @@ async def disable_ha(call: Call) -> None:
         for host in call.db.all(Host):
             for vdi in pool.ha_statefiles:
                 await _let_go(call, host, Ref(vdi))
+        if "voters" in call.services:
+            await _give_voters_back(_voters(call))
     call.log.warning("ha_disabled", user=call.caller.user)
 
 

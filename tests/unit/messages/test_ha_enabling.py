@@ -1,7 +1,7 @@
 """High availability switched on and off: all hosts or none, whatever fails, and what clients see of it."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -28,8 +28,25 @@ from cardume.hostops.storage.memory_driver import MemoryDriver, MemoryShelf
 from cardume.messages import host_power, pbd
 from cardume.messages.ha_enabling import choose_profile, disable_ha, emergency_ha_disable, enable_ha, settle_ha
 from cardume.messages.ha_plan import the_pool
+from cardume.pooldb.store import NoQuorum
 
 __all__ = ["two"]
+
+
+@dataclass
+class MemoryVoters:
+    """The pool database's voters, which come and go as they are told."""
+
+    asked: list[str] = field(default_factory=list)
+    failing: bool = False
+
+    async def to_two_voters(self) -> None:
+        self.asked.append("two")
+        if self.failing:
+            raise NoQuorum("the second one does not come")
+
+    async def to_one_voter(self) -> None:
+        self.asked.append("one")
 
 
 @dataclass
@@ -40,6 +57,7 @@ class Ha:
     first: MemoryHa
     second: MemoryHa
     sr: Ref[SR]
+    voters: MemoryVoters
 
     @property
     def pool(self) -> Pool:
@@ -95,7 +113,9 @@ async def ha(two: Two, tmp_path: Any) -> Ha:
         with_agent(one, agents[-1], MemoryDriver(shelf, type="lvmoiscsi"))
         two.hands[one.host] = one.hands
         await two.db.create(PBD(host=one.host, SR=sr, device_config={"location": "lun"}, currently_attached=True))
-    return Ha(two, agents[0], agents[1], sr)
+    voters = MemoryVoters()
+    two.services["voters"] = voters
+    return Ha(two, agents[0], agents[1], sr, voters)
 
 
 async def test_all_hosts_become_members_and_the_fields_say_so(ha: Ha) -> None:
@@ -113,6 +133,7 @@ async def test_all_hosts_become_members_and_the_fields_say_so(ha: Ha) -> None:
         assert len(host.ha_network_peers) == 2
     order = ha.first.asked
     assert order[:4] == ["check", "attach", "write_statefile", "arm"]
+    assert ha.voters.asked == ["two"]
     assert ha.first._arrangement is not None
     assert [host.name for host in ha.first._arrangement.hosts] == ["d1-g1", "d2-g1"]
     assert [host.addresses for host in ha.first._arrangement.hosts] == [("10.0.0.11",), ("10.0.0.12",)]
@@ -124,6 +145,7 @@ async def test_switched_off_the_statefile_stays_for_hosts_that_were_away_and_is_
     assert await refusal(enable_ha(ha.two.call, (), {})) == ["HA_IS_ENABLED"]
     await disable_ha(ha.two.call)
     await ha.assert_off()
+    assert ha.voters.asked == ["two", "one"]
     assert await refusal(disable_ha(ha.two.call)) == ["HA_NOT_ENABLED"]
     await ha.enable()
     assert ha.statefiles() == [statefile]
@@ -193,6 +215,16 @@ async def test_what_stands_in_the_way_is_told_before_anything_is_made(ha: Ha) ->
     assert await refusal(enable_ha(ha.two.call, (ha.sr,), {})) == ["SR_NOT_ATTACHED", ha.sr]
     assert await refusal(enable_ha(ha.two.call, (), {})) == ["CANNOT_CREATE_STATE_FILE"]
     assert ha.statefiles() == []
+
+
+async def test_a_pool_database_that_would_be_lost_with_the_master_keeps_it_off(ha: Ha) -> None:
+    ha.voters.failing = True
+    assert (await refusal(enable_ha(ha.two.call, (), {})))[0] == "OPERATION_NOT_ALLOWED"
+    await ha.assert_off()
+    assert ha.voters.asked == ["two", "one"]
+    del ha.two.services["voters"]
+    assert (await refusal(enable_ha(ha.two.call, (), {})))[0] == "OPERATION_NOT_ALLOWED"
+    assert "arm" not in ha.first.asked
 
 
 async def test_hosts_without_a_daemon_are_never_said_to_be_protected(two: Two) -> None:

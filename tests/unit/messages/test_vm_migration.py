@@ -56,12 +56,13 @@ class Two:
     vm: Ref[VM]
     hands: dict[Ref[Host], Hands]
     task: Task = field(default_factory=Task)
+    services: dict[str, Any] = field(default_factory=dict)
 
     @property
     def call(self) -> Call:
         caller = Caller(NULL, "root", Role.LOCAL_ROOT, is_local_superuser=True)
         hosts = cast(Members, _Hosts(self.hands))
-        services = {"migrations": MigrationSlots()}
+        services = {"migrations": MigrationSlots(), **self.services}
         return Call(self.db, caller, self.task, hosts, self.first.host, structlog.get_logger(), services)
 
     def where(self) -> tuple[Ref[Host], Ref[Host], set[Ref[Host]]]:

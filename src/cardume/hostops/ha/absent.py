@@ -42,9 +42,6 @@ class AbsentHa:
     async def leave(self, *, timeout_s: float) -> None:
         """It is no member."""
 
-    async def guests_gone(self) -> None:
-        """Nobody asked."""
-
     async def detach(self) -> None:
         """Nothing was kept."""
 

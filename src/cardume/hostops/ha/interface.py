@@ -1,6 +1,6 @@
 """What the toolstack asks of a host's HA daemon, and what it hears from it. The daemon knows hosts, never VMs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -47,6 +47,7 @@ class Arrangement:
     generation: str  # uuid, new at each enabling: what speaks of another one is not listened to
     hosts: tuple[HaHost, ...]  # by uuid
     profile: str  # the name of a set of times: fast, standard or lab
+    secret: str = field(default="", repr=False)  # by which datagrams are known to be the pool's, in hex
 
 
 class HaPhase(StrEnum):
@@ -85,7 +86,6 @@ class HaEventKind(StrEnum):
     STOP_LEADING = "stop leading"
     MEMBERS = "members"  # a newer epoch holds
     LIFE_ENDED = "life ended"  # proved: nothing of that host's life runs any more
-    KILL_GUESTS = "kill guests"  # this host is out: its guests have to go at once, then `guests_gone`
     TURNED_OFF = "turned off"
     FENCED = "fenced"  # this host had ended itself before its last start
     STATEFILE_LOST = "statefile lost"
@@ -156,10 +156,6 @@ class HaAgent(Protocol):
 
     async def leave(self, *, timeout_s: float) -> None:
         """Leave the members in good order, once no guest is left here."""
-        ...
-
-    async def guests_gone(self) -> None:
-        """Say that no guest is left here, and that none will start."""
         ...
 
     async def detach(self) -> None:

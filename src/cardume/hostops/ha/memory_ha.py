@@ -166,9 +166,6 @@ class MemoryHa:
         shared.epoch += 1
         self._turn_off()
 
-    async def guests_gone(self) -> None:
-        await self._reach("guests_gone")
-
     async def detach(self) -> None:
         await self._reach("detach")
         if self._phase in (HaPhase.CANDIDATE, HaPhase.MEMBER):

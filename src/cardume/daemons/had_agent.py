@@ -1,0 +1,337 @@
+"""The HA daemon of this host as the toolstack uses it: over its socket, and by the file that it starts from."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from cardume.daemons.had_events import event_of, events_of_status
+from cardume.daemons.had_line import had_line
+from cardume.ha.profile import PROFILES
+from cardume.ha.records import HostEntry
+from cardume.had import places
+from cardume.had.config import ChapFacts, ConfigError, HadConfig, StatefileFacts, read_config, write_config
+from cardume.had.disk import open_statefile_lun
+from cardume.had.statefile import format_statefile
+from cardume.hostops.chap_secrets import read_secret
+from cardume.hostops.durable import sync_folder
+from cardume.hostops.guests.guest import DiskSource, IscsiSource
+from cardume.hostops.ha.interface import (
+    Arrangement,
+    HaError,
+    HaEvent,
+    HaEventKind,
+    HaNotFormed,
+    HaPhase,
+    HaStatefileLost,
+    HaStatus,
+    HaWatchdogRefused,
+)
+from cardume.hostops.storage.threads import in_thread
+from cardume.lun.errors import LunError
+from cardume.lun.interface import Lun
+from cardume.lun.login import Portal
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+LOOK_S = 0.1
+OPEN_S = 10.0
+AGAIN_S = 1.0
+WATCHDOG = Path("/dev/watchdog")
+_LEADING = frozenset({HaEventKind.LEAD, HaEventKind.STOP_LEADING, HaEventKind.TURNED_OFF})
+
+
+class HadAgent:
+    """The HaAgent of a host that has cardume-had. To be entered: it listens as long as the block lasts."""
+
+    def __init__(
+        self,
+        host_uuid: str,
+        *,
+        socket: Path = places.SOCKET,
+        config: Path = places.CONFIG,
+        watchdog: Path = WATCHDOG,
+        open_lun: Callable[[StatefileFacts, str, float], Lun] = open_statefile_lun,
+    ) -> None:
+        self._uuid, self._socket, self._config, self._watchdog = host_uuid, socket, config, watchdog
+        self._open_lun = open_lun
+        self._events: list[HaEvent] = []
+        self._happened = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "HadAgent":
+        self._listening = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listening
+
+    # HaAgent
+
+    async def status(self) -> HaStatus:
+        told = await self._status()
+        if not told["taking_part"]:
+            return HaStatus(HaPhase.OFF, watchdog=str(told["watchdog"]))
+        lease_s = float(told["lease_s"])
+        hears = [uuid for uuid, peer in told["peers"].items() if _is_heard(peer["networks_s"], lease_s)]
+        phase = _phase(told)
+        return HaStatus(
+            phase=phase,
+            generation=str(told["generation"]),
+            life=int(told["life"]),
+            epoch=int(told["epoch"]),
+            members=tuple(told["members"]),
+            master=str(told["master"] or ""),
+            hears=tuple(sorted([*hears, self._uuid])) if phase is HaPhase.MEMBER else (),
+            has_statefile=bool(told["statefile"]["ok"]),
+            watchdog=str(told["watchdog"]),
+        )
+
+    async def check(self) -> None:
+        await self._status()
+        if not self._watchdog.exists():
+            raise HaWatchdogRefused(
+                f"this host has no {self._watchdog}: load a driver, softdog if there is no hardware"
+            )
+
+    async def attach(self, arrangement: Arrangement, statefile: DiskSource) -> None:
+        told = await self._status()
+        if told["armed"]:
+            raise HaError("the HA daemon holds this host already")
+        facts = _statefile_facts(statefile)
+        facts = replace(facts, scsi_id=await self._with_lun(facts, _identify))
+        hosts = tuple(HostEntry(host.uuid, host.addresses) for host in arrangement.hosts)
+        secret = bytes.fromhex(arrangement.secret)
+        if arrangement.profile not in PROFILES:
+            raise HaError(f"there is no profile {arrangement.profile!r}")
+        config = HadConfig(
+            arrangement.generation,
+            self._uuid,
+            arrangement.profile,
+            hosts,
+            secret,
+            facts,
+            watchdog=str(self._watchdog),
+        )
+        await in_thread(write_config, self._config, config)
+
+    async def write_statefile(self) -> None:
+        config = self._kept()
+        facts = config.statefile
+
+        def begin_anew(lun: Lun) -> None:
+            format_statefile(lun, facts.offset_bytes, facts.size_bytes, config.superblock(lun.block_bytes))
+
+        await self._with_lun(facts, begin_anew)
+
+    async def arm(self, *, timeout_s: float) -> None:
+        await self._ask("start", enabling=True)
+        told = await self._wait(lambda told: told["armed"] and _phase(told) is not HaPhase.OFF, timeout_s, "arm")
+        if told.get("off") is not None:
+            raise HaWatchdogRefused(f"the host could not be armed: {told['off']}")
+
+    async def enable(self, *, timeout_s: float) -> None:
+        await self._ask("enable")
+        told = await self._wait(lambda told: _phase(told) is HaPhase.MEMBER, timeout_s, "enable", HaNotFormed)
+        if told.get("off") is not None:
+            raise HaNotFormed("the hosts did not all come to be members in time")
+
+    async def abort(self, *, timeout_s: float) -> None:
+        await self._end("abort", timeout_s)
+
+    async def disable(self, *, timeout_s: float) -> None:
+        told = await self._status()
+        if told["taking_part"] and not told["statefile"]["ok"]:
+            raise HaStatefileLost(str(told["statefile"]["error"]))
+        await self._end("disable", timeout_s)
+
+    async def stop_deciding(self) -> None:
+        await self._ask("stop-deciding")
+
+    async def turn_off(self) -> None:
+        await self._end("emergency-disable", OPEN_S)
+
+    async def leave(self, *, timeout_s: float) -> None:
+        await self._end("leave", timeout_s)
+
+    async def detach(self) -> None:
+        if (await self._status())["armed"]:
+            raise HaError("the HA daemon holds this host")
+        await in_thread(_forget, self._config)
+        await self._ask("stop")
+
+    async def events(self, after: int, *, timeout_s: float) -> tuple[HaEvent, ...]:
+        if len(self._events) <= after:
+            self._happened.clear()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._happened.wait()
+            except TimeoutError:
+                return ()
+        return tuple(self._events[after:])
+
+    # Guests
+
+    @asynccontextmanager
+    async def guest_begins(self, operation: str) -> AsyncIterator[None]:
+        """Hold while an order to start a guest is with libvirt; HaError when this host may run none now."""
+        if not self._config.exists():  # HA is off: nobody has to know
+            yield
+            return
+        await self._ask("guest-begins", operation=operation)
+        try:
+            yield
+        finally:
+            await asyncio.shield(self._ask("guest-ended", operation=operation))
+
+    async def forget_starts(self) -> None:
+        """Starts of an earlier life of this daemon are over: libvirt has answered since."""
+        if self._config.exists():
+            for operation in (await self._status()).get("pending", ()):
+                await self._ask("guest-ended", operation=operation)
+
+    # Steps
+
+    async def _end(self, do: str, timeout_s: float) -> None:
+        """Have this host be off; off already is no error."""
+        if not (await self._status())["taking_part"]:
+            return
+        await self._ask(do)
+        await self._wait(lambda told: not told["armed"], timeout_s, do)
+
+    async def _status(self) -> Mapping[str, Any]:
+        return await self._ask("status")
+
+    async def _ask(self, do: str, **given: Any) -> Mapping[str, Any]:
+        async with had_line(self._socket) as line:
+            return await line.ask(do, **given)
+
+    async def _wait(
+        self,
+        test: Callable[[Mapping[str, Any]], bool],
+        timeout_s: float,
+        what: str,
+        fault: type[HaError] = HaError,
+    ) -> Mapping[str, Any]:
+        """The status that passes the test, or that says that the daemon is off."""
+        told: Mapping[str, Any] = {}
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    told = await self._status()
+                    if test(told) or told.get("off") is not None:
+                        return told
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            trouble = told.get("error") or told.get("statefile", {}).get("error") or "it gives no reason"
+            raise fault(f"{what} did not end within {timeout_s:.0f} s: {trouble}") from None
+
+    def _kept(self) -> HadConfig:
+        try:
+            config = read_config(self._config)
+        except (ConfigError, OSError) as fault:
+            raise HaError(str(fault)) from None
+        if config is None:
+            raise HaError("this host has no arrangement: attach it first")
+        return config
+
+    async def _with_lun(self, facts: StatefileFacts, work: Callable[[Lun], T]) -> T:
+        """What is done with the LUN while the daemon does not use it."""
+
+        def on_lun() -> T:
+            lun = self._open_lun(facts, self._uuid, OPEN_S)
+            try:
+                return work(lun)
+            finally:
+                lun.close()
+
+        try:
+            return await in_thread(on_lun)
+        except (LunError, OSError) as fault:
+            raise HaStatefileLost(str(fault)) from None
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except HaError as fault:
+                log.debug("had_not_heard", reason=str(fault))
+            except Exception:
+                log.exception("had_not_understood")
+            # Whether this host leads nobody can say now.
+            self._note(HaEvent(0, HaEventKind.STOP_LEADING, host=self._uuid))
+            await asyncio.sleep(AGAIN_S)
+
+    async def _follow(self) -> None:
+        """Take in what happened, then what is, then what happens; until the daemon goes."""
+        async with had_line(self._socket) as line:
+            await line.say("events", after=0)
+            await line.say("status")
+            is_past = True
+            while True:
+                told = await line.hear()
+                event = event_of(told, self._uuid)
+                if "taking_part" in told:
+                    is_past = False
+                    for each in events_of_status(told, self._uuid):
+                        self._note(each)
+                # Who led once does not lead now for that: only what is true now says so.
+                elif event is not None and not (is_past and event.kind in _LEADING):
+                    self._note(event)
+
+    def _note(self, event: HaEvent) -> None:
+        if event.kind is HaEventKind.STOP_LEADING and not self._may_lead():
+            return
+        self._events.append(replace(event, number=len(self._events) + 1))
+        self._happened.set()
+
+    def _may_lead(self) -> bool:
+        """Whether the last word on it was that this host leads."""
+        words = (event.kind for event in reversed(self._events) if event.kind in _LEADING)
+        return next(words, None) is HaEventKind.LEAD
+
+
+def _phase(told: Mapping[str, Any]) -> HaPhase:
+    if not told["taking_part"] or told.get("off") is not None:
+        return HaPhase.OFF
+    return {"candidate": HaPhase.CANDIDATE, "member": HaPhase.MEMBER}.get(str(told["phase"]), HaPhase.ATTACHED)
+
+
+def _is_heard(ages_s: list[float | None], lease_s: float) -> bool:
+    return any(age is not None and age < lease_s for age in ages_s)
+
+
+def _statefile_facts(source: DiskSource) -> StatefileFacts:
+    """How the daemon reaches a disk by itself, without libvirt or anybody else."""
+    if not isinstance(source, IscsiSource):
+        raise HaStatefileLost("the HA daemon reaches statefiles on LUNs of iSCSI targets alone")
+    portal = str(Portal(source.address, source.port))
+    chap = ChapFacts(source.chap_user, read_secret(source.chap_secret)) if source.chap_user else None
+    return StatefileFacts(
+        source.offset,
+        source.size,
+        "",
+        portal,
+        source.target,
+        source.lun,
+        source.initiator,
+        chap,
+    )
+
+
+def _identify(lun: Lun) -> str:
+    return lun.facts.scsi_id
+
+
+def _forget(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)

@@ -1,0 +1,314 @@
+"""The HA daemon's socket as the toolstack uses it: the daemon's own server, with answers that a test gives."""
+
+import asyncio
+import select
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cardume.daemons.gated_guests import gated
+from cardume.daemons.had_agent import HadAgent
+from cardume.had.config import read_config
+from cardume.had.control import ControlServer, Refused
+from cardume.had.statefile import read_superblock
+from cardume.hostops.guests.guest import FileSource, GuestSpec, IscsiSource
+from cardume.hostops.guests.memory_guests import MemoryGuests
+from cardume.hostops.ha.interface import (
+    Arrangement,
+    HaError,
+    HaEvent,
+    HaEventKind,
+    HaHost,
+    HaMissing,
+    HaNotFormed,
+    HaPhase,
+    HaStatefileLost,
+    HaWatchdogRefused,
+)
+from cardume.lun.errors import LunUnreachable
+from cardume.lun.memory import MemoryLun
+
+OWN, OTHER = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+GENERATION = "33333333-3333-4333-8333-333333333333"
+MIB = 1 << 20
+HOSTS = (HaHost(OWN, "d1-g1", ("10.0.0.1", "10.0.1.1")), HaHost(OTHER, "d2-g1", ("10.0.0.2", "10.0.1.2")))
+ARRANGEMENT = Arrangement(GENERATION, HOSTS, "fast", "ab" * 32)
+SOURCE = IscsiSource("10.0.1.10", 3260, "iqn.2005-10.org.freenas.cttl:lun1", 1, 8 * MIB, 4 * MIB, "iqn.2026-01.org:d1")
+OFF: dict[str, Any] = {"taking_part": False, "armed": False, "watchdog": "", "error": "", "fenced": None}
+PEER = {"networks_s": [0.4, None], "statefile_s": 0.5, "silent_s": 0.4, "life": 1}
+ON: dict[str, Any] = {
+    "taking_part": True,
+    "armed": True,
+    "watchdog": "softdog",
+    "generation": GENERATION,
+    "phase": "member",
+    "off": None,
+    "life": 3,
+    "epoch": 7,
+    "members": [OWN, OTHER],
+    "ended_lives": {},
+    "master": OWN,
+    "leading": 7,
+    "pending": [],
+    "statefile": {"ok": True, "error": ""},
+    "lease_s": 8.0,
+    "peers": {OTHER: PEER},
+}
+
+
+class Daemon:
+    """cardume-had's own server of its socket; `status` and refusals are the test's."""
+
+    def __init__(self, path: Path) -> None:
+        self.asked: list[str] = []
+        self.status: dict[str, Any] = dict(OFF)
+        self.then: dict[str, dict[str, Any]] = {}
+        self.refusing: dict[str, str] = {}
+        self.server = ControlServer(path, self._ask)
+
+    def _ask(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        do = str(question["do"])
+        if do == "status":
+            return self.status
+        self.asked.append(do)
+        if do in self.refusing:
+            raise Refused(self.refusing[do])
+        self.status = {**self.status, **self.then.get(do, {})}
+        return {}
+
+
+@contextmanager
+def serving(daemon: Daemon) -> Iterator[Daemon]:
+    ended = threading.Event()
+
+    def serve() -> None:
+        while not ended.is_set():
+            readable, writable, _ = select.select(daemon.server.readers(), daemon.server.writers(), [], 0.02)
+            daemon.server.handle(readable, writable)
+        daemon.server.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield daemon
+    finally:
+        ended.set()
+        thread.join(10)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with serving(Daemon(tmp_path / "had.sock")) as served:
+        yield served
+
+
+@pytest.fixture
+def lun() -> MemoryLun:
+    return MemoryLun(64 * MIB)
+
+
+@pytest.fixture
+async def agent(daemon: Daemon, lun: MemoryLun, tmp_path: Path) -> AsyncIterator[HadAgent]:
+    (tmp_path / "watchdog").touch()
+    made = HadAgent(
+        OWN,
+        socket=tmp_path / "had.sock",
+        config=tmp_path / "ha.json",
+        watchdog=tmp_path / "watchdog",
+        open_lun=lambda facts, uuid, timeout_s: lun,
+    )
+    async with made:
+        yield made
+
+
+async def events(agent: HadAgent, test: Callable[[list[HaEvent]], bool]) -> list[HaEvent]:
+    """What it has told, without numbers, once this is so."""
+    async with asyncio.timeout(10):
+        while True:
+            told = [replace(event, number=0) for event in await agent.events(0, timeout_s=0.05)]
+            if told and test(told):
+                return told
+            await asyncio.sleep(0.01)
+
+
+async def test_without_a_daemon_it_says_so(tmp_path: Path) -> None:
+    lone = HadAgent(OWN, socket=tmp_path / "none.sock", config=tmp_path / "ha.json")
+    for call in (lone.check, lone.status):
+        with pytest.raises(HaMissing):
+            await call()
+
+
+async def test_a_host_without_a_watchdog_is_refused(agent: HadAgent, tmp_path: Path) -> None:
+    await agent.check()
+    (tmp_path / "watchdog").unlink()
+    with pytest.raises(HaWatchdogRefused):
+        await agent.check()
+
+
+async def test_a_status_in_the_toolstacks_words(agent: HadAgent, daemon: Daemon) -> None:
+    assert (await agent.status()).phase is HaPhase.OFF
+    daemon.status = dict(ON)
+    told = await agent.status()
+    assert (told.phase, told.life, told.epoch, told.members, told.master) == (
+        HaPhase.MEMBER,
+        3,
+        7,
+        (OWN, OTHER),
+        OWN,
+    )
+    assert (told.hears, told.has_statefile, told.watchdog, told.is_armed) == ((OWN, OTHER), True, "softdog", True)
+    daemon.status = {**ON, "peers": {OTHER: {**PEER, "networks_s": [9.0, None]}}}
+    assert (await agent.status()).hears == (OWN,)
+
+
+async def test_an_arrangement_is_kept_as_the_daemon_reads_it(agent: HadAgent, lun: MemoryLun, tmp_path: Path) -> None:
+    await agent.attach(ARRANGEMENT, SOURCE)
+    path = tmp_path / "ha.json"
+    config = read_config(path)
+    assert config is not None
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert (config.generation, config.host_uuid, config.profile_name) == (GENERATION, OWN, "fast")
+    assert [(host.uuid, host.addresses) for host in config.hosts] == [(h.uuid, h.addresses) for h in HOSTS]
+    assert config.secret == bytes.fromhex("ab" * 32)
+    statefile = config.statefile
+    assert (statefile.portal, statefile.iqn, statefile.lun) == ("10.0.1.10:3260", SOURCE.target, 1)
+    assert (statefile.offset_bytes, statefile.size_bytes) == (8 * MIB, 4 * MIB)
+    assert statefile.scsi_id == lun.facts.scsi_id
+    assert "ab" * 32 not in repr(ARRANGEMENT)
+
+
+async def test_a_statefile_is_begun_anew_for_its_generation(agent: HadAgent, tmp_path: Path) -> None:
+    device = MemoryLun(64 * MIB)
+    agent._open_lun = lambda facts, uuid, timeout_s: device
+    kept: list[MemoryLun] = []
+    device.close = lambda: kept.append(device)  # type: ignore[method-assign]  # looked at afterwards
+    await agent.attach(ARRANGEMENT, SOURCE)
+    await agent.write_statefile()
+    superblock = read_superblock(device, 8 * MIB)
+    assert superblock is not None
+    assert (superblock.generation, superblock.profile, len(superblock.hosts)) == (GENERATION, "fast", 2)
+
+
+async def test_a_lun_that_does_not_answer_and_a_disk_that_is_no_lun(
+    agent: HadAgent, lun: MemoryLun, tmp_path: Path
+) -> None:
+    def fail(*given: object) -> MemoryLun:
+        raise LunUnreachable("no answer")
+
+    agent._open_lun = fail
+    with pytest.raises(HaStatefileLost):
+        await agent.attach(ARRANGEMENT, SOURCE)
+    with pytest.raises(HaStatefileLost):
+        await agent.attach(ARRANGEMENT, FileSource("/a", "raw"))
+    assert not (tmp_path / "ha.json").exists()
+
+
+async def test_a_host_comes_up_step_by_step_and_goes(agent: HadAgent, daemon: Daemon, tmp_path: Path) -> None:
+    daemon.then = {
+        "start": {**ON, "phase": "candidate", "leading": None},
+        "enable": {"phase": "member", "leading": 7},
+        "disable": {"armed": False, "off": "disabled"},
+        "stop": dict(OFF),
+    }
+    await agent.attach(ARRANGEMENT, SOURCE)
+    await agent.arm(timeout_s=5)
+    assert (await agent.status()).phase is HaPhase.CANDIDATE
+    with pytest.raises(HaError):
+        await agent.detach()
+    await agent.enable(timeout_s=5)
+    assert (await agent.status()).phase is HaPhase.MEMBER
+    await agent.disable(timeout_s=5)
+    await agent.detach()
+    assert not (tmp_path / "ha.json").exists()
+    assert daemon.asked == ["start", "enable", "disable", "stop"]
+
+
+async def test_what_the_daemon_does_not_do_in_time_or_at_all_is_told_with_its_reason(
+    agent: HadAgent, daemon: Daemon
+) -> None:
+    daemon.status = {**ON, "phase": "candidate", "statefile": {"ok": False, "error": "the LUN is gone"}}
+    with pytest.raises(HaNotFormed, match="the LUN is gone"):
+        await agent.enable(timeout_s=0.3)
+    with pytest.raises(HaStatefileLost, match="the LUN is gone"):
+        await agent.disable(timeout_s=0.3)
+    daemon.refusing = {"leave": "guests are left"}
+    with pytest.raises(HaError, match="guests are left"):
+        await agent.leave(timeout_s=0.3)
+    daemon.then = {"start": {"armed": False, "off": "no watchdog device"}}
+    with pytest.raises(HaWatchdogRefused, match="no watchdog device"):
+        await agent.arm(timeout_s=0.3)
+
+
+async def test_what_happens_is_heard_in_order(agent: HadAgent, daemon: Daemon) -> None:
+    daemon.status = dict(OFF)
+    await events(agent, lambda told: bool(told))
+    daemon.server.publish("proved-dead", host=OTHER, life=1, epoch=8, reason="silent")
+    daemon.server.publish("lead", epoch=8)
+    daemon.server.publish("note", notice="peer_network_lost", host=OTHER, detail="")
+    daemon.server.publish("started", generation=GENERATION)
+    daemon.server.publish("was-fenced", reason="no evidence", at="then")
+    told = await events(agent, lambda told: any(event.kind is HaEventKind.FENCED for event in told))
+    assert [event.kind for event in told][-4:] == [
+        HaEventKind.LIFE_ENDED,
+        HaEventKind.LEAD,
+        HaEventKind.PEER_NETWORK_LOST,
+        HaEventKind.FENCED,
+    ]
+    dead = next(event for event in told if event.kind is HaEventKind.LIFE_ENDED)
+    assert (dead.host, dead.life, dead.epoch, dead.channel) == (OTHER, 1, 8, "both")
+    assert dead.rule == "it was silent on every channel for longer than its lease lasts"
+
+
+async def test_only_what_is_true_now_says_that_this_host_leads(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.server.publish("lead", epoch=5)
+    daemon.server.publish("lost")
+    daemon.status = {**ON, "leading": None, "ended_lives": {OTHER: 2}, "members": [OWN]}
+    async with HadAgent(OWN, socket=tmp_path / "had.sock", config=tmp_path / "ha.json") as late:
+        told = await events(late, lambda told: any(event.kind is HaEventKind.LIFE_ENDED for event in told))
+        assert HaEventKind.LEAD not in {event.kind for event in told}
+        assert HaEvent(0, HaEventKind.LIFE_ENDED, 7, OTHER, 2) in told
+
+
+async def test_a_daemon_that_goes_takes_the_lead_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "had.sock"
+    made = Daemon(path)
+    made.status = dict(ON)
+    async with HadAgent(OWN, socket=path, config=tmp_path / "ha.json") as agent:
+        with serving(made):
+            await events(agent, lambda told: bool(told) and told[-1].kind is HaEventKind.LEAD)
+        told = await events(agent, lambda told: told[-1].kind is HaEventKind.STOP_LEADING)
+        again = Daemon(path)
+        again.status = dict(ON)
+        with serving(again):
+            told = await events(agent, lambda told: told[-1].kind is HaEventKind.LEAD)
+    assert [event.kind for event in told].count(HaEventKind.LEAD) == 2
+
+
+async def test_guests_start_through_the_gate_and_not_when_it_is_closed(
+    agent: HadAgent, daemon: Daemon, tmp_path: Path
+) -> None:
+    guests = gated(MemoryGuests(), agent)
+    spec = GuestSpec(OTHER, "web", 64 * MIB, 1, 1)
+    await guests.start(spec)
+    assert daemon.asked == []  # high availability is off here
+    await guests.destroy(spec.uuid)
+    (tmp_path / "ha.json").touch()
+    await guests.start(spec)
+    assert daemon.asked == ["guest-begins", "guest-ended"]
+    await guests.destroy(spec.uuid)
+    daemon.refusing = {"guest-begins": "this host may not run guests now"}
+    with pytest.raises(HaError, match="may not run guests"):
+        await guests.start(spec)
+    assert await guests.list() == ()
+
+
+async def test_starts_of_an_earlier_life_are_forgotten(agent: HadAgent, daemon: Daemon, tmp_path: Path) -> None:
+    (tmp_path / "ha.json").touch()
+    daemon.status = {**ON, "pending": ["start/a/1", "start/b/2"]}
+    await agent.forget_starts()
+    assert daemon.asked == ["guest-ended", "guest-ended"]
