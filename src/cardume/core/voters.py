@@ -14,10 +14,14 @@ DEAD_LEARNER_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class PoolHost:
-    """A host of the pool. `dead_s`: for how long nothing has been heard of it; 0 means that it lives."""
+    """A host of the pool. `dead_s`: for how long nothing has been heard of it; 0 means that it lives.
+
+    `condemned`: a verdict of high availability says that it is dead, so nobody waits for it.
+    """
 
     uuid: str
     dead_s: float = 0.0
+    condemned: bool = False
 
     @property
     def live(self) -> bool:
@@ -67,7 +71,8 @@ def plan_voters(hosts: Sequence[PoolHost], members: Mapping[str, bool], *, maste
     live = {uuid for uuid in voters if uuid in by_uuid and by_uuid[uuid].live}
     if len(hosts) <= 1 or not _is_majority(live, voters):
         return None  # without a majority the cluster decides nothing: the HA daemon's or the operator's hour
-    wanted = _choose(hosts, voters, count_voters(len(hosts), ha=ha), master)
+    eligible = [host for host in hosts if host.live or not host.condemned]
+    wanted = _choose(eligible, voters, count_voters(len(hosts), ha=ha), master)
     for learner in sorted(members.keys() - voters):
         host = by_uuid.get(learner)
         if host is None or learner not in wanted or host.dead_s >= DEAD_LEARNER_S:

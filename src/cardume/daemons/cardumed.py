@@ -6,7 +6,8 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
@@ -71,6 +72,8 @@ log = structlog.get_logger()
 
 RENEWAL_CHECK_S = 6 * 3600.0
 BLOB_SWEEP_S = 600.0
+LEAVE_S = 5.0
+"""For what the daemon was to end, before the process is started anew instead."""
 
 
 async def run(config: Config) -> None:
@@ -79,21 +82,67 @@ async def run(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     load_messages()
-    async with _daemon(config):
-        notify("READY=1")
-        await stop.wait()
-        notify("STOPPING=1")
-
-
-@asynccontextmanager
-async def _daemon(config: Config) -> AsyncIterator[None]:
-    """Everything that runs: a master's parts or a member's; left in reverse."""
     role = read_role(config.role)
     if role.standing is Standing.JOINING:
         await finish_join(config, role)
+    async with this_host(config) as here:
+        change = Change(here.hands.machine.restart_agent)
+        place, etcd = Place(config, change.begin), EtcdHere(config)
+        while not stop.is_set():
+            place.begin()
+            async with change.round(), _as_placed(config, here.now(), place, etcd):
+                notify("READY=1")
+                await change.wait(stop)
+        notify("STOPPING=1")
+
+
+class Change:
+    """A change of what the daemon runs as: what it was is left, and it begins anew, in the same process.
+
+    Who does not leave in time is replaced as a process: a master that is none any more must not linger.
+    """
+
+    def __init__(self, restart: Callable[[], Awaitable[None]], limit_s: float = LEAVE_S) -> None:
+        self._restart, self._limit_s = restart, limit_s
+        self._wanted = asyncio.Event()
+        self._leaving: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Have the present round end, and another one begin."""
+        self._wanted.set()
+
+    async def wait(self, stop: asyncio.Event) -> None:
+        """Return when one is wanted, or the daemon is to stop."""
+        waiting = [asyncio.create_task(event.wait()) for event in (self._wanted, stop)]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        if self._wanted.is_set():
+            self._leaving = asyncio.create_task(self._watch())
+
+    @asynccontextmanager
+    async def round(self) -> AsyncIterator[None]:
+        """What the daemon runs as, once."""
+        self._wanted.clear()
+        began = time.monotonic()
+        yield
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+        log.info("place_left", ran_s=round(time.monotonic() - began, 1))
+
+    async def _watch(self) -> None:
+        await asyncio.sleep(self._limit_s)
+        log.error("place_not_left", limit_s=self._limit_s)
+        await self._restart()
+
+
+@asynccontextmanager
+async def _as_placed(config: Config, here: HereNow, place: Place, etcd: EtcdHere) -> AsyncIterator[None]:
+    """Everything that runs: a master's parts or a member's; left in reverse."""
     async with AsyncExitStack() as stack:
-        here = await stack.enter_async_context(this_host(config))
-        place, etcd = Place(config, here.hands.machine.restart_agent), EtcdHere(config)
         database = await _open_database(config, place, etcd)
         if database is not None:
             await stack.enter_async_context(_master(config, here, place, etcd, database))
@@ -102,6 +151,7 @@ async def _daemon(config: Config) -> AsyncIterator[None]:
         # The pool's objects stay for good: the collector need not walk them again and again.
         gc.freeze()
         yield
+        gc.unfreeze()
 
 
 async def _open_database(config: Config, place: Place, etcd: EtcdHere) -> PoolDatabase | None:

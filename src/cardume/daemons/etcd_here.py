@@ -11,13 +11,15 @@ from cardume.daemons.pool_map import PoolMap
 from cardume.hostops.etcd_service import EtcdService
 from cardume.pooldb.etcd_gateway import Credentials, Gateway
 from cardume.pooldb.etcd_members import Members
-from cardume.pooldb.etcd_settings import Settings, Voter
+from cardume.pooldb.etcd_settings import LOOPBACK, Settings, Voter
 from cardume.pooldb.etcd_store import EtcdStore
-from cardume.pooldb.store import NoQuorum, StoreError
+from cardume.pooldb.etcd_wal import Raised, raise_commit
+from cardume.pooldb.store import NoQuorum, StoreDamaged, StoreError
 
 log = structlog.get_logger()
 
 READY_S = 40.0
+ALONE_S = 20.0
 ASK_OTHERS_S = 2.0
 
 
@@ -65,6 +67,27 @@ class EtcdHere:
         await self._service.set_aside()
         await self._service.start(self._settings(cluster, me, voters, joins=True))
 
+    async def go_on_alone(self, cluster: str, me: Voter) -> Raised:
+        """Have this host's member forget all others, and keep everything that it was ever told.
+
+        For the survivor of two voters alone. It takes writes when this returns. StoreDamaged, NoQuorum: its data is
+        as it was, or as far as it came, and this may be asked for again.
+        """
+        if self.cluster != cluster:
+            raise StoreDamaged(f"this host has no data of the pool database {cluster}")
+        await self._service.end()
+        raised = await asyncio.to_thread(raise_commit, self._service.data, self._service.backup)
+        log.warning("database_alone", cluster=cluster, commit_before=raised.before, commit_after=raised.after)
+        await self._service.start(self._settings(cluster, me, [me], joins=False, alone=True))
+        store = EtcdStore(self.gateway([f"https://{LOOPBACK}:{me.client_port}"]))
+        try:
+            await writable(store, ALONE_S, again_s=0.05)
+        finally:
+            await store.close()
+            # A start that forgot the others once more would forget those that have joined since.
+            self._service.keep(self._settings(cluster, me, [me], joins=False))
+        return raised
+
     async def come_back(self, known: PoolMap, own: str) -> None:
         """Start this host's member again, if it has one that is still of the pool.
 
@@ -97,8 +120,10 @@ class EtcdHere:
         """Stop it, and remove all that it had."""
         await self._service.forget()
 
-    def _settings(self, cluster: str, me: Voter, voters: Sequence[Voter], *, joins: bool) -> str:
-        return Settings(me, self._service.data, self._credentials, cluster, voters, joins=joins).render()
+    def _settings(
+        self, cluster: str, me: Voter, voters: Sequence[Voter], *, joins: bool, alone: bool = False
+    ) -> str:
+        return Settings(me, self._service.data, self._credentials, cluster, voters, joins, alone).render()
 
     async def _is_removed(self, known: PoolMap, own: str) -> bool:
         others = [voter.client_url for voter in known.voters_of() if voter.name != own]
@@ -116,7 +141,7 @@ class EtcdHere:
             await gateway.close()
 
 
-async def writable(store: EtcdStore, timeout_s: float = READY_S) -> None:
+async def writable(store: EtcdStore, timeout_s: float = READY_S, *, again_s: float = 0.5) -> None:
     """Return when the cluster has a majority; NoQuorum when it has none for so long."""
     try:
         async with asyncio.timeout(timeout_s):
@@ -126,6 +151,6 @@ async def writable(store: EtcdStore, timeout_s: float = READY_S) -> None:
                     return
                 except StoreError as fault:
                     log.info("database_awaited", reason=str(fault))
-                    await asyncio.sleep(0.5)
+                    await asyncio.sleep(again_s)
     except TimeoutError:
         raise NoQuorum("the pool database has no majority") from None

@@ -1,4 +1,4 @@
-"""This host's place in its pool: master, member, or on its way; and every change of it, which ends in a fresh start.
+"""This host's place in its pool: master, member, or on its way; and every change of it, which has the daemon begin anew.
 
 Who the master is, is decided by rank: the generation, which grows at every change, then the uuid. A host that learns of
 a master of higher rank follows it, whatever it was itself: one of two masters has been given up by an operator's word.
@@ -21,7 +21,7 @@ from cardume.pooldb.mastership import Mastership
 
 log = structlog.get_logger()
 
-RESTART_AFTER_S = 1.0
+CHANGE_AFTER_S = 1.0
 """So that whoever asked for the change still gets an answer."""
 
 
@@ -53,18 +53,28 @@ class OwnStanding:
 class Place:
     """What this host is, on its disk and in memory."""
 
-    def __init__(self, config: Config, restart: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, config: Config, begin_anew: Callable[[], Awaitable[None]]) -> None:
+        """`begin_anew`: has the daemon leave what it runs as, and begin as what its place then says."""
         self.standing = OwnStanding()
         self._config = config
-        self._restart = restart
+        self._begin_anew = begin_anew
         self._role = read_role(config.role)
         self._map = read_map(config.map)
-        self._is_serving = False
-        self._restarting: asyncio.Task[None] | None = None
+        self._is_serving = self._has_changed = False
+        self._is_vouched_for = False
+        self._beginning: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """The daemon begins as what this place says now; a change from here on counts when it serves."""
+        self.standing = OwnStanding()
+        self._is_serving = self._has_changed = False
+        self._beginning = None
 
     def serve(self) -> None:
-        """From now on a change ends in a fresh start; before, whoever starts the daemon looks again."""
+        """From now on a change has the daemon begin anew; one that came meanwhile does so at once."""
         self._is_serving = True
+        if self._has_changed:
+            self._change()
 
     @property
     def uuid(self) -> str:
@@ -91,7 +101,7 @@ class Place:
         return True
 
     def follow(self, known: PoolMap) -> bool:
-        """Be a member of the master's that this map names, from the next start on; False when it is of no higher rank.
+        """Be a member of the master's that this map names, from then on; False when it is of no higher rank.
 
         The same master may have another address than before.
         """
@@ -108,17 +118,23 @@ class Place:
         """At an operator's word: the master is at this address, whichever host it is."""
         self._become_member(address, "")
 
-    def be_master(self, known: PoolMap) -> None:
-        """Be the master from the next start on, which is soon."""
+    def vouched_for(self) -> bool:
+        """Whether a verdict has just made this host the master: then no other one need be asked. Counts once."""
+        vouched, self._is_vouched_for = self._is_vouched_for, False
+        return vouched
+
+    def be_master(self, known: PoolMap, *, by_verdict: bool = False) -> None:
+        """Be the master, soon. `by_verdict`: at once, and without asking the others, of which some are dead."""
         self.know(known)
         self._become(HostRole())
-        self._leave(errors.HOST_STILL_BOOTING())
+        self._is_vouched_for = by_verdict
+        self._leave(errors.HOST_STILL_BOOTING(), 0.0 if by_verdict else None)
         log.warning("mastership_taken", generation=known.generation, cluster=known.cluster)
 
     def notice(self, master: Mastership) -> None:
         """The pool database names a master: be it, or follow it, when that is news."""
         known = replace(self._map, generation=master.generation, master=master.host)
-        if known.rank < self._map.rank or self._restarting is not None:
+        if known.rank < self._map.rank or self._beginning is not None:
             return
         if master.host == self.uuid:
             if not self.is_master:
@@ -127,7 +143,7 @@ class Place:
             log.error("master_unknown", master=master.host)
 
     def step_down(self) -> None:
-        """Start anew, to learn who the master is: another one writes the pool database."""
+        """Begin anew, to learn who the master is: another one writes the pool database."""
         self._leave(errors.HOST_STILL_BOOTING())
 
     def told(self) -> dict[str, Any]:
@@ -153,11 +169,16 @@ class Place:
         write_role(self._config.role, role)
         self._role = role
 
-    def _leave(self, refusal: ApiError) -> None:
+    def _leave(self, refusal: ApiError, after_s: float | None = None) -> None:
         self.standing.refuse(refusal)
-        if self._is_serving and self._restarting is None:
-            self._restarting = asyncio.create_task(self._start_anew())
+        self._has_changed = True
+        if self._is_serving:
+            self._change(after_s)
 
-    async def _start_anew(self) -> None:
-        await asyncio.sleep(RESTART_AFTER_S)
-        await self._restart()
+    def _change(self, after_s: float | None = None) -> None:
+        if self._beginning is None:
+            self._beginning = asyncio.create_task(self._begin(CHANGE_AFTER_S if after_s is None else after_s))
+
+    async def _begin(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        await self._begin_anew()

@@ -56,7 +56,7 @@ class PoolDatabase:
             await etcd.leave_behind("")  # a move that a crash cut short
             db = await Objects.open(await SQLiteStore.open(config.database))
             return cls(config, place, etcd, db, None)
-        if await follow_better_master(config, place):
+        if not place.vouched_for() and await follow_better_master(config, place):
             raise NotTheMaster
         await etcd.come_back(place.map, place.uuid)
         gateway = etcd.gateway(place.map.endpoints(place.uuid))

@@ -33,6 +33,8 @@ class PoolMap:
     voters: tuple[str, ...] = ()  # uuids of the hosts that keep it
     hosts: tuple[KnownHost, ...] = ()
     copied_from: int = 0  # the last change of the copy that this cluster was made of, until the master has told it
+    ha: bool = False  # two hosts keep two voters, and a verdict may have one of them go on alone
+    settled: bool = False  # all of the voters have together decided something: each has all that was acknowledged
 
     @property
     def rank(self) -> tuple[int, str]:
@@ -71,6 +73,8 @@ def parse(told: Mapping[str, Any]) -> PoolMap:
         voters=tuple(str(uuid) for uuid in told["voters"]),
         hosts=tuple(KnownHost(**host) for host in told["hosts"]),
         copied_from=int(told["copied_from"]),
+        ha=bool(told.get("ha", False)),
+        settled=bool(told.get("settled", False)),
     )
 
 

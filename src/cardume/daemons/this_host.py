@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Listen
@@ -48,6 +48,10 @@ class HereNow:
     listen: Listen
     fence: MasterFence
     meter: HostMeter
+
+    def now(self) -> "HereNow":
+        """The same after some time: the host's own start may be over."""
+        return replace(self, inventory=replace(self.inventory, after_boot=not self.config.awake.exists()))
 
     def mark_awake(self) -> None:
         """What the host's own start left undone is done: the daemon's next start is no start of the host."""

@@ -79,6 +79,10 @@ class EtcdService:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         self._settings.unlink(missing_ok=True)
 
+    async def end(self) -> None:
+        """End it at once, and have nothing start it again; its data stays as a power cut would leave it."""
+        await self._kill()
+
     async def set_aside(self) -> None:
         """Make room for a new beginning: the old data is kept until the next time, out of etcd's reach."""
         await self._kill()

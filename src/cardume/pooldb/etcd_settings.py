@@ -13,6 +13,8 @@ PEER_PORT = 2380
 HEARTBEAT_MS = 100
 ELECTION_MS = 1000
 """Shorter, and a disk that guests keep busy for half a second would change the leader."""
+ALONE_HEARTBEAT_MS, ALONE_ELECTION_MS = 20, 200
+"""Of a member that forgets the others: it has nobody to wait for, and its pool waits for it."""
 QUOTA_BYTES = 1 << 30
 KEPT_REVISIONS = 10_000
 LOOPBACK = "127.0.0.1"
@@ -74,8 +76,8 @@ class Settings:
             "client-transport-security": tls,
             "peer-transport-security": tls,
             "enable-grpc-gateway": True,  # off in a file, on as an option
-            "heartbeat-interval": HEARTBEAT_MS,
-            "election-timeout": ELECTION_MS,
+            "heartbeat-interval": ALONE_HEARTBEAT_MS if self.alone else HEARTBEAT_MS,
+            "election-timeout": ALONE_ELECTION_MS if self.alone else ELECTION_MS,
             "pre-vote": True,  # a member that comes back does not unseat the leader
             "snapshot-count": 10_000,
             "auto-compaction-mode": "revision",

@@ -48,7 +48,7 @@ class Host:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(place_module, "RESTART_AFTER_S", 0.0)
+    monkeypatch.setattr(place_module, "CHANGE_AFTER_S", 0.0)
 
 
 async def test_a_member_follows_a_master_of_higher_rank_and_no_other(tmp_path: Path) -> None:
