@@ -48,7 +48,9 @@ from cardume.daemons.session_questions import SessionAnswers
 from cardume.daemons.storage_watching import StorageWatching
 from cardume.daemons.this_host import HereNow, this_host
 from cardume.daemons.upkeep import Upkeep
+from cardume.daemons.vote import Vote
 from cardume.daemons.voter_keeper import VoterKeeper
+from cardume.daemons.voting import Voting
 from cardume.datamodel.blob import Blob
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import NULL, Ref
@@ -188,9 +190,11 @@ async def _master(
             )
 
         hosts = Members(db, hands, host, accounts.text, database.refresh_map, dial)
-        keeper = VoterKeeper(place, database, etcd, hosts)
+        vote = Vote(config.vote, config.host_uuid)
+        keeper = VoterKeeper(place, database, etcd, vote, hosts)
+        voting = Voting(place, etcd, vote, database, keeper)
         mastering = Mastering(config, place, database, keeper, hosts)
-        admitting = Admitting(db, place.answer, database.shared, database.refresh_map)
+        admitting = Admitting(db, voting.answering(place.answer), database.shared, database.refresh_map)
         alerting, histories = Alerting(db, hosts), Histories(db, hosts, host)
         if is_new_master or place.map.copied_from:
             await alerting.new_master(host, place.map.copied_from)

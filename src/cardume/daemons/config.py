@@ -82,6 +82,11 @@ class Config:
         return self.run / "awake"
 
     @property
+    def vote(self) -> Path:
+        """In memory, as `awake` is."""
+        return self.run / "vote.json"
+
+    @property
     def socket(self) -> Path:
         return self.run / "xapi.sock"
 

@@ -120,9 +120,7 @@ class EtcdHere:
         """Stop it, and remove all that it had."""
         await self._service.forget()
 
-    def _settings(
-        self, cluster: str, me: Voter, voters: Sequence[Voter], *, joins: bool, alone: bool = False
-    ) -> str:
+    def _settings(self, cluster: str, me: Voter, voters: Sequence[Voter], *, joins: bool, alone: bool = False) -> str:
         return Settings(me, self._service.data, self._credentials, cluster, voters, joins, alone).render()
 
     async def _is_removed(self, known: PoolMap, own: str) -> bool:

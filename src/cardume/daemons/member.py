@@ -33,6 +33,8 @@ from cardume.daemons.pool_certificate import keep_pool_certificate
 from cardume.daemons.pool_map import parse
 from cardume.daemons.session_questions import PoolSessions
 from cardume.daemons.this_host import HereNow
+from cardume.daemons.vote import Vote
+from cardume.daemons.voting import Voting
 from cardume.datamodel import errors
 from cardume.hostops.audit_file import AuditFile
 from cardume.hostops.errors import HostError
@@ -68,6 +70,8 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
         accounts = AccountFile(config.passwords)
         authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
         membership = Membership(place, etcd, mirroring)
+        vote = Vote(config.vote, config.host_uuid)
+        voting = Voting(place, etcd, vote)
         place.standing.refuse_all(
             errors.HOST_STILL_BOOTING() if place.is_master else errors.HOST_IS_SLAVE(place.role.master_address)
         )
@@ -104,7 +108,7 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
                 config.pool_files,
                 config.host_uuid,
                 None,
-                asked=answering(place.answer),
+                asked=answering(voting.answering(place.answer)),
                 streamed=_streaming(place, StreamDesk(here.hands)),
                 port=config.channel_port,
             )
@@ -115,7 +119,8 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
         if place.is_master:
             group.start(_wait_for_majority(place, etcd))
         else:
-            group.start(_stay_connected(Connection(config, place, here, etcd, mirroring, membership, accounts)))
+            connection = Connection(config, place, here, etcd, mirroring, membership, accounts, vote)
+            group.start(_stay_connected(connection))
         place.serve()
         yield
 
@@ -184,10 +189,11 @@ class Connection:
         mirroring: Mirroring,
         membership: Membership,
         accounts: AccountFile,
+        vote: Vote,
     ) -> None:
         self.master_address = place.role.master_address
         self._config, self._place, self._here, self._etcd = config, place, here, etcd
-        self._mirroring, self._membership, self._accounts = mirroring, membership, accounts
+        self._mirroring, self._membership, self._accounts, self._vote = mirroring, membership, accounts, vote
         self._after_boot = here.inventory.after_boot
         self._leaving = asyncio.Event()
 
@@ -244,6 +250,10 @@ class Connection:
         if self._place.know(told):
             await self._mirroring.look_again()
             await self._etcd.leave_behind(told.cluster)
+        if self._etcd.cluster == told.cluster:
+            self._vote.note(told)
+        else:
+            self._vote.drop()
         await names_of([(host.address, host.hostname) for host in told.hosts])
 
     async def _mirrored(self) -> int:

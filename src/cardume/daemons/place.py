@@ -1,4 +1,4 @@
-"""This host's place in its pool: master, member, or on its way; and every change of it, which has the daemon begin anew.
+"""This host's place in its pool: master, member, or on its way; at every change of it the daemon begins anew.
 
 Who the master is, is decided by rank: the generation, which grows at every change, then the uuid. A host that learns of
 a master of higher rank follows it, whatever it was itself: one of two masters has been given up by an operator's word.
@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from cardume.core.survival import Verdict
 from cardume.daemons.config import Config
 from cardume.daemons.pool_map import PoolMap, parse, read_map, write_map
 from cardume.daemons.role import HostRole, Standing, read_role, write_role
@@ -60,6 +61,7 @@ class Place:
         self._begin_anew = begin_anew
         self._role = read_role(config.role)
         self._map = read_map(config.map)
+        self.verdict: Verdict | None = None  # the last one that this host was told of
         self._is_serving = self._has_changed = False
         self._is_vouched_for = False
         self._beginning: asyncio.Task[None] | None = None

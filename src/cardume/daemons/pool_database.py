@@ -25,13 +25,15 @@ from cardume.pooldb.etcd_store import EtcdStore
 from cardume.pooldb.mastership import read_mastership, take_mastership
 from cardume.pooldb.objects import Objects
 from cardume.pooldb.sqlite import SQLiteStore
-from cardume.pooldb.store import NoQuorum, StoreDamaged
+from cardume.pooldb.store import Compare, NoQuorum, Put, StoreDamaged
 
 log = structlog.get_logger()
 
 MAJORITY_S = 5.0
 LOOK_S = 3.0
 WITHOUT_MAJORITY_S = 20.0
+SETTLED_KEY = "/settled"
+"""Of no object, and in no copy."""
 
 
 class NotTheMaster(Exception):
@@ -140,9 +142,43 @@ class PoolDatabase:
 
     def set_voters(self, voters: tuple[str, ...]) -> None:
         """Know who keeps the cluster from now on."""
-        self._place.know(replace(self._map(), voters=voters))
+        self._place.know(replace(self._map(), voters=voters, settled=False))
+        self.ask_only(voters)
+
+    def ask_only(self, voters: tuple[str, ...]) -> None:
+        """Read and write by way of these hosts' members."""
         if self._gateway is not None:
-            self._gateway.use(self._place.map.endpoints(self._place.uuid))
+            self._gateway.use(replace(self._place.map, voters=voters).endpoints(self._place.uuid))
+
+    def expect_verdicts(self, ha: bool) -> None:
+        """Know whether high availability decides who goes on when hosts are lost; it wants other voters."""
+        known = self._map()
+        self._place.know(replace(known, ha=ha, settled=known.settled and ha))
+
+    async def settle(self) -> PoolMap:
+        """Have all of two voters decide something together: from then on each has all that was ever acknowledged."""
+        assert self._gateway is not None, "there is a cluster"
+        await EtcdStore(self._gateway).txn([Put(SETTLED_KEY, b"")])
+        known = replace(self._map(), settled=True)
+        self._place.know(known)
+        return known
+
+    async def raise_rank(self, known: PoolMap, generation: int) -> None:
+        """Stay the master in a higher generation: whoever comes back with an older one follows. Sessions go on."""
+        assert self._gateway is not None, "there is a cluster"
+        store = EtcdStore(self._gateway)
+        self._place.know(replace(known, hosts=self._hosts()))
+
+        async def take() -> list[Compare]:
+            mine = await read_mastership(store)
+            if mine is None or mine.host != self._place.uuid:
+                self._place.step_down()
+                raise errors.HOST_IS_SLAVE(self._place.role.master_address)
+            mine = await take_mastership(store, self._place.uuid, mine, generation)
+            self._place.know(replace(self._map(), generation=mine.generation))
+            return [mine.guard]
+
+        await self.db.guard_anew(take)
 
     async def hand_over(self, host: Host) -> None:
         """Make another host the master. From then on this one can write nothing. Conflict, NoQuorum, OutcomeUnknown."""

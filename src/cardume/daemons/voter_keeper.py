@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from cardume.core.voters import AddLearner, PoolHost, Promote, Remove, Step, plan_voters
+from cardume.core.voters import AddLearner, PoolHost, Promote, Remove, Step, count_voters, plan_voters
 from cardume.daemons.etcd_here import EtcdHere, writable
 from cardume.daemons.members import Members as Hosts
 from cardume.daemons.place import Place
 from cardume.daemons.pool_database import PoolDatabase
 from cardume.daemons.pool_map import PoolMap
+from cardume.daemons.vote import Vote
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import Ref
@@ -28,6 +29,9 @@ LOOK_S = 2.0
 TIDY_S = 3600.0
 VOTER_S = 60.0
 DECIDE_S = 20.0
+REACH_AGAIN_S = 0.3
+PAIR = 2
+"""Voters of which each takes part in every decision, so that either has everything."""
 WORTH_BYTES = 64 << 20
 """A database file smaller than this is left as it is; a larger one of which half is unused is defragmented."""
 
@@ -35,8 +39,9 @@ WORTH_BYTES = 64 << 20
 class VoterKeeper:
     """Brings the cluster step by step to the voters that the pool should have."""
 
-    def __init__(self, place: Place, database: PoolDatabase, etcd: EtcdHere, hosts: Hosts) -> None:
-        self._place, self._database, self._etcd, self._hosts = place, database, etcd, hosts
+    def __init__(self, place: Place, database: PoolDatabase, etcd: EtcdHere, vote: Vote, hosts: Hosts) -> None:
+        self._place, self._database, self._etcd, self._vote, self._hosts = place, database, etcd, vote, hosts
+        self._has_settled = False  # since this host became the master
         self._lost_since: dict[str, float] = {}
         self._lock = asyncio.Lock()
         self._changed: Callable[[], Awaitable[None]] | None = None
@@ -66,6 +71,30 @@ class VoterKeeper:
             except Exception:
                 log.exception("voters_not_kept")
 
+    async def reach(self) -> None:
+        """Return when the voters are those that the pool should have, and each of them knows it. StoreError, ApiError.
+
+        Under high availability that takes all hosts that are to vote; there is no limit of time here.
+        """
+        while True:
+            try:
+                await self._tell()  # a host that loses its vote knows that before it does
+                while await self._round():
+                    pass
+                known = self._place.map
+                wanted = count_voters(len(known.hosts), ha=known.ha)
+                if len(known.voters) == wanted and (known.settled or not (known.ha and wanted == PAIR)):
+                    await self._tell()
+                    if all(self._is_connected(uuid) for uuid in known.voters):
+                        return
+            except (StoreError, HostError, TimeoutError) as fault:
+                log.info("voters_awaited", reason=str(fault))
+            await asyncio.sleep(REACH_AGAIN_S)
+
+    def _is_connected(self, uuid: str) -> bool:
+        hosts = self._database.db.all(Host)
+        return any(host.uuid == uuid and self._hosts.is_connected(ref) for ref, host in hosts.items())
+
     async def exclude(self, uuid: str) -> None:
         """Take a host that leaves the pool out of the cluster, before it goes. StoreError."""
         gateway = self._database.gateway
@@ -92,10 +121,19 @@ class VoterKeeper:
             voters = tuple(sorted(uuid for uuid in votes if votes[uuid]))
             if set(voters) != set(known.voters):
                 self._database.set_voters(voters)
-            step = plan_voters([self._pool_host(ref) for ref in hosts], votes, master=self._place.uuid, ha=False)
+            step = plan_voters([self._pool_host(ref) for ref in hosts], votes, master=self._place.uuid, ha=known.ha)
             if step is not None:
                 await self._do(gateway, step, found)
+            elif known.ha and len(voters) == PAIR and not (self._has_settled and self._place.map.settled):
+                await self._settle()
         return step is not None
+
+    async def _settle(self) -> None:
+        """Have both voters of two know that each has everything: after a verdict one of them goes on alone."""
+        known = await self._database.settle()
+        self._has_settled = True
+        self._vote.note(known)
+        await self._tell()
 
     async def _tell(self) -> None:
         if self._changed is not None:
@@ -109,7 +147,9 @@ class VoterKeeper:
             return PoolHost(uuid)
         now = time.monotonic()
         since = self._lost_since.setdefault(uuid, now)
-        return PoolHost(uuid, max(now - since, 0.001))
+        verdict = self._place.verdict
+        condemned = self._place.map.ha and verdict is not None and uuid not in verdict.deciding
+        return PoolHost(uuid, max(now - since, 0.001), condemned)
 
     async def _do(self, gateway: Gateway, step: Step, found: Mapping[str, Member]) -> None:
         log.info("voters_step", step=type(step).__name__, host=step.host)

@@ -106,6 +106,11 @@ class Writer:
         """Wait for nothing any more: the process ends, and whoever opens the store next finds out what happened."""
         self._has_given_up = True
 
+    def guard_with(self, guard: Sequence[Compare]) -> None:
+        """Have every transaction from now on carry these compares, instead of those it was claimed with."""
+        assert not self.is_unsettled, "settle the last change first"
+        self._guard = tuple(guard)
+
     async def settle(self) -> bool:
         """Find out whether the unsettled change took effect, and make that final. OutcomeUnknown: try later."""
         assert self.is_unsettled, "nothing to settle"

@@ -6,7 +6,7 @@ whoever owns the field cleans it up.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
@@ -97,6 +97,15 @@ class Objects:
             decide()
             former, self._store, self._writer = self._store, store, writer
             await former.close()
+
+    async def guard_anew(self, take: Callable[[], Awaitable[Sequence[Compare]]]) -> None:
+        """Have every transaction carry other compares from now on: those that `take` gets, while nothing is written.
+
+        OutcomeUnknown when what became of the last change cannot be found out.
+        """
+        async with self._lock:
+            await self._settle()
+            self._writer.guard_with(await take())
 
     async def absorb(self, changes: Iterable[tuple[str, bytes | None]], *, everything: bool = False) -> None:
         """Take over what another store's keys became; None: the key is gone. For a copy that follows the original.
