@@ -25,6 +25,8 @@ QUESTIONS = "/channel/questions"
 """For a host of the pool, or one that joins it, that has a question; see questions.py."""
 HEARTBEAT_S = 4.0
 """A connection over which nothing comes for six seconds is over: a ping each four, two more to wait for its answer."""
+CLOSE_S = 0.2
+"""For answers that are on their way; a connection between hosts does not end by itself."""
 STREAMS = "/channel/streams"
 """For the master, which wants a stream of bytes from a member; see streams.py."""
 CONNECT_S = 10.0
@@ -113,7 +115,7 @@ async def listening(
     app.router.add_get(PATH, take)
     app.router.add_get(QUESTIONS, take)
     app.router.add_get(STREAMS, take)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=CLOSE_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, address, port, ssl_context=server_context(files), reuse_address=True)

@@ -24,8 +24,9 @@ ENTRY, STATE, CRC = 2, 3, 4  # types of records
 TERM, VOTE, COMMIT = 1, 2, 3  # fields of a state
 INDEX = 3  # field of an entry
 SECTOR = 512
-CHECKED_BYTES = 4 << 20
-"""Of the log's end: what may have been under way when a power cut came. Checking all of it would take a minute."""
+CHECKED_BYTES = 1 << 20
+"""Of the log's end: what may have been under way when it ended. Checking all of it would take a minute."""
+BLOCK_BYTES = 1 << 20
 _LENGTH = (1 << 56) - 1
 
 
@@ -57,6 +58,14 @@ class _End:
     vote: int = 0
     commit: int = 0
 
+    def after(self, later: "_End") -> "_End":
+        """The end of a log of which this is the end of one part, and `later` that of all that follows; empty: none."""
+        if later == _End():
+            return self
+        if not later.index:
+            later = replace(later, index=self.index)
+        return later if later.term else replace(later, term=self.term, vote=self.vote, commit=self.commit)
+
 
 def raise_commit(data: Path, backup: Path) -> Raised:
     """Commit all that the log of a stopped member holds; `backup` gets a copy of its data first.
@@ -67,19 +76,39 @@ def raise_commit(data: Path, backup: Path) -> Raised:
     if not segments:
         raise StoreDamaged(f"{data} holds no log of an etcd")
     end = _End()
-    for segment in segments:
+    for segment in reversed(segments):
         try:
-            end = _read(segment, end, is_last=segment == segments[-1])
+            end = _read(segment, is_last=segment == segments[-1]).after(end)
         except (IndexError, ValueError) as error:
             raise StoreDamaged(f"the pool database's log {segment.name} cannot be understood: {error}") from error
+        if end.index and end.term:
+            break  # what is older says nothing of the end, and reading it takes as long as this did
+    if not end.offset:
+        raise StoreDamaged(f"the pool database's log {segments[-1].name} holds nothing")
     if end.index > end.commit:
-        shutil.copytree(data / "member", backup / "member", dirs_exist_ok=True)
+        _copy(data / "member", backup / "member")
         _append(segments[-1], end.offset, _state_record(end.crc, (end.term, end.vote, end.index)))
     return Raised(end.commit, max(end.commit, end.index))
 
 
-def _read(segment: Path, before: _End, *, is_last: bool) -> _End:
-    end = replace(before, offset=0, crc=0)
+def _copy(member: Path, backup: Path) -> None:
+    """A copy that takes the room of what is written: a segment is 64 MB from its first record on."""
+    shutil.copytree(member, backup, dirs_exist_ok=True, copy_function=_copy_written)
+
+
+def _copy_written(source: str, target: str) -> None:
+    with open(source, "rb") as read, open(target, "wb") as written:
+        while block := read.read(BLOCK_BYTES):
+            if block.strip(b"\0"):
+                written.write(block)
+            else:
+                written.seek(len(block), os.SEEK_CUR)
+        written.truncate()
+    shutil.copystat(source, target)
+
+
+def _read(segment: Path, *, is_last: bool) -> _End:
+    end = _End()
     for record in _records(segment.read_bytes(), segment, is_last=is_last):
         end = replace(end, offset=record.end, crc=record.crc)
         if record.kind == ENTRY:
