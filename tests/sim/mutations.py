@@ -1,6 +1,6 @@
 """Rules of the core, broken one at a time: what the checkers of the simulator must see."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -11,12 +11,10 @@ from cardume.ha import (
     cycle,
     datagrams,
     evidence,
-    learning,
     leading,
+    learning,
     lives,
-    merging,
     proposals,
-    sectors,
     silence,
 )
 from cardume.ha.profile import Profile
@@ -226,4 +224,3 @@ def broken(name: str) -> Iterator[None]:
             each.stop()
 
 
-UNUSED: tuple[Callable[..., Any], ...] = (merging.merged_block, sectors.choose)
