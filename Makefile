@@ -51,7 +51,7 @@ sim sim-long compat:
 
 lock: ## Pin every package anew, with hashes (needs uv)
 	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate -q \
-	    --group dev --universal -o requirements.lock
+	    --group dev --extra console --universal -o requirements.lock
 	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate -q \
 	    --python-platform x86_64-manylinux_2_28 -o requirements-host.lock
 	uv pip compile tests/lab/clients/requirements.in --python-version 3.11 --generate-hashes --no-header --no-annotate -q \

@@ -2,6 +2,7 @@
 
 import typer
 
+from cardume.console.command import console
 from cardume.daemons.account_commands import app as account
 from cardume.daemons.commands import app as host
 from cardume.lab.commands import app as lab
@@ -10,6 +11,7 @@ app = typer.Typer(name="cardume", no_args_is_help=True, add_completion=False, pr
 app.add_typer(account, name="account")
 app.add_typer(host, name="host")
 app.add_typer(lab, name="lab")
+app.command()(console)
 
 
 @app.callback()

@@ -1,0 +1,228 @@
+"""One pool, or one standalone host, that the console follows: logged in, kept up to date, found again when lost."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import structlog
+
+from cardume.console.connections.cache import NULL, Cache, Record
+from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
+from cardume.console.connections.keys import key_of_pem
+from cardume.console.connections.xenapi import FindKey, XenApi, server_of
+
+EVENT_WAIT_S = 30.0
+RETRY_S = 3.0
+PROBE_TIMEOUT_S = 15.0
+MOST_REDIRECTS = 3
+
+log = structlog.get_logger()
+
+
+class State(Enum):
+    """How the console stands with a pool."""
+
+    CONNECTED = "connected"
+    LOST = "lost"  # asked again and again
+    REFUSED = "refused"  # a person has to do something: another password, a key to accept
+
+
+class Connection:
+    """A pool as one user sees it. What it tells is old when `state` is not CONNECTED; `told_at` says how old."""
+
+    def __init__(self, address: str, username: str, password: str, find_key: FindKey) -> None:
+        self.server = server_of(address)
+        self.username = username
+        self.state = State.LOST
+        self.reason = ""
+        self.told_at = 0.0
+        self.cache = Cache()
+        self.changed: Callable[[], None] = lambda: None
+        self._password = password
+        self._find_key = find_key
+        self._keys_of_members: dict[str, str] = {}
+        self._members: tuple[str, ...] = ()
+        self._api: XenApi | None = None
+        self._following: asyncio.Task[None] | None = None
+
+    @property
+    def api(self) -> XenApi:
+        """The session of now; Unreachable while there is none."""
+        if self._api is None or self.state is not State.CONNECTED:
+            raise Unreachable(self.reason or f"{self.server} is not connected")
+        return self._api
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """Who logs in, and by which password: what a host that joins a pool is given."""
+        return self.username, self._password
+
+    async def open(self) -> None:
+        """Log in and fetch every object; Refused, Unreachable or UntrustedKey when that does not work."""
+        token = await self._connect((self.server,))
+        self._following = asyncio.create_task(self._follow(token))
+
+    def open_later(self, reason: str) -> None:
+        """Go on asking for a pool that did not answer; it is LOST until then."""
+        self.reason = reason
+        self._following = asyncio.create_task(self._follow(None))
+
+    async def close(self) -> None:
+        """Stop following, and end the session."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        if self._api is not None:
+            await self._api.close()
+
+    async def call(self, method: str, *params: Any, timeout_s: float = 60.0) -> Any:
+        """The result of a message."""
+        return await self.api.call(method, *params, timeout_s=timeout_s)
+
+    async def work(self, method: str, *params: Any, limit_s: float = 3600.0) -> Any:
+        """The result of a message that may take long, done as a task of the server, which everybody sees."""
+        task = await self.call(f"Async.{method}", *params)
+        return await self.result_of(task, limit_s)
+
+    async def result_of(self, task: str, limit_s: float = 3600.0) -> Any:
+        """What a task of the server came to; Refused when it failed or was cancelled."""
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline:
+            record = await self.call("task.get_record", task)
+            match record["status"]:
+                case "success":
+                    return record["result"].removeprefix("<value>").removesuffix("</value>")
+                case "failure":
+                    raise Refused(record["error_info"] or ["INTERNAL_ERROR"])
+                case "cancelled":
+                    raise Refused(record["error_info"] or ["TASK_CANCELLED", task])
+            await asyncio.sleep(0.3)
+        raise Unreachable(f"the task did not end within {limit_s:g} s")
+
+    def find_key(self, server: str) -> str | None:
+        """The key that a server has to prove: what a person accepted, or what the pool says of its member."""
+        return self._find_key(server) or self._keys_of_members.get(server)
+
+    def server_of_host(self, host: Record) -> str:
+        """Where a host of the pool is asked for what it alone knows."""
+        is_master = self.cache.pool is not None and self.cache.find("host", self.cache.pool["master"]) is host
+        return self.server if is_master else server_of(host["address"])
+
+    async def _connect(self, servers: tuple[str, ...]) -> str:
+        """Log in at the first of these that has the pool; the token of the objects that were fetched."""
+        failure: Exception = Unreachable(f"{self.server} is not connected")
+        for server in servers:
+            try:
+                return await self._connect_to(server, MOST_REDIRECTS)
+            except (Refused, Unreachable, UntrustedKey) as reason:
+                failure = reason
+        raise failure
+
+    async def _connect_to(self, server: str, redirects: int) -> str:
+        api = XenApi(server, self.find_key)
+        try:
+            await api.login(self.username, self._password)
+            batch = await api.call("event.from", ["*"], "", 30.0)
+        except Refused as refused:
+            await api.close()
+            if refused.code == "HOST_IS_SLAVE" and redirects > 0:
+                return await self._connect_to(server_of(refused.details[1]), redirects - 1)
+            raise
+        except BaseException:
+            await api.close()
+            raise
+        if self._api is not None:
+            await self._api.close()
+        self._api, self.server = api, server
+        self.cache.clear()
+        self.cache.apply(batch["events"])
+        self.state, self.reason, self.told_at = State.CONNECTED, "", time.time()
+        await self._learn_members()
+        self.changed()
+        return str(batch["token"])
+
+    async def _learn_members(self) -> None:
+        """Addresses and keys of the pool's hosts, so that whichever becomes master is found and believed."""
+        addresses = []
+        for ref, host in self.cache.all("host").items():
+            server = server_of(host["address"])
+            addresses.append(server)
+            if self.find_key(server) is None:
+                try:
+                    self._keys_of_members[server] = key_of_pem(await self.call("host.get_server_certificate", ref))
+                except (Refused, Unreachable, ValueError) as reason:
+                    log.info("key_of_member_unknown", server=server, reason=str(reason))
+        self._members = tuple(addresses)
+
+    async def _follow(self, token: str | None) -> None:
+        if token is None:
+            token = await self._find_again(self.reason)
+        while True:
+            try:
+                token = await self._next_events(token)
+            except Refused as refused:
+                if refused.code == "EVENTS_LOST":
+                    token = ""
+                    self.cache.clear()
+                    continue
+                token = await self._find_again(str(refused))
+            except (Unreachable, UntrustedKey) as reason:
+                token = await self._find_again(str(reason))
+
+    async def _next_events(self, token: str) -> str:
+        """Take in what happened next; the token after it."""
+        hosts = set(self.cache.all("host"))
+        batch = await self.call("event.from", ["*"], token, EVENT_WAIT_S, timeout_s=EVENT_WAIT_S + 15.0)
+        self.told_at = time.time()
+        if self.cache.apply(batch["events"]):
+            if set(self.cache.all("host")) != hosts:
+                await self._learn_members()
+            self.changed()
+        return str(batch["token"])
+
+    async def _find_again(self, reason: str) -> str:
+        """Ask every host of the pool until one is the master; what was told before stays, marked as old."""
+        log.info("connection_lost", server=self.server, reason=reason)
+        self.state, self.reason = State.LOST, reason
+        self.changed()
+        while True:
+            servers = tuple(dict.fromkeys((self.server, *self._members)))
+            tries = [asyncio.create_task(self._probe(server)) for server in servers]
+            try:
+                answers = await asyncio.gather(*tries)
+            finally:
+                for task in tries:
+                    task.cancel()
+            masters = tuple(answer for answer in answers if answer is not None)
+            try:
+                if masters:
+                    return await self._connect(masters)
+            except Refused as refused:
+                self.reason = str(refused)
+                if refused.code == "SESSION_AUTHENTICATION_FAILED":
+                    self.state = State.REFUSED
+            except (Unreachable, UntrustedKey) as failure:
+                self.reason = str(failure)
+            self.changed()
+            await asyncio.sleep(RETRY_S if self.state is State.LOST else 60.0)
+
+    async def _probe(self, server: str) -> str | None:
+        """The server, when it answers log-ins as a master does; asked of all hosts at once."""
+        api = XenApi(server, self.find_key)
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                await api.login(self.username, self._password)
+            return server
+        except Refused as refused:
+            return server_of(refused.details[1]) if refused.code == "HOST_IS_SLAVE" else None
+        except (Unreachable, UntrustedKey, TimeoutError):
+            return None
+        finally:
+            await api.close()
+
+
+def is_null(ref: str) -> bool:
+    """True when a reference leads nowhere."""
+    return not ref or ref == NULL

@@ -1,0 +1,1 @@
+"""What the screens say, as plain values: nothing here knows a browser or a toolkit."""

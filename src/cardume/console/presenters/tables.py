@@ -1,0 +1,38 @@
+"""What tabs are made of: tables and lists of facts, as plain values."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table: its text, where it leads, a second line, how full its bar is."""
+
+    text: str
+    href: str = ""
+    note: str = ""
+    tone: str = ""
+    fill: float | None = None
+    icon: str = ""
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with its columns' headings. `empty` is said in the place of no rows."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    empty: str
+    title: str = ""
+    numbers: frozenset[int] = frozenset()  # columns that align to the right
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A heading, and what there is to know under it."""
+
+    title: str
+    lines: tuple[tuple[str, str], ...] = field(default=())
+
+
+Block = Table | Facts

@@ -1,0 +1,99 @@
+"""The tree on the left: pools, their servers, what runs there, and the storage they share."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cardume.console.connections.cache import NULL, Record
+from cardume.console.presenters.places import ROOT, Place
+from cardume.console.presenters.sources import Source
+from cardume.console.presenters.states import Badge, host_state, sr_state, vm_state
+from cardume.console.text.catalogue import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A node, in the order of the tree from top to bottom."""
+
+    path: str
+    level: int
+    icon: str
+    name: str
+    state: str
+    tone: str
+    marks: tuple[str, ...] = ()  # what else is worth knowing, as words
+    kind: str = ""
+
+
+VIEWS = ("infrastructure", "type")
+
+
+def tree_rows(sources: Sequence[Source], t: Texts, view: str = "infrastructure") -> list[Row]:
+    """Every node. The view `type` gathers what is alike over all pools."""
+    rows = [Row(ROOT.path, 0, "root", t("product"), "", "", kind="root")]
+    if view == "type":
+        return rows + _by_type(sources, t)
+    for source in sorted(sources, key=lambda one: (one.is_standalone, one.name.casefold())):
+        rows += _pool(source, t)
+    return rows
+
+
+def rows_as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The rows as the page's module reads them."""
+    return [asdict(row) for row in rows]
+
+
+def _pool(source: Source, t: Texts) -> list[Row]:
+    if source.pool is None:
+        return [Row("", 1, "host", source.name, source.reason or t("host.connecting"), "error", kind="lost")]
+    if source.is_standalone:
+        ((ref, host),) = source.hosts()
+        return [*_host(source, ref, host, 1, t), *_vms(source, NULL, 2, t), *_srs(source, NULL, 2, t)]
+    badge = Badge(t("pool.connected"), "ok") if source.connected else Badge(t("pool.lost"), "error")
+    rows = [Row(Place("pool", source.uuid).path, 1, "pool", source.name, badge.text, badge.tone, kind="pool")]
+    for ref, host in source.hosts():
+        rows += _host(source, ref, host, 2, t)
+    return [*rows, *_vms(source, NULL, 2, t), *_srs(source, NULL, 2, t)]
+
+
+def _host(source: Source, ref: str, host: Record, level: int, t: Texts) -> list[Row]:
+    badge = host_state(source, host, t) if source.connected else Badge(t("pool.lost"), "error")
+    marks = (t("mark.master"),) if source.is_master(ref) and not source.is_standalone else ()
+    path = Place("host", source.uuid, host["uuid"]).path
+    row = Row(path, level, "host", host["name_label"], badge.text, badge.tone, marks, "host")
+    return [row, *_vms(source, ref, level + 1, t), *_srs(source, ref, level + 1, t)]
+
+
+def _vms(source: Source, home: str, level: int, t: Texts) -> list[Row]:
+    return [_vm(source, vm, level, t) for _, vm in source.vms() if source.home_of(vm) == home]
+
+
+def _vm(source: Source, vm: Record, level: int, t: Texts) -> Row:
+    badge = vm_state(vm, t)
+    path = Place("vm", source.uuid, vm["uuid"]).path
+    return Row(path, level, "vm", vm["name_label"], badge.text, badge.tone, tuple(vm["tags"]), "vm")
+
+
+def _srs(source: Source, home: str, level: int, t: Texts) -> list[Row]:
+    return [_sr(source, ref, sr, level, t) for ref, sr in source.srs() if source.host_of(sr) == home]
+
+
+def _sr(source: Source, ref: str, sr: Record, level: int, t: Texts) -> Row:
+    badge = sr_state(source, sr, t)
+    marks = (t("mark.default"),) if source.pool and source.pool["default_SR"] == ref else ()
+    path = Place("sr", source.uuid, sr["uuid"]).path
+    icon = "iso" if sr["content_type"] == "iso" else "sr"
+    return Row(path, level, icon, sr["name_label"], badge.text, badge.tone, marks, "sr")
+
+
+def _by_type(sources: Sequence[Source], t: Texts) -> list[Row]:
+    hosts = [_host(source, ref, host, 2, t)[0] for source in sources for ref, host in source.hosts()]
+    vms = [_vm(source, vm, 2, t) for source in sources for _, vm in source.vms()]
+    srs = [_sr(source, ref, sr, 2, t) for source in sources for ref, sr in source.srs()]
+    rows: list[Row] = []
+    for kind, found in (("host", hosts), ("vm", vms), ("sr", srs)):
+        if found:
+            heading = t(f"kind.{kind}s")
+            rows += [Row("", 1, "folder", heading, "", "", kind="folder")]
+            rows += sorted(found, key=lambda row: row.name.casefold())
+    return rows

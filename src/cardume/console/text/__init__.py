@@ -1,0 +1,1 @@
+"""Every text of the console, in English and in Brazilian Portuguese."""
