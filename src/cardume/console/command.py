@@ -2,9 +2,10 @@
 
 import ipaddress
 import os
+import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,8 +27,6 @@ def console(
 ) -> None:
     """Serve the web console over HTTPS until interrupted. Needs the extra `console` to be installed."""
     try:
-        import uvicorn
-
         from cardume.console.web import Settings, make_app
     except ModuleNotFoundError as missing:
         print(f"cardume console: {missing.name} is missing: pip install 'cardume[console]'", file=sys.stderr)
@@ -39,18 +38,43 @@ def console(
     if certificate is None or key is None:
         names = () if ipaddress_or_none(listen) is None or listen in ("0.0.0.0", "::") else (listen,)
         certificate, key = ensure_certificate(folder, names)
-    app = make_app(Settings(folder, tuple(server or ())))
-    print(f"The console is at https://{listen}:{port}", flush=True)
-    uvicorn.run(
-        app,
-        host=listen,
-        port=port,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=3,
-    )
+    serve(make_app(Settings(folder, tuple(server or ()))), listen, port, certificate, key)
+
+
+def serve(app: Any, listen: str, port: int, certificate: Path, key: Path) -> None:
+    """Serve until interrupted; the address is printed once it is listened on."""
+    import uvicorn
+
+    with bound(listen, port) as listening:
+        print(f"The console is at https://{address_of(listening)}", flush=True)
+        config = uvicorn.Config(
+            app,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def bound(listen: str, port: int) -> socket.socket:
+    """A socket on an address and port; a sentence and status 1 when it cannot be had."""
+    try:
+        family = socket.getaddrinfo(listen, port, type=socket.SOCK_STREAM)[0][0]
+        made = socket.socket(family, socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((listen, port))
+    except OSError as error:
+        print(f"cardume console: {listen}:{port} cannot be listened on: {error.strerror}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    return made
+
+
+def address_of(listening: socket.socket) -> str:
+    """Where a socket is, as a browser's address says it."""
+    host, port = listening.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def default_state() -> Path:

@@ -50,6 +50,8 @@ async def show(screen: "Screen") -> None:
             wrong.text = t("error.already", pool=str(known))
         except (Refused, Unreachable) as failure:
             wrong.text = explain_failure(failure, t)
+            key.clear()
+            add.text = t("ui.add")
         else:
             dialog.submit(connection.cache.pool)
         finally:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from nicegui import ui
 
 from cardume.console.connections.connection import Connection
+from cardume.console.connections.workspace import Workspace
 from cardume.console.presenters import joining
 from cardume.console.presenters.places import Place
 from cardume.console.presenters.sources import Source
@@ -94,7 +95,7 @@ def show(screen: "Screen") -> None:
         if connection is None:
             return
         dialog.close()
-        work = make_pool(connection, others, name.value.strip(), description.value or "")
+        work = make_pool(screen.workspace, connection, others, name.value.strip(), description.value or "")
         screen.run(t("job.new_pool", name=name.value.strip()), work)
         screen.go(Place("pool", source.uuid).path)
 
@@ -145,7 +146,9 @@ async def _forget(connection: Connection, source: Source, ref: str) -> None:
         await connection.work("SR.forget", ref)
 
 
-async def make_pool(master: Connection, members: list[Connection], name: str, description: str) -> None:
+async def make_pool(
+    workspace: Workspace, master: Connection, members: list[Connection], name: str, description: str
+) -> None:
     """Name the master's pool, and let the members join it one after the other, each asked by its own session."""
     (pool,) = master.cache.all("pool")
     await master.call("pool.set_name_label", pool, name)
@@ -154,3 +157,4 @@ async def make_pool(master: Connection, members: list[Connection], name: str, de
     address = master.server.removesuffix(":443")
     for member in members:
         await member.work("pool.join", address, username, password)
+        await workspace.remove(member)  # the pool tells of it from now on

@@ -64,6 +64,7 @@ class Screen:
         )
         self._dark = ui.dark_mode({"dark": True, "light": False}.get(self._theme or ""))
         ui.run_javascript(f"document.documentElement.lang = {t.language!r}")
+        ui.colors(primary="#1f5fbf", negative="#b3261e", positive="#1e7b3a")
         with ui.element("div").classes("shell"):
             ui.html(f'<a class="skip" href="#content">{esc(t("ui.skip"))}</a>', sanitize=False)
             self._top = ui.html(self._top_bar(), sanitize=False, tag="header").classes("top")

@@ -1,0 +1,65 @@
+"""A lab of its own for the console, the console itself as people start it, and Debian's Chromium."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from tests.console.desk import Desk
+from tests.lab.pool_room import pool_lab
+
+from cardume.lab.handle import LabHandle, handle
+
+CHROMIUM = "/usr/bin/chromium"
+START_TIMEOUT_S = 60.0
+
+
+@pytest.fixture(scope="session")
+def room() -> Iterator[LabHandle]:
+    """The handout's starting point. CARDUME_CONSOLE_LAB names one that is there already, for work by hand."""
+    present = os.environ.get("CARDUME_CONSOLE_LAB")
+    if present:
+        yield handle(present)
+        return
+    with pool_lab("c", 2, 4) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running console."""
+    state = tmp_path_factory.mktemp("console")
+    words = (sys.executable, "-m", "cardume", "console", "--port", "0", "--state", str(state))
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None, "asked for"
+            line = process.stdout.readline()
+            assert "https://" in line, f"the console did not start: {line!r}"
+            yield line.split()[-1]
+        finally:
+            process.terminate()
+            process.wait(START_TIMEOUT_S)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A browser."""
+    assert Path(CHROMIUM).exists(), "apt-get install chromium; `make test` does it"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def desk(console: str, chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A person at a browser: nothing may go wrong in it, and every step leaves a picture."""
+    pictures = Path(os.environ.get("CARDUME_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    context = chromium.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 800}, locale="en-US")
+    desk = Desk(context.new_page(), console, pictures)
+    yield desk
+    context.close()
+    assert desk.mistakes == []
