@@ -7,8 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest
 APT := mmdebstrap systemd-container iproute2 python3-venv
-APT_TESTS := nodejs npm
-APT_SOAK := chromium
+APT_TESTS := nodejs npm chromium
 
 .PHONY: help lab lab-down test check unit lab-test sim sim-long bench soak compat docs lock clean packages venv
 
@@ -33,10 +32,10 @@ check: venv ## Lint, types, layers
 unit: venv ## The fast tests alone
 	$(PYTEST) tests/unit tests/contract tests/golden
 
-lab-test: venv packages-tests ## The lab's tests alone
-	$(PYTEST) tests/lab
+lab-test: venv packages-tests ## The tests alone that need a lab, those of the web console among them
+	$(PYTEST) tests/lab tests/console
 
-soak: venv packages-tests packages-soak ## Long repetitions: the lab's tests, changed requests for the decoders
+soak: venv packages-tests ## Long repetitions: the lab's tests, changed requests for the decoders
 	$(PYTEST) tests -m soak
 
 bench: venv ## The benchmarks, as one table
@@ -77,11 +76,7 @@ packages:
 
 .PHONY: packages-tests
 packages-tests:
-	@command -v node >/dev/null && command -v npm >/dev/null || { $(call install,$(APT_TESTS)); }
-
-.PHONY: packages-soak
-packages-soak:
-	@command -v chromium >/dev/null || { $(call install,$(APT_SOAK)); }
+	@command -v node >/dev/null && command -v npm >/dev/null && command -v chromium >/dev/null || { $(call install,$(APT_TESTS)); }
 
 define install
 missing=""; for each in $(1); do dpkg-query -W -f='$${Status}' $$each 2>/dev/null | grep -q ' installed' || missing="$$missing $$each"; done; \

@@ -145,7 +145,7 @@ def call(draft: Draft, t: Texts, *, overwrite: bool = False) -> str:
 def offered_iqns(refused: Refused) -> list[Iqn]:
     """The targets in a probe's refusal that lists them; the refusal itself when it is about something else."""
     return [
-        Iqn(_text(target, "TargetIQN"), f"{_text(target, 'IPAddress')}:{_text(target, 'Port')}")
+        Iqn(_text(target, "TargetIQN"), f"{_text(target, 'IPAddress')}:{_text(target, 'Port') or 3260}")
         for target in _listed(refused, "SR_BACKEND_FAILURE_96", "TGT")
     ]
 

@@ -1,0 +1,86 @@
+"""Servers that speak as much XenAPI as a connection needs, over TLS on 127.0.0.1."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from cardume.console.certificate import ensure_certificate
+from cardume.console.connections.keys import key_of_pem
+
+PASSWORD = "secret"
+
+
+class Server:
+    """A host. `events` is what the next `event.from` answers; `master` names another host that is it instead."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder / name, name
+        self.objects: list[dict[str, Any]] = []
+        self.fresh: asyncio.Queue[list[dict[str, Any]]] = asyncio.Queue()
+        self.master = ""
+        self.asked: list[str] = []
+        self.port = 0
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def key(self) -> str:
+        return key_of_pem((self.folder / "console.pem").read_text())
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["Server"]:
+        """The server while it has power; it keeps its port when it comes back."""
+        self.folder.mkdir(exist_ok=True)
+        certificate, key = ensure_certificate(self.folder, ())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        app = web.Application()
+        app.router.add_post("/jsonrpc", self._answer)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=context, reuse_address=True)
+        await site.start()
+        assert site._server is not None, "started"
+        self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+    def tell_of(self, cls: str, ref: str, **record: Any) -> dict[str, Any]:
+        """An object that the server has from now on."""
+        event = {"class": cls, "operation": "add", "ref": ref, "snapshot": {"uuid": ref, **record}}
+        self.objects.append(event)
+        return event
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        call = await request.json()
+        method, params = call["method"], call["params"]
+        self.asked.append(method)
+        if method == "session.login_with_password":
+            if self.master:
+                return _refused("HOST_IS_SLAVE", self.master)
+            return _result("session") if params[1] == PASSWORD else _refused("SESSION_AUTHENTICATION_FAILED")
+        if method == "event.from":
+            events = self.objects if not params[2] else await self.fresh.get()
+            return _result({"events": events, "token": "1", "valid_ref_counts": {}})
+        if method == "task.get_record":
+            return _result(self.fresh_task)
+        return _result("") if method == "session.logout" else _refused("HANDLE_INVALID", "host", "x")
+
+    fresh_task: Any = None
+
+
+def _result(value: Any) -> web.Response:
+    return web.json_response({"jsonrpc": "2.0", "result": value, "id": 1})
+
+
+def _refused(code: str, *params: str) -> web.Response:
+    return web.json_response({"jsonrpc": "2.0", "error": {"code": 1, "message": code, "data": list(params)}, "id": 1})

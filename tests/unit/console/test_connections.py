@@ -1,0 +1,138 @@
+"""Connections to servers: trust before words, objects kept up to date, a pool found again."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.unit.console.servers import PASSWORD, Server
+
+from cardume.console.connections import connection as module
+from cardume.console.connections.connection import Connection, State
+from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
+from cardume.console.connections.workspace import AlreadyConnected, Workspaces
+
+
+def pool_of(server: Server, uuid: str = "p1") -> None:
+    server.tell_of("pool", uuid, name_label="pool", master="h1")
+    server.tell_of("host", "h1", name_label="h1", address=server.address)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+async def test_nothing_is_sent_to_a_server_whose_key_nobody_accepted(tmp_path: Path) -> None:
+    async with Server(tmp_path, "a").serving() as server:
+        connection = Connection(server.address, "root", PASSWORD, lambda _: None)
+        with pytest.raises(UntrustedKey) as untrusted:
+            await connection.open()
+        assert (untrusted.value.shown, untrusted.value.known) == (server.key, None)
+        other = Connection(server.address, "root", PASSWORD, lambda _: "another key")
+        with pytest.raises(UntrustedKey) as changed:
+            await other.open()
+        assert changed.value.known == "another key"
+        assert server.asked == []
+
+
+async def test_a_key_is_kept_only_by_somebody_who_can_log_in(tmp_path: Path) -> None:
+    workspaces = Workspaces(tmp_path / "console")
+    async with Server(tmp_path, "a").serving() as server:
+        pool_of(server)
+        accepted = {server.address: server.key}
+        with pytest.raises(Refused):
+            await workspaces.new().add(server.address, "root", "wrong", accepted)
+        assert workspaces.keys.find(server.address) is None
+        workspace = workspaces.new()
+        await workspace.add(server.address, "root", PASSWORD, accepted)
+        assert workspaces.keys.find(server.address) == server.key
+        with pytest.raises(AlreadyConnected):
+            await workspace.add(server.address, "root", PASSWORD)
+        await workspace.close()
+
+
+async def test_what_happens_on_the_server_is_told_and_a_screen_is_woken(tmp_path: Path) -> None:
+    async with Server(tmp_path, "a").serving() as server:
+        pool_of(server)
+        connection = Connection(server.address, "root", PASSWORD, lambda _: server.key)
+        await connection.open()
+        woken: list[int] = []
+        connection.changed = lambda: woken.append(1)
+        server.fresh.put_nowait([server.tell_of("vm", "v1", name_label="web")])
+        await until(lambda: connection.cache.find("vm", "v1") is not None)
+        assert woken == [1]
+        await connection.close()
+
+
+async def test_a_member_leads_to_its_master(tmp_path: Path) -> None:
+    async with Server(tmp_path, "a").serving() as member, Server(tmp_path, "b").serving() as master:
+        pool_of(master)
+        member.master = master.address
+        keys = {member.address: member.key, master.address: master.key}
+        connection = Connection(member.address, "root", PASSWORD, keys.get)
+        await connection.open()
+        assert connection.server == master.address
+        await connection.close()
+
+
+async def test_when_the_master_is_lost_what_it_told_stays_and_the_new_master_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.05)
+    first, second = Server(tmp_path, "a"), Server(tmp_path, "b")
+    async with second.serving():
+        async with first.serving():
+            pool_of(first)
+            first.tell_of("host", "h2", name_label="h2", address=second.address)
+            second.master = first.address
+            keys = {first.address: first.key, second.address: second.key}
+            connection = Connection(first.address, "root", PASSWORD, keys.get)
+            await connection.open()
+        await until(lambda: connection.state is State.LOST)
+        assert set(connection.cache.all("host")) == {"h1", "h2"}
+        with pytest.raises(Unreachable):
+            await connection.call("VM.start", "v1")
+        second.master = ""
+        pool_of(second)
+        await until(lambda: connection.state is State.CONNECTED)
+        assert connection.server == second.address
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("record", "code"),
+    [
+        ({"status": "failure", "error_info": ["SR_FULL", "1", "2"]}, "SR_FULL"),
+        ({"status": "cancelled", "error_info": []}, "TASK_CANCELLED"),
+    ],
+)
+async def test_a_task_that_failed_or_was_cancelled_is_a_refusal(
+    tmp_path: Path, record: dict[str, object], code: str
+) -> None:
+    async with Server(tmp_path, "a").serving() as server:
+        pool_of(server)
+        server.fresh_task = record
+        connection = Connection(server.address, "root", PASSWORD, lambda _: server.key)
+        await connection.open()
+        with pytest.raises(Refused) as refused:
+            await connection.result_of("task")
+        assert refused.value.code == code
+        await connection.close()
+
+
+async def test_saved_servers_come_back_with_the_password_that_opened_the_console(tmp_path: Path) -> None:
+    workspaces = Workspaces(tmp_path / "console")
+    async with Server(tmp_path, "a").serving() as first, Server(tmp_path, "b").serving() as second:
+        pool_of(first)
+        pool_of(second, "p2")
+        accepted = {first.address: first.key, second.address: second.key}
+        before = workspaces.new()
+        await before.add(first.address, "root", PASSWORD, accepted)
+        await before.add(second.address, "root", PASSWORD)
+        await before.close()
+        after = workspaces.new()
+        await after.add(first.address, "root", PASSWORD)
+        await until(lambda: after.find("p2") is not None)
+        await after.close()
