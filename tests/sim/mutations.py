@@ -15,6 +15,7 @@ from cardume.ha import (
     learning,
     lives,
     proposals,
+    reading,
     silence,
 )
 from cardume.ha.profile import Profile
@@ -172,7 +173,7 @@ _ADOPT = learning.adopt
 _PLAN = proposals.plan
 _BALLOT_READ = ballots.all_read
 _TELL = leading.tell
-_ALL_READ = lives.all_read
+_ALL_READ = reading.all_read
 _BECOME = lives.become_candidate
 _SLOTS_READ = cycle.slots_read
 _LEFT_OUT = lives._left_out
@@ -192,7 +193,7 @@ MUTATIONS: Mapping[str, tuple[Patch, ...]] = {
     "R4 e3: who hears nobody is alone": ((Turn, "is_sole", _always_sole),),
     "R5: fed up to the end of the lease": ((Profile, "evidence_age_s", _NO_HOLD),),
     "R5: one watchdog time is held back, not two": ((Profile, "evidence_age_s", _HALF_HOLD),),
-    "R6: a boot goes on with the life before": ((lives, "all_read", _life_goes_on_after_boot),),
+    "R6: a boot goes on with the life before": ((reading, "all_read", _life_goes_on_after_boot),),
     "R7: who was left out goes on": ((lives, "_left_out", _left_out_and_goes_on),),
     "R8: the lease of a candidate begins later": ((evidence, "begin", _lease_begins_later),),
     "R9: outsiders decide": ((proposals, "plan", _anybody_decides),),

@@ -15,7 +15,7 @@ from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cardume.lab import container, control, room, services, stalls, starting_point
+from cardume.lab import container, control, room, services, stalls, starting_point, web_console
 from cardume.lab.api import PASSWORD, UNREACHABLE, USER, session
 from cardume.lab.api import find_vm_address as api_address
 from cardume.lab.cache import Progress
@@ -61,9 +61,13 @@ def up(
     with refusals(), shown() as progress:
         lab = room.plan_up(name, subnet, hosts, more_targets)
         room.up(lab, progress, None if bare else starting_point.reach)
+        if not bare:
+            progress("console", "starting")
+            web_console.ensure(lab)
         boxes, serving = control.list_status(lab), services.which_serve(lab)
     console.print(_table(lab, boxes, serving))
     if not bare:
+        console.print(f"Web console at [bold]{web_console.address(lab)}[/]: log in to {lab.address(lab.hosts[0])}")
         console.print(f"XenAPI at each host, user [bold]{USER}[/], password [bold]{PASSWORD}[/]; for instance")
         first = lab.address(lab.hosts[0])
         console.print(f"  .venv/bin/xe -s {first} -u {USER} -pw {PASSWORD} vm-list", highlight=False)
@@ -86,7 +90,7 @@ def status(
         lab = get_lab(name)
         boxes, serving = control.list_status(lab), services.which_serve(lab)
     if as_json:
-        print(json.dumps(lab_facts(lab, boxes, serving), indent=2))
+        print(json.dumps(lab_facts(lab, boxes, serving, web_console.find_address(lab)), indent=2))
     else:
         console.print(_table(lab, boxes, serving))
 

@@ -10,15 +10,17 @@ from cardume.lab.services import Service
 LUN = 1
 
 
-def lab_facts(lab: Lab, boxes: Sequence[Mapping[str, Any]], serving: Mapping[Service, bool]) -> dict[str, Any]:
+def lab_facts(
+    lab: Lab, boxes: Sequence[Mapping[str, Any]], serving: Mapping[Service, bool], console: str | None
+) -> dict[str, Any]:
     """The lab as `status --json` tells it; `boxes` is the supervisor's word on each, `serving` which services run.
 
-    `console` is null as long as the lab runs no web console.
+    `console` is the address of the web console, null while none runs.
     """
     return {
         "username": USER,
         "password": PASSWORD,
-        "console": None,
+        "console": console,
         "storage": {
             "address": str(lab.address(lab.get_box(FREENAS), Network.STORAGE)),
             "iqn": TARGET_IQN,

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from cardume.lab import container, control, network, services, volume, watchdog
+from cardume.lab import container, control, network, services, volume, watchdog, web_console
 from cardume.lab.cache import CACHE, Progress
 from cardume.lab.errors import LabError, ProgramError
 from cardume.lab.guest import GuestImage
@@ -177,6 +177,7 @@ def _end_boxes(lab: Lab, progress: Progress) -> None:
                 control.power_off(lab, box)
             wait_until("the end of the boxes", lambda: _all_off(lab), timeout_s=60)
     control.stop_supervisor(lab)
+    web_console.stop(lab)
     for box in lab.boxes:
         left = container.find(lab, box)
         if left is not None:

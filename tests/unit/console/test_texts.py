@@ -44,7 +44,7 @@ def made_up() -> set[str]:
     return {text for text in texts if _FAMILY.fullmatch(text)}
 
 
-_FAMILY = re.compile(r"[a-z_]+(\.[a-z_]+)*\.")
+_FAMILY = re.compile(r"[a-z_]+\.[a-z_.]*")
 
 
 def placeholders(text: str) -> set[str]:

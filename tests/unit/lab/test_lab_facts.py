@@ -18,10 +18,10 @@ def test_the_status_has_the_form_that_programs_rely_on() -> None:
     a_lab = Lab("lab", IPv4Network("10.147.0.0/23"), 2)
     boxes = [_box(a_lab, "freenas", "freenas"), _box(a_lab, "d1-g1", "host", "unplugged")]
 
-    assert lab_facts(a_lab, boxes, {Service.ISCSI: True, Service.NFS: False}) == {
+    assert lab_facts(a_lab, boxes, {Service.ISCSI: True, Service.NFS: False}, "https://10.147.0.1:8443") == {
         "username": "root",
         "password": "cardume-lab",
-        "console": None,
+        "console": "https://10.147.0.1:8443",
         "storage": {
             "address": "10.147.1.10",
             "iqn": "iqn.2005-10.org.freenas.cttl:lun1",
