@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from cardume.console.certificate import ensure_certificate
-from cardume.console.connections.keys import key_of_pem
+from cardume.console.connections.keys import key_of_certificate
 
 PASSWORD = "secret"
 
@@ -32,7 +32,7 @@ class Server:
 
     @property
     def key(self) -> str:
-        return key_of_pem((self.folder / "console.pem").read_text())
+        return key_of_certificate(ssl.PEM_cert_to_DER_cert((self.folder / "console.pem").read_text()))
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Server"]:

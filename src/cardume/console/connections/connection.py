@@ -10,7 +10,6 @@ import structlog
 
 from cardume.console.connections.cache import NULL, Cache, Record
 from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
-from cardume.console.connections.keys import key_of_pem
 from cardume.console.connections.xenapi import FindKey, XenApi, server_of
 
 EVENT_WAIT_S = 30.0
@@ -42,7 +41,7 @@ class Connection:
         self.changed: Callable[[], None] = lambda: None
         self._password = password
         self._find_key = find_key
-        self._keys_of_members: dict[str, str] = {}
+        self._vouched: dict[str, frozenset[str]] = {}
         self._members: tuple[str, ...] = ()
         self._api: XenApi | None = None
         self._following: asyncio.Task[None] | None = None
@@ -101,9 +100,9 @@ class Connection:
             await asyncio.sleep(0.3)
         raise Unreachable(f"the task did not end within {limit_s:g} s")
 
-    def find_key(self, server: str) -> str | None:
-        """The key that a server has to prove: what a person accepted, or what the pool says of its member."""
-        return self._find_key(server) or self._keys_of_members.get(server)
+    def vouched(self, server: str) -> frozenset[str]:
+        """The certificates (SHA-256) by which the pool knows its host at an address: as good as an accepted key."""
+        return self._vouched.get(server, frozenset())
 
     def server_of_host(self, host: Record) -> str:
         """Where a host of the pool is asked for what it alone knows."""
@@ -121,7 +120,7 @@ class Connection:
         raise failure
 
     async def _connect_to(self, server: str, redirects: int) -> str:
-        api = XenApi(server, self.find_key)
+        api = XenApi(server, self._find_key, self.vouched)
         try:
             await api.login(self.username, self._password)
             batch = await api.call("event.from", ["*"], "", 30.0)
@@ -139,22 +138,22 @@ class Connection:
         self.cache.clear()
         self.cache.apply(batch["events"])
         self.state, self.reason, self.told_at = State.CONNECTED, "", time.time()
-        await self._learn_members()
+        self._learn_members()
         self.changed()
         return str(batch["token"])
 
-    async def _learn_members(self) -> None:
-        """Addresses and keys of the pool's hosts, so that whichever becomes master is found and believed."""
-        addresses = []
-        for ref, host in self.cache.all("host").items():
-            server = server_of(host["address"])
-            addresses.append(server)
-            if self.find_key(server) is None:
-                try:
-                    self._keys_of_members[server] = key_of_pem(await self.call("host.get_server_certificate", ref))
-                except (Refused, Unreachable, ValueError) as reason:
-                    log.info("key_of_member_unknown", server=server, reason=str(reason))
-        self._members = tuple(addresses)
+    def _learn_members(self) -> None:
+        """Addresses and certificates of the pool's hosts, so that whichever becomes master is found and believed."""
+        shown: dict[str, set[str]] = {}
+        for certificate in self.cache.all("certificate").values():
+            digest = str(certificate.get("fingerprint_sha256") or certificate.get("fingerprint", ""))
+            if certificate["type"] == "host" and digest:
+                shown.setdefault(certificate["host"], set()).add(digest.replace(":", "").lower())
+        addresses = {ref: server_of(host["address"]) for ref, host in self.cache.all("host").items()}
+        if addresses:
+            self._members = tuple(addresses.values())
+            told = {server: frozenset(shown[ref]) for ref, server in addresses.items() if ref in shown}
+            self._vouched = {**self._vouched, **told}
 
     async def _follow(self, token: str | None) -> None:
         if token is None:
@@ -173,12 +172,10 @@ class Connection:
 
     async def _next_events(self, token: str) -> str:
         """Take in what happened next; the token after it."""
-        hosts = set(self.cache.all("host"))
         batch = await self.call("event.from", ["*"], token, EVENT_WAIT_S, timeout_s=EVENT_WAIT_S + 15.0)
         self.told_at = time.time()
         if self.cache.apply(batch["events"]):
-            if set(self.cache.all("host")) != hosts:
-                await self._learn_members()
+            self._learn_members()
             self.changed()
         return str(batch["token"])
 
@@ -210,7 +207,7 @@ class Connection:
 
     async def _probe(self, server: str) -> str | None:
         """The server, when it answers log-ins as a master does; asked of all hosts at once."""
-        api = XenApi(server, self.find_key)
+        api = XenApi(server, self._find_key, self.vouched)
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
                 await api.login(self.username, self._password)

@@ -13,17 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 def key_of_certificate(certificate: bytes) -> str:
     """The SHA-256 of the public key in a certificate (DER); ValueError when it is none."""
-    return _key(x509.load_der_x509_certificate(certificate))
-
-
-def key_of_pem(certificate: str) -> str:
-    """The SHA-256 of the public key in a certificate (PEM); ValueError when it is none."""
-    return _key(x509.load_pem_x509_certificate(certificate.encode()))
-
-
-def _key(certificate: x509.Certificate) -> str:
-    public = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return sha256(public).hexdigest()
+    public = x509.load_der_x509_certificate(certificate).public_key()
+    return sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def grouped(key: str) -> str:

@@ -121,5 +121,6 @@ def _trail(source: Source, place: Place, record: Record, screen: "Screen") -> st
     host = source.cache.find("host", host_ref)
     if host is not None:
         steps.append((host["name_label"], Place("host", source.uuid, host["uuid"]).path))
-    links = "".join(f'<a href="{esc(path)}">{esc(text)}</a><span aria-hidden="true">›</span>' for text, path in steps)
+    between = '<span aria-hidden="true">›</span>'
+    links = between.join(f'<a href="{esc(path)}">{esc(text)}</a>' for text, path in steps)
     return f'<nav class="trail" aria-label="{esc(screen.t("ui.trail"))}">{links}</nav>'

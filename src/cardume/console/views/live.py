@@ -110,7 +110,7 @@ async def _pump(socket: WebSocket, upstream: aiohttp.ClientWebSocketResponse) ->
         await asyncio.gather(*ways, return_exceptions=True)
     try:
         await socket.close()
-    except RuntimeError:
+    except (RuntimeError, WebSocketDisconnect):
         pass  # the browser has closed it
 
 
