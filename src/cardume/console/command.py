@@ -24,8 +24,16 @@ def console(
     ] = None,
     certificate: Annotated[Path | None, typer.Option(metavar="FILE", help="A certificate (PEM) to show.")] = None,
     key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key (PEM).")] = None,
+    unit: Annotated[
+        bool, typer.Option("--unit", help="Print cardume-console.service for these options, and end.")
+    ] = False,
 ) -> None:
     """Serve the web console over HTTPS until interrupted. Needs the extra `console` to be installed."""
+    if unit:
+        from cardume.console.unit import unit_text
+
+        print(unit_text(listen, port, server or ()), end="")
+        return
     try:
         from cardume.console.web import Settings, make_app
     except ModuleNotFoundError as missing:

@@ -1,0 +1,46 @@
+"""The systemd unit `cardume-console.service`: the console as a user of its own that can do nothing but serve."""
+
+import sys
+from collections.abc import Sequence
+from shlex import quote
+
+_UNIT = """\
+[Unit]
+Description=Cardume web console
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+ExecStart={command}
+DynamicUser=yes
+StateDirectory=cardume-console
+StateDirectoryMode=0700
+Restart=always
+RestartSec=1
+AmbientCapabilities={capability}
+CapabilityBoundingSet={capability}
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateDevices=yes
+PrivateTmp=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+LockPersonality=yes
+MemoryMax=1G
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def unit_text(listen: str, port: int, servers: Sequence[str]) -> str:
+    """The unit that serves with these options, by the Python that runs now."""
+    words = [sys.executable, "-m", "cardume", "console", "--listen", listen, "--port", str(port)]
+    for server in servers:
+        words += ["--server", server]
+    capability = "CAP_NET_BIND_SERVICE" if port < 1024 else ""
+    return _UNIT.format(command=" ".join(quote(word).replace("%", "%%") for word in words), capability=capability)
