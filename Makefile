@@ -45,7 +45,13 @@ docs: venv ## Write the generated pages of docs/reference anew
 	$(BIN)/python -m cardume.cli.reference > docs/reference/xe.md
 	$(BIN)/python -m cardume.api.coverage docs/reference/client-messages.tsv > docs/reference/coverage.md
 
-sim sim-long compat:
+sim: venv ## High availability on virtual time: stories, broken rules, ten thousand schedules of faults
+	$(PYTEST) tests/sim
+
+sim-long: venv ## The same with a million schedules
+	CARDUME_SIM_SCHEDULES=1000000 $(PYTEST) tests/sim
+
+compat:
 	@echo "make $@: not yet; docs/scope.md says which part brings it" >&2; exit 2
 
 lock: ## Pin every package anew, with hashes (needs uv)

@@ -223,5 +223,3 @@ def broken(name: str) -> Iterator[None]:
     finally:
         for each in reversed(patches):
             each.stop()
-
-

@@ -139,10 +139,11 @@ def single_channel(seed: int) -> Schedule:
     return Schedule(seed, hosts, "fast", tuple(faults))
 
 
-def play(schedule: Schedule, make_world: Callable[..., World] = World) -> World:
+def play(schedule: Schedule, *, keeps_log: bool = False) -> World:
     """Run a schedule; Violation when a rule breaks, with the moment."""
     profile = PROFILES[schedule.profile]
-    world = make_world(schedule.hosts, profile, schedule.seed)
+    world = World(schedule.hosts, profile, schedule.seed)
+    world.keeps_log = keeps_log
     world.enable()
     world.loss, world.latency_s, world.io_s = schedule.loss, schedule.latency_s, schedule.io_s
     began_s = world.time.now_s
