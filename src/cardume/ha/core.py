@@ -148,17 +148,17 @@ def wake_s(state: State) -> float:
     if state.phase is Phase.DOOMED:
         return float("inf")
     profile = state.config.profile
-    times = []
+    times = [lives.lapse_s(state) + 0.001]
     if state.phase in TAKES_PART or (state.phase is Phase.OFF and state.next_send_s < state.linger_s):
         times.append(state.next_send_s)
     if state.phase in TAKES_PART:
         times.append(
             state.next_cycle_s if state.cycle.step is Step.IDLE else state.cycle.began_s + profile.io_timeout_s + 1.001
         )
-    if state.phase in (Phase.READING, Phase.ENDED) or state.block is None:
+    if reading.is_needed(state):
         times.append(state.read_all_s + (profile.io_timeout_s + 0.001 if state.read_all else 0))
     if state.attempt.step is not BallotStep.IDLE:
         times.append(state.attempt.began_s + profile.io_timeout_s + 1.001)
     if state.give_up_s is not None:
         times.append(state.give_up_s)
-    return min(times, default=float("inf"))
+    return min(times)

@@ -14,7 +14,7 @@ from cardume.ha.effects import (
 )
 from cardume.ha.events import ArmFailed, Start
 from cardume.ha.records import EpochKind, Reason
-from cardume.ha.state import NEVER_S, Attempt, Device, Phase, Wish
+from cardume.ha.state import NEVER_S, Attempt, Device, Phase, State, Wish
 from cardume.ha.turn import Turn
 
 RUNNING = frozenset({Phase.CANDIDATE, Phase.MEMBER})
@@ -140,17 +140,23 @@ def end_life(turn: Turn) -> None:
     close_device(turn)
 
 
+def lapse_s(state: State) -> float:
+    """When the life ends if no newer evidence comes; infinity when none is running."""
+    if state.phase not in RUNNING:
+        return float("inf")
+    profile = state.config.profile
+    limit_s = state.evidence_s + profile.lease_s - profile.watchdog_reset_s
+    if state.device is not Device.ARMED:
+        return limit_s
+    # After the deadline nobody feeds: with guests the machine goes with the device, without any it need not.
+    patience_s = profile.watchdog_s - profile.feed_tick_s if state.guests else profile.watchdog_s / 2
+    return min(limit_s, state.evidence_s + profile.evidence_age_s + patience_s)
+
+
 def check_lapse(turn: Turn) -> None:
     """End a life whose evidence is too old; nothing that comes later revives it."""
     s = turn.s
-    if s.phase not in RUNNING:
-        return
-    limit_s = turn.lease_end_s()
-    if s.device is Device.ARMED:
-        # After the deadline nobody feeds: with guests the machine goes with the device, without any it need not.
-        patience_s = turn.profile.watchdog_s - turn.profile.feed_tick_s if s.guests else turn.profile.watchdog_s / 2
-        limit_s = min(limit_s, s.evidence_s + turn.profile.evidence_age_s + patience_s)
-    if turn.now_s <= limit_s:
+    if turn.now_s <= lapse_s(s):
         return
     if s.guests:
         reset(turn, f"no evidence for {turn.now_s - s.evidence_s:.1f} s: {_channels(turn)}")

@@ -6,22 +6,21 @@ from cardume.ha.events import AllRead, Area
 from cardume.ha.lives import RUNNING
 from cardume.ha.merging import merged_block
 from cardume.ha.records import BallotBlock, EpochKind, Slot, SlotState
-from cardume.ha.state import Device, Phase
+from cardume.ha.state import Device, Phase, State
 from cardume.ha.turn import Turn
 
 
-def needs_read(turn: Turn) -> bool:
+def is_needed(state: State) -> bool:
     """Whether everything has to be read: before a life begins, and before a ballot of a core that came up anew."""
-    s = turn.s
-    if s.phase is Phase.ENDED:
-        return s.rejoin
-    return s.phase is Phase.READING or (s.phase in RUNNING and s.block is None)
+    if state.phase is Phase.ENDED:
+        return state.rejoin
+    return state.phase is Phase.READING or (state.phase in RUNNING and state.block is None)
 
 
 def drive(turn: Turn) -> None:
     """Ask for what has to be read, when it is time."""
     s = turn.s
-    if not needs_read(turn):
+    if not is_needed(s):
         return
     if s.read_all and turn.now_s > s.read_all_s + turn.profile.io_timeout_s:
         s.read_all = 0
