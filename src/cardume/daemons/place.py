@@ -100,6 +100,8 @@ class Place:
             return False
         write_map(self._config.map, known)
         self._map = known
+        if not known.ha:
+            self.verdict = None  # the next ones count from their own beginning
         return True
 
     def follow(self, known: PoolMap) -> bool:

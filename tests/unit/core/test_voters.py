@@ -45,6 +45,12 @@ def test_the_number_of_voters_follows_from_the_number_of_hosts(hosts: int, ha: b
         (pool("ab"), {"b": True}, False, AddLearner("a")),
         (pool("ab"), {"b": True, "a": False}, False, Promote("a")),
         (pool("ab"), {"b": True, "a": True}, False, Remove("b")),
+        # a verdict says that one of three is dead: it goes at once, and a returning one is taken in again
+        ([*pool("ab"), PoolHost("c", 1.0, condemned=True)], {"a": True, "b": True, "c": True}, True, Remove("c")),
+        ([*pool("ab"), PoolHost("c", 1.0, condemned=True)], {"a": True, "b": True}, True, None),
+        ([*pool("ab"), PoolHost("c", 0.0, condemned=True)], {"a": True, "b": True}, True, AddLearner("c")),
+        ([*pool("abd"), PoolHost("c", 1.0, condemned=True)], dict.fromkeys("abc", True), True, Remove("c")),
+        ([*pool("abd"), PoolHost("c", 1.0, condemned=True)], dict.fromkeys("ab", True), True, AddLearner("d")),
         # two voters, one silent: only HA or the operator may decide
         (pool("ab", b=DEAD), {"a": True, "b": True}, True, None),
         (pool("ab", b=DEAD), {"a": True, "b": True}, False, None),

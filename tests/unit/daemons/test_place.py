@@ -8,12 +8,14 @@ import pytest
 from tests.unit.channel.test_sockets import MASTER, MEMBER
 
 from cardume.daemons import place as place_module
+from cardume.core.survival import Verdict
 from cardume.daemons.config import Config
 from cardume.daemons.etcd_here import EtcdHere
 from cardume.daemons.place import Place
 from cardume.daemons.pool_database import PoolDatabase
 from cardume.daemons.pool_map import KnownHost, PoolMap, read_map, write_map
 from cardume.daemons.role import HostRole, Standing, read_role, write_role
+from cardume.daemons.vote import Vote
 from cardume.hostops.errors import HostError
 from cardume.pooldb.mastership import Mastership
 from cardume.pooldb.memory import MemoryStore
@@ -126,6 +128,64 @@ async def test_before_it_serves_a_host_changes_without_starting_anew(tmp_path: P
     assert again.follow(replace(KNOWN, generation=4, master=THIRD))
     assert (await host.settled())[2] == 0
     assert not again.is_master
+
+
+async def test_a_change_that_comes_while_the_daemon_begins_counts_as_soon_as_it_serves(tmp_path: Path) -> None:
+    host = Host(tmp_path, MASTER, HostRole())
+    host.place.begin()
+    assert host.place.follow(replace(KNOWN, generation=4, master=THIRD))
+    assert (await host.settled())[2] == 0
+    host.place.serve()
+    assert (await host.settled())[2] == 1
+    host.place.begin()
+    host.place.serve()
+    assert (await host.settled())[2] == 1
+    assert host.place.standing.refusal() is None
+
+
+async def test_a_master_by_verdict_asks_nobody_once(tmp_path: Path) -> None:
+    host = Host(tmp_path, MEMBER, OF_MASTER)
+    host.place.be_master(replace(KNOWN, generation=4, master=MEMBER), by_verdict=True)
+    assert await host.settled() == (HostRole(), replace(KNOWN, generation=4, master=MEMBER), 1)
+    assert [host.place.vouched_for(), host.place.vouched_for()] == [True, False]
+
+
+async def test_verdicts_are_forgotten_with_high_availability(tmp_path: Path) -> None:
+    host = Host(tmp_path, MEMBER, OF_MASTER, replace(KNOWN, ha=True))
+    host.place.verdict = Verdict(9, MASTER, frozenset({MASTER, MEMBER}))
+    host.place.know(replace(KNOWN, ha=True, settled=True))
+    assert host.place.verdict is not None
+    host.place.know(KNOWN)
+    assert host.place.verdict is None
+
+
+def test_a_vote_counts_for_the_map_that_it_was_noted_with_alone(tmp_path: Path) -> None:
+    settled = replace(KNOWN, voters=(MASTER, MEMBER), ha=True, settled=True)
+    vote = Vote(tmp_path / "vote.json", MEMBER)
+    vote.note(settled)
+    again = Vote(tmp_path / "vote.json", MEMBER)
+    assert again.holds(settled)
+    assert again.holds(replace(settled, settled=False, copied_from=7))
+    assert not again.holds(replace(settled, generation=4))
+    assert not again.holds(replace(settled, voters=(MEMBER,)))
+    assert not again.holds(replace(settled, cluster="pool-2"))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        replace(KNOWN, voters=(MASTER, MEMBER), settled=False),
+        replace(KNOWN, voters=(MASTER, THIRD), settled=True),
+        replace(KNOWN, voters=(MASTER,), settled=True),
+    ],
+)
+def test_a_vote_ends_when_the_master_tells_of_none(tmp_path: Path, told: PoolMap) -> None:
+    settled = replace(KNOWN, voters=(MASTER, MEMBER), settled=True)
+    vote = Vote(tmp_path / "vote.json", MEMBER)
+    vote.note(settled)
+    vote.note(told)
+    assert not vote.holds(settled)
+    assert not vote.holds(told)
 
 
 async def test_hosts_ask_each_other_and_are_asked_to_follow(tmp_path: Path) -> None:
