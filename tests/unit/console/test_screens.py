@@ -50,6 +50,16 @@ def test_the_overview_tells_what_is_used_and_a_dash_where_nothing_is_known() -> 
     assert rows[-1] == ["lun", "–", "–", "25 GiB of 100 GiB", "–", "10.0.1.10", "–"]
 
 
+def test_a_long_overview_ends_and_says_so() -> None:
+    made = room()
+    for number in range(400):
+        made.vm(f"vm-{number}", on="a")
+    table = overview([made.source()], T, NOW)
+    assert len(table.rows) == 300
+    assert table.note == "These are the first 300. The tree has all of them."
+    assert overview([room().source()], T, NOW).note == ""
+
+
 def test_an_unknown_measurement_is_a_dash_not_a_number() -> None:
     rows = texts(overview([room().source(usage={"a": {"cpu_avg": float("nan")}})], T, NOW))
     assert rows[1][1] == "–"

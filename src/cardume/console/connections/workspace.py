@@ -46,9 +46,11 @@ class Workspace:
         self.csrf = secrets.token_urlsafe(16)
         self.used_at = time.monotonic()
         self.version = 0
+        self.measured = 0  # how many times: what it changes are numbers, no rows of the tree
         self.connections: list[Connection] = []
         self.jobs: list[Job] = []
         self.usage: dict[Connection, Values] = {}
+        self.has_ended = False
         self.screens = 0  # how many are open: nobody measures for nobody
         self._keys, self._folder = keys, folder
         self._vault: Vault | None = None
@@ -114,6 +116,7 @@ class Workspace:
 
     async def close(self) -> None:
         """End every session."""
+        self.has_ended = True
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -144,7 +147,7 @@ class Workspace:
                 connected = [one for one in self.connections if one.state is State.CONNECTED]
                 values = await asyncio.gather(*(newest(one) for one in connected))
                 self.usage = dict(zip(connected, values, strict=True))
-                self.version += 1
+                self.measured += 1
             await asyncio.sleep(EVERY_S if self.screens else 0.5)
 
     async def _leave(self, connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """The tab Overview: servers, VMs and storage with what they use right now."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 
 from cardume.console.connections.cache import NULL, Record
 from cardume.console.presenters.places import Place
@@ -10,15 +11,17 @@ from cardume.console.presenters.tables import Cell, Table
 from cardume.console.text.catalogue import Texts, epoch_of
 
 DASH = Cell("–")
+MOST_ROWS = 300  # a page of thousands is read by nobody, and slow for everybody: the tree has them all
 
 
 def overview(sources: Sequence[Source], t: Texts, now: float, only_host: str = "") -> Table:
     """A row for each pool, server, VM and repository; of one host alone when it is named."""
-    rows: list[tuple[Cell, ...]] = []
-    for source in sources:
-        rows += _host(source, only_host, 0, t, now) if only_host else _pool(source, t, now)
+    each = (_host(source, only_host, 0, t, now) if only_host else _pool(source, t, now) for source in sources)
+    every = chain.from_iterable(each)
+    rows = list(islice(every, MOST_ROWS))
+    note = t("overview.more", n=MOST_ROWS) if next(every, None) else ""
     columns = tuple(t(f"column.{key}") for key in ("name", "cpu", "memory", "disks", "network", "address", "uptime"))
-    return Table(columns, tuple(rows), t("empty.overview"))
+    return Table(columns, tuple(rows), t("empty.overview"), note=note)
 
 
 def _pool(source: Source, t: Texts, now: float) -> Iterator[tuple[Cell, ...]]:
@@ -31,12 +34,10 @@ def _pool(source: Source, t: Texts, now: float) -> Iterator[tuple[Cell, ...]]:
         indent = 1
     for ref, _ in source.hosts():
         yield from _host(source, ref, indent, t, now)
-    for _, vm in source.vms():
-        if source.home_of(vm) == NULL:
-            yield _vm(source, vm, indent, t, now)
-    for ref, sr in source.srs():
-        if source.host_of(sr) == NULL:
-            yield _sr(source, ref, sr, indent, t)
+    for vm in source.vms_by_home.get(NULL, ()):
+        yield _vm(source, vm, indent, t, now)
+    for ref, sr in source.srs_by_home.get(NULL, ()):
+        yield _sr(source, ref, sr, indent, t)
 
 
 def _host(source: Source, ref: str, indent: int, t: Texts, now: float) -> Iterator[tuple[Cell, ...]]:
@@ -64,12 +65,10 @@ def _host(source: Source, ref: str, indent: int, t: Texts, now: float) -> Iterat
         Cell(host["address"]),
         Cell(t.duration(now - boot)) if live and boot else DASH,
     )
-    for _, vm in source.vms():
-        if source.home_of(vm) == ref:
-            yield _vm(source, vm, indent + 1, t, now)
-    for sr_ref, sr in source.srs():
-        if source.host_of(sr) == ref:
-            yield _sr(source, sr_ref, sr, indent + 1, t)
+    for vm in source.vms_by_home.get(ref, ()):
+        yield _vm(source, vm, indent + 1, t, now)
+    for sr_ref, sr in source.srs_by_home.get(ref, ()):
+        yield _sr(source, sr_ref, sr, indent + 1, t)
 
 
 def _vm(source: Source, vm: Record, indent: int, t: Texts, now: float) -> tuple[Cell, ...]:

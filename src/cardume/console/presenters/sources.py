@@ -1,7 +1,9 @@
 """A pool as presenters know it: its objects, and how fresh they are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
 
 from cardume.console.connections.cache import NULL, Cache, Record
 
@@ -56,6 +58,16 @@ class Source:
         """The repositories, by name."""
         return by_name({ref: sr for ref, sr in self.cache.all("sr").items() if not sr["is_tools_sr"]})
 
+    @cached_property
+    def vms_by_home(self) -> Mapping[str, list[Record]]:
+        """The VMs by the host that they belong to, in order; under NULL those that any host may take."""
+        return _grouped((self.home_of(vm), vm) for _, vm in self.vms())
+
+    @cached_property
+    def srs_by_home(self) -> Mapping[str, list[tuple[str, Record]]]:
+        """The repositories by the one host that reaches them; under NULL the shared ones."""
+        return _grouped((self.host_of(sr), (ref, sr)) for ref, sr in self.srs())
+
     def pbds(self, sr: Record) -> list[tuple[str, Record]]:
         """How hosts reach a repository."""
         return list(self.cache.each("pbd", sr["PBDs"]))
@@ -103,6 +115,16 @@ class Source:
         """The newest value of a data source, when it is known."""
         value = self.usage.get(uuid, {}).get(name)
         return value if value is not None and value == value else None
+
+
+Item = TypeVar("Item")
+
+
+def _grouped(pairs: Iterable[tuple[str, Item]]) -> dict[str, list[Item]]:
+    groups: dict[str, list[Item]] = {}
+    for key, item in pairs:
+        groups.setdefault(key, []).append(item)
+    return groups
 
 
 def is_guest(vm: Record) -> bool:

@@ -24,6 +24,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     empty: str
     title: str = ""
+    note: str = ""  # below the rows
     numbers: frozenset[int] = frozenset()  # columns that align to the right
 
 

@@ -65,7 +65,7 @@ def _host(source: Source, ref: str, host: Record, level: int, t: Texts) -> list[
 
 
 def _vms(source: Source, home: str, level: int, t: Texts) -> list[Row]:
-    return [_vm(source, vm, level, t) for _, vm in source.vms() if source.home_of(vm) == home]
+    return [_vm(source, vm, level, t) for vm in source.vms_by_home.get(home, ())]
 
 
 def _vm(source: Source, vm: Record, level: int, t: Texts) -> Row:
@@ -75,7 +75,7 @@ def _vm(source: Source, vm: Record, level: int, t: Texts) -> Row:
 
 
 def _srs(source: Source, home: str, level: int, t: Texts) -> list[Row]:
-    return [_sr(source, ref, sr, level, t) for ref, sr in source.srs() if source.host_of(sr) == home]
+    return [_sr(source, ref, sr, level, t) for ref, sr in source.srs_by_home.get(home, ())]
 
 
 def _sr(source: Source, ref: str, sr: Record, level: int, t: Texts) -> Row:

@@ -149,6 +149,7 @@ ENGLISH = {
     "empty.alerts": "No alerts. What a pool has to tell, such as a lost server or storage, appears here.",
     "empty.events": "Nothing has been done yet.",
     "empty.object": "It is not there: it was removed, or its pool is not connected.",
+    "overview.more": "These are the first {n}. The tree has all of them.",
     "value.cpu": "{used} of {n} CPUs",
     "value.cpu1": "{used} of {n} CPU",
     "value.used_of": "{used} of {total}",

@@ -149,6 +149,7 @@ PORTUGUESE = {
     "empty.alerts": "Nenhum alerta. O que um pool tiver a avisar, como a perda de um servidor ou armazenamento, aparece aqui.",
     "empty.events": "Nada foi feito ainda.",
     "empty.object": "Não está aqui: foi removido, ou seu pool não está conectado.",
+    "overview.more": "Estas são as primeiras {n}. A árvore tem todas.",
     "value.cpu": "{used} de {n} CPUs",
     "value.cpu1": "{used} de {n} CPU",
     "value.used_of": "{used} de {total}",

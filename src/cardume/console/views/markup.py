@@ -54,9 +54,10 @@ def table(content: Table) -> str:
     head = "".join(f'<th scope="col"{_right(content, n)}>{esc(name)}</th>' for n, name in enumerate(content.columns))
     body = "".join(f"<tr>{_row(content, row)}</tr>" for row in content.rows)
     label = esc(content.title or content.columns[0])
+    note = f'<p class="note">{esc(content.note)}</p>' if content.note else ""
     return (
         f'<section>{heading}<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{note}</section>"
     )
 
 

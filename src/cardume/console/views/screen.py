@@ -51,6 +51,7 @@ class Screen:
         self.place = read_place(path)
         self._theme = theme
         self._shown_version = -1
+        self._shown_measured = -1
         self._shown_second = 0.0
         self._drawer_open = False
         self._last_tab: dict[str, str] = {}
@@ -116,7 +117,8 @@ class Screen:
     def refresh(self) -> None:
         """Bring every part up to date; a part whose text did not change is not sent."""
         now = time.time()
-        self._shown_version, self._shown_second = self.workspace.version, now
+        self._shown_version, self._shown_measured = self.workspace.version, self.workspace.measured
+        self._shown_second = now
         sources = sources_of(self.workspace)
         head, body = contents.content(self, sources, now)
         for part, text in (
@@ -130,8 +132,12 @@ class Screen:
                 part.content = text
 
     def _tick(self) -> None:
+        if self.workspace.has_ended:
+            ui.navigate.to("/login")
+            return
         changed = self._shown_version != self.workspace.version
-        if changed or time.time() - self._shown_second > 10.0:
+        is_measured = self._shown_measured != self.workspace.measured
+        if changed or is_measured or time.time() - self._shown_second > 10.0:
             self.refresh()
         if changed:
             ui.run_javascript("window.cardume?.changed()")
@@ -204,6 +210,8 @@ class Screen:
     async def _act(self, args: dict[str, Any]) -> None:
         from cardume.console.views.acts import act
 
+        if self.workspace.has_ended:
+            return
         self.workspace.touch()
         match args.get("act"):
             case "drawer":
