@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from cardume.console.connections.cache import NULL, Cache, Record
+from cardume.console.connections.cache import Cache, Record
 from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
 from cardume.console.connections.xenapi import FindKey, XenApi, server_of
 
@@ -35,7 +35,7 @@ class Connection:
         self.server = server_of(address)
         self.username = username
         self.state = State.LOST
-        self.reason = ""
+        self.failure: Exception | None = None  # why it is not connected
         self.told_at = 0.0
         self.cache = Cache()
         self.changed: Callable[[], None] = lambda: None
@@ -50,7 +50,7 @@ class Connection:
     def api(self) -> XenApi:
         """The session of now; Unreachable while there is none."""
         if self._api is None or self.state is not State.CONNECTED:
-            raise Unreachable(self.reason or f"{self.server} is not connected")
+            raise Unreachable(f"{self.server} is not connected")
         return self._api
 
     @property
@@ -63,9 +63,9 @@ class Connection:
         token = await self._connect((self.server,))
         self._following = asyncio.create_task(self._follow(token))
 
-    def open_later(self, reason: str) -> None:
+    def open_later(self, failure: Exception) -> None:
         """Go on asking for a pool that did not answer; it is LOST until then."""
-        self.reason = reason
+        self.failure = failure
         self._following = asyncio.create_task(self._follow(None))
 
     async def close(self) -> None:
@@ -137,7 +137,7 @@ class Connection:
         self._api, self.server = api, server
         self.cache.clear()
         self.cache.apply(batch["events"])
-        self.state, self.reason, self.told_at = State.CONNECTED, "", time.time()
+        self.state, self.failure, self.told_at = State.CONNECTED, None, time.time()
         self._learn_members()
         self.changed()
         return str(batch["token"])
@@ -157,7 +157,7 @@ class Connection:
 
     async def _follow(self, token: str | None) -> None:
         if token is None:
-            token = await self._find_again(self.reason)
+            token = await self._find_again(self.failure)
         while True:
             try:
                 token = await self._next_events(token)
@@ -166,9 +166,9 @@ class Connection:
                     token = ""
                     self.cache.clear()
                     continue
-                token = await self._find_again(str(refused))
+                token = await self._find_again(refused)
             except (Unreachable, UntrustedKey) as reason:
-                token = await self._find_again(str(reason))
+                token = await self._find_again(reason)
 
     async def _next_events(self, token: str) -> str:
         """Take in what happened next; the token after it."""
@@ -179,10 +179,13 @@ class Connection:
             self.changed()
         return str(batch["token"])
 
-    async def _find_again(self, reason: str) -> str:
+    async def _find_again(self, failure: Exception | None) -> str:
         """Ask every host of the pool until one is the master; what was told before stays, marked as old."""
-        log.info("connection_lost", server=self.server, reason=reason)
-        self.state, self.reason = State.LOST, reason
+        # Of a refusal the code alone: the parameters of some name the session.
+        log.info(
+            "connection_lost", server=self.server, reason=failure.code if isinstance(failure, Refused) else str(failure)
+        )
+        self.state, self.failure = State.LOST, failure
         self.changed()
         while True:
             servers = tuple(dict.fromkeys((self.server, *self._members)))
@@ -192,34 +195,33 @@ class Connection:
             finally:
                 for task in tries:
                     task.cancel()
-            masters = tuple(answer for answer in answers if answer is not None)
+            masters = tuple(answer for answer in answers if isinstance(answer, str))
+            if isinstance(answers[0], Exception):
+                self.failure = answers[0]
             try:
                 if masters:
                     return await self._connect(masters)
             except Refused as refused:
-                self.reason = str(refused)
-                if refused.code == "SESSION_AUTHENTICATION_FAILED":
-                    self.state = State.REFUSED
-            except (Unreachable, UntrustedKey) as failure:
-                self.reason = str(failure)
+                self.failure = refused
+            except (Unreachable, UntrustedKey) as unreached:
+                self.failure = unreached
+            if isinstance(self.failure, Refused) and self.failure.code == "SESSION_AUTHENTICATION_FAILED":
+                self.state = State.REFUSED  # asked more seldom: the server delays those who guess
             self.changed()
             await asyncio.sleep(RETRY_S if self.state is State.LOST else 60.0)
 
-    async def _probe(self, server: str) -> str | None:
-        """The server, when it answers log-ins as a master does; asked of all hosts at once."""
+    async def _probe(self, server: str) -> str | Exception:
+        """The master that a server is or knows, else why it is of no help; asked of all hosts at once."""
         api = XenApi(server, self._find_key, self.vouched)
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
                 await api.login(self.username, self._password)
             return server
         except Refused as refused:
-            return server_of(refused.details[1]) if refused.code == "HOST_IS_SLAVE" else None
-        except (Unreachable, UntrustedKey, TimeoutError):
-            return None
+            return server_of(refused.details[1]) if refused.code == "HOST_IS_SLAVE" else refused
+        except (Unreachable, UntrustedKey) as failure:
+            return failure
+        except TimeoutError:
+            return Unreachable(f"{server} did not answer in time")
         finally:
             await api.close()
-
-
-def is_null(ref: str) -> bool:
-    """True when a reference leads nowhere."""
-    return not ref or ref == NULL

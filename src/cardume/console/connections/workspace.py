@@ -167,7 +167,7 @@ class Workspace:
                 await connection.close()
                 continue
             except (Refused, Unreachable, UntrustedKey) as reason:
-                connection.open_later(str(reason))
+                connection.open_later(reason)
             connection.changed = self.changed
             self.connections.append(connection)
             self.changed()

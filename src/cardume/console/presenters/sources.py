@@ -18,7 +18,7 @@ class Source:
     cache: Cache
     server: str
     connected: bool = True
-    reason: str = ""
+    failure: Exception | None = None  # why it is not connected
     told_at: float = 0.0
     usage: Usage = field(default_factory=dict)
 

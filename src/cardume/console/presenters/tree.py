@@ -6,6 +6,7 @@ from typing import Any
 
 from cardume.console.connections.cache import NULL, Record
 from cardume.console.presenters.places import ROOT, Place
+from cardume.console.presenters.refusals import explain_failure
 from cardume.console.presenters.sources import Source
 from cardume.console.presenters.states import Badge, host_state, sr_state, vm_state
 from cardume.console.text.catalogue import Texts
@@ -45,7 +46,8 @@ def rows_as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def _pool(source: Source, t: Texts) -> list[Row]:
     if source.pool is None:
-        return [Row("", 1, "host", source.name, source.reason or t("host.connecting"), "error", kind="lost")]
+        why = explain_failure(source.failure, t) if source.failure else t("host.connecting")
+        return [Row("", 1, "host", source.name, why, "error", kind="lost")]
     if source.is_standalone:
         ((ref, host),) = source.hosts()
         return [*_host(source, ref, host, 1, t), *_vms(source, NULL, 2, t), *_srs(source, NULL, 2, t)]

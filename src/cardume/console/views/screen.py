@@ -31,7 +31,7 @@ def source_of(workspace: Workspace, connection: Connection) -> Source:
         connection.cache,
         connection.server,
         connection.state is State.CONNECTED,
-        connection.reason,
+        connection.failure,
         connection.told_at,
         workspace.usage.get(connection, {}),
     )
@@ -253,9 +253,12 @@ class Screen:
             f'<cardume-tree label="{esc(t("ui.tree"))}" nothing="{esc(t("ui.nomatch"))}"></cardume-tree>'
         )
 
+    def _why(self, source: Source) -> str:
+        return explain_failure(source.failure, self.t) if source.failure else ""
+
     def _stale(self, sources: list[Source]) -> str:
         lines = (
-            self.t("ui.stale", pool=source.name, at=self.t.clock(source.told_at), reason=source.reason)
+            self.t("ui.stale", pool=source.name, at=self.t.clock(source.told_at), why=self._why(source))
             for source in sources
             if not source.connected and source.pool is not None
         )
