@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.unit.channel.test_sockets import MASTER, MEMBER
 
-from cardume.daemons import place as place_module
 from cardume.core.survival import Verdict
+from cardume.daemons import place as place_module
 from cardume.daemons.config import Config
 from cardume.daemons.etcd_here import EtcdHere
 from cardume.daemons.place import Place
