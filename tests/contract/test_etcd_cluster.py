@@ -268,6 +268,16 @@ class Pair:
 
 @asynccontextmanager
 async def pair(room: Room) -> AsyncIterator[Pair]:
+    async with learning_pair(room) as two:
+        members = Members(room.gateway(two.a))
+        (learner,) = [member for member in await members.list() if not member.votes]
+        await members.promote(learner.id)
+        yield two
+
+
+@asynccontextmanager
+async def learning_pair(room: Room) -> AsyncIterator[Pair]:
+    """The same before b has its vote."""
     a, b = room.voter("a"), room.voter("b")
     async with linked(a.address, a.peer_port) as to_a, linked(b.address, b.peer_port) as to_b:
         two = Pair(room, a, b, to_a, to_b)
@@ -275,10 +285,31 @@ async def pair(room: Room) -> AsyncIterator[Pair]:
         gateway = room.gateway(a)
         await empty(gateway)
         members = Members(gateway)
-        added = await members.add_learner(two.seen[1].peer_url)
+        await members.add_learner(two.seen[1].peer_url)
         two.start(b, joins=True)
-        await members.promote(added.id)
         yield two
+
+
+async def test_once_two_voters_have_decided_something_the_survivor_has_all_from_before_it_voted_too(room: Room) -> None:
+    """Then `VoterKeeper` tells a host that it may go on alone; here the leader's host is lost at that very moment."""
+    async with learning_pair(room) as two:
+        store, members, script = EtcdStore(room.gateway(two.a)), Members(room.gateway(two.a)), Script()
+        (learner,) = [member for member in await members.list() if not member.votes]
+        async with writing(store, script) as task:
+            await until_written(script, 50, task)
+            two.slow_down(0.005)
+            await members.promote(learner.id)
+            await store.txn([Put("/settled", b"")])
+            two.cut()
+            room.end(two.a)
+        await store.close()
+        room.end(two.b)
+        raise_commit(room.data(two.b), room.directory / "before")
+        two.start(two.b, alone=True)
+        survivor = EtcdStore(room.gateway(two.b))
+        await survivor.revision()
+        await assert_nothing_lost_or_twice(survivor, script)
+        await survivor.close()
 
 
 async def test_a_member_that_was_left_behind_cannot_disturb_the_one_that_went_on(room: Room) -> None:

@@ -94,7 +94,7 @@ class EtcdHere:
         When no other member answers it is started: data of a cluster that the pool has left is of another name, and
         a member that was removed is told so by the others, and ends.
         """
-        if not self._service.has_data:
+        if not self._service.has_data or (self.cluster == known.cluster and (await self._service.state()).active):
             return
         if await self.leave_behind(known.cluster):
             return

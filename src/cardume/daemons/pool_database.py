@@ -163,6 +163,10 @@ class PoolDatabase:
         self._place.know(known)
         return known
 
+    def unsettle(self) -> None:
+        """Know that voters may lack something from now on."""
+        self._place.know(replace(self._map(), settled=False))
+
     async def raise_rank(self, known: PoolMap, generation: int) -> None:
         """Stay the master in a higher generation: whoever comes back with an older one follows. Sessions go on."""
         assert self._gateway is not None, "there is a cluster"

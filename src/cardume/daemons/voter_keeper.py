@@ -135,6 +135,14 @@ class VoterKeeper:
         self._vote.note(known)
         await self._tell()
 
+    async def _unsettle(self) -> None:
+        """Have no host believe that it has everything, before others may decide something without it."""
+        if len(self._place.map.voters) == PAIR:
+            self._has_settled = False
+            self._vote.drop()
+            self._database.unsettle()
+            await self._tell()
+
     async def _tell(self) -> None:
         if self._changed is not None:
             await self._changed()
@@ -159,9 +167,11 @@ class VoterKeeper:
                 await self._start(uuid)
             case Promote(uuid):
                 await self._start(uuid)
+                await self._unsettle()
                 await Members(gateway).promote(found[uuid].id)
                 self._database.set_voters(tuple(sorted({*self._place.map.voters, uuid})))
             case Remove(uuid):
+                await self._unsettle()
                 await self._remove(gateway, uuid, found[uuid])
 
     async def _remove(self, gateway: Gateway, uuid: str, member: Member) -> None:

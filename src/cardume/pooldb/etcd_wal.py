@@ -17,6 +17,7 @@ import shutil
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from io import FileIO
 from pathlib import Path
 
 from cardume.pooldb.store import StoreDamaged
@@ -100,33 +101,43 @@ def _copy(member: Path, backup: Path) -> None:
 
 def _copy_written(source: str, target: str) -> None:
     with open(source, "rb", buffering=0) as read, open(target, "wb") as written:
-        for start, end in _written(read.fileno()):
-            read.seek(start)
+        for start, block in _written(read):
             written.seek(start)
-            while start < end and (block := read.read(min(BLOCK_BYTES, end - start))):
-                written.write(block)
-                start += len(block)
+            written.write(block)
         written.truncate(os.fstat(read.fileno()).st_size)
     shutil.copystat(source, target)
 
 
-def _written(file: int) -> Iterator[tuple[int, int]]:
-    """The parts of a file that are not known to be zeros."""
+def _content(segment: Path) -> bytes:
+    """What is written of a segment; the rest is zeros."""
+    parts, end = [], 0
+    with open(segment, "rb", buffering=0) as file:
+        for start, block in _written(file):
+            parts += [bytes(start - end), block]
+            end = start + len(block)
+    return b"".join(parts)
+
+
+def _written(file: FileIO) -> Iterator[tuple[int, bytes]]:
+    """The parts of a file that are not known to be zeros, and where each is."""
     end = 0
     while True:
         try:
-            start = os.lseek(file, end, os.SEEK_DATA)
+            start = file.seek(end, os.SEEK_DATA)
         except OSError as error:
             if error.errno == errno.ENXIO:
                 return
             raise
-        end = os.lseek(file, start, os.SEEK_HOLE)
-        yield start, end
+        end = file.seek(start, os.SEEK_HOLE)
+        file.seek(start)
+        while start < end and (block := file.read(min(BLOCK_BYTES, end - start))):
+            yield start, block
+            start += len(block)
 
 
 def _read(segment: Path, *, is_last: bool) -> _End:
     end = _End()
-    for record in _records(segment.read_bytes(), segment, is_last=is_last):
+    for record in _records(_content(segment), segment, is_last=is_last):
         end = replace(end, offset=record.end, crc=record.crc)
         if record.kind == ENTRY:
             end = replace(end, index=_number(_fields(record.data), INDEX))  # a later one may replace those after it
