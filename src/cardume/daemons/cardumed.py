@@ -243,6 +243,7 @@ async def _master(
                 "directory": accounts,
                 "mastery": mastering,
                 "migrations": MigrationSlots(),
+                "voting": voting,
                 "pool_door": Joining(config, db.stored, here.addresses, place.standing, restart),
                 "restarts": restarts,
             },

@@ -95,7 +95,12 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
             passwords=authenticator,
             standing=place.standing,
             note=AuditFile(config.audit_log).note,
-            services={"certificate": here.certificate, "directory": accounts, "membership": membership},
+            services={
+                "certificate": here.certificate,
+                "directory": accounts,
+                "membership": membership,
+                "voting": voting,
+            },
             handlers={
                 **takeover_handlers(membership.report),
                 **metric_handlers(db, here.meter, find_history),

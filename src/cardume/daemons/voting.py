@@ -22,7 +22,7 @@ from cardume.hostops.errors import HostError
 from cardume.pooldb.etcd_settings import Voter
 from cardume.pooldb.etcd_store import EtcdStore
 from cardume.pooldb.mastership import Mastership, read_mastership, take_mastership
-from cardume.pooldb.store import Conflict, NoQuorum, OutcomeUnknown, StoreError
+from cardume.pooldb.store import Conflict, NoQuorum, Store, StoreError
 
 log = structlog.get_logger()
 
@@ -177,7 +177,7 @@ class Voting:
         left = replace(known, voters=tuple(uuid for uuid in known.voters if uuid in verdict.deciding))
         store = EtcdStore(self._etcd.gateway(left.endpoints(self._place.uuid)))
         try:
-            mine = await _take_key(store, self._place.uuid, verdict.epoch)
+            mine = await take_key(store, self._place.uuid, verdict.epoch)
         finally:
             await store.close()
         self._place.be_master(replace(known, generation=mine.generation, master=mine.host), by_verdict=True)
@@ -188,10 +188,10 @@ def _parse(told: dict[str, Any]) -> Verdict:
     return Verdict(int(told["epoch"]), str(told["master"]), frozenset(str(uuid) for uuid in told["living"]), aside)
 
 
-async def _take_key(store: EtcdStore, own: str, epoch: int) -> Mastership:
+async def take_key(store: Store, own: str, epoch: int, timeout_s: float = LEAD_S) -> Mastership:
     """Take the mastership, at a generation that is no less than the verdict's number. NoQuorum, CannotLead."""
     first = None
-    deadline = asyncio.get_running_loop().time() + LEAD_S
+    deadline = asyncio.get_running_loop().time() + timeout_s
     while True:
         try:
             before = await read_mastership(store)
@@ -203,7 +203,7 @@ async def _take_key(store: EtcdStore, own: str, epoch: int) -> Mastership:
             return await take_mastership(store, own, before, epoch)
         except Conflict:
             continue
-        except (OutcomeUnknown, StoreError) as fault:  # a leader that died is being replaced
+        except StoreError as fault:  # a leader that died is being replaced
             if asyncio.get_running_loop().time() >= deadline:
                 raise NoQuorum(f"the pool database does not take its new master: {fault}") from fault
             await asyncio.sleep(AGAIN_S)

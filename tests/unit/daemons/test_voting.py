@@ -1,0 +1,67 @@
+"""Taking the mastership at a verdict's word, from a database that may answer late, or not at all."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from cardume.daemons.voting import CannotLead, take_key
+from cardume.pooldb.mastership import read_mastership, take_mastership
+from cardume.pooldb.memory import MemoryStore
+from cardume.pooldb.store import Compare, NoQuorum, Operation, OutcomeUnknown
+
+
+class LateStore(MemoryStore):
+    """Its next transactions end so: written without an answer, or not written."""
+
+    def __init__(self, *fates: str) -> None:
+        super().__init__()
+        self.fates = list(fates)
+
+    async def txn(self, operations: Sequence[Operation], *, compares: Sequence[Compare] = ()) -> int:
+        fate = self.fates.pop(0) if self.fates else ""
+        if fate == "refused":
+            raise NoQuorum("no leader")
+        revision = await super().txn(operations, compares=compares)
+        if fate == "unanswered":
+            raise OutcomeUnknown("no answer")
+        if fate == "overtaken":
+            await take_mastership(self, "c", await read_mastership(self))
+            raise OutcomeUnknown("no answer")
+        return revision
+
+
+@pytest.mark.parametrize(
+    ("epoch", "generation"),
+    [(2, 5), (17, 17)],  # one more than the former master's, and no less than the verdict's number
+)
+async def test_the_generation_grows_to_the_verdicts_number_at_least(epoch: int, generation: int) -> None:
+    store = MemoryStore()
+    await take_mastership(store, "a", None, 4)
+    mine = await take_key(store, "b", epoch)
+    assert (mine.host, mine.generation) == ("b", generation)
+    assert await read_mastership(store) == mine
+
+
+@pytest.mark.parametrize("fates", [("unanswered",), ("refused",), ("refused", "unanswered")])
+async def test_it_is_taken_once_whatever_the_answers(fates: Sequence[str]) -> None:
+    store = LateStore()
+    await take_mastership(store, "a", None, 4)
+    store.fates = list(fates)
+    assert (await take_key(store, "b", 0)).generation == 5
+    assert (await take_key(store, "b", 0)).generation == 5
+
+
+async def test_who_was_overtaken_does_not_lead() -> None:
+    store = LateStore()
+    await take_mastership(store, "a", None, 4)
+    store.fates = ["overtaken"]
+    with pytest.raises(CannotLead):
+        await take_key(store, "b", 0)
+
+
+async def test_without_a_majority_it_gives_up_in_time() -> None:
+    store = LateStore()
+    await take_mastership(store, "a", None, 4)
+    store.fates = ["refused"] * 1000
+    with pytest.raises(NoQuorum):
+        await take_key(store, "b", 0, timeout_s=0.2)
