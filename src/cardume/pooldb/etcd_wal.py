@@ -83,10 +83,10 @@ def raise_commit(data: Path, backup: Path) -> Raised:
             end = _read(segment, is_last=segment == segments[-1]).after(end)
         except (IndexError, ValueError) as error:
             raise StoreDamaged(f"the pool database's log {segment.name} cannot be understood: {error}") from error
+        if not end.offset:
+            raise StoreDamaged(f"the pool database's log {segment.name} holds nothing")
         if end.index and end.term:
             break  # what is older says nothing of the end, and reading it takes as long as this did
-    if not end.offset:
-        raise StoreDamaged(f"the pool database's log {segments[-1].name} holds nothing")
     if end.index > end.commit:
         _copy(data / "member", backup / "member")
         _append(segments[-1], end.offset, _state_record(end.crc, (end.term, end.vote, end.index)))

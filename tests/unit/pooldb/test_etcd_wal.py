@@ -36,10 +36,10 @@ class Log:
     def state(self, term: int, vote: int, commit: int) -> None:
         self.record(3, b"\x08" + varint(term) + b"\x10" + varint(vote) + b"\x18" + varint(commit))
 
-    def save(self) -> Path:
+    def save(self, number: int = 0) -> Path:
         folder = self.data / "member" / "wal"
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / "0000000000000000-0000000000000000.wal"
+        file = folder / f"{number:016}-0000000000000000.wal"
         file.write_bytes(self.content.ljust(SIZE, b"\0"))
         return file
 
@@ -81,6 +81,43 @@ def test_a_second_time_changes_nothing(log: Log, tmp_path: Path) -> None:
 
     assert raise_commit(log.data, tmp_path / "backup") == Raised(3, 3)
     assert file.read_bytes() == raised
+
+
+def test_the_last_entry_may_be_in_an_older_segment(log: Log, tmp_path: Path) -> None:
+    older = log.save()
+    unchanged = older.read_bytes()
+    log.content = b""
+    log.record(4, b"")
+    log.state(2, 77, 2)
+    file = log.save(1)
+
+    assert raise_commit(log.data, tmp_path / "backup") == Raised(2, 3)
+    log.state(2, 77, 3)
+    assert file.read_bytes() == log.content.ljust(SIZE, b"\0")
+    assert older.read_bytes() == unchanged
+
+
+def test_a_log_that_ends_in_an_empty_segment_is_refused(log: Log, tmp_path: Path) -> None:
+    log.save()
+    log.content = b""
+    log.save(1)
+
+    with pytest.raises(StoreDamaged, match="holds nothing"):
+        raise_commit(log.data, tmp_path / "backup")
+
+
+def test_the_copy_of_a_log_with_holes_is_the_same(log: Log, tmp_path: Path) -> None:
+    file = log.save()
+    with file.open("r+b") as grown:
+        grown.seek(1 << 20)
+        grown.write(b"a part that is not of the log")
+        grown.truncate(4 << 20)
+    before = file.read_bytes()
+
+    assert raise_commit(log.data, tmp_path / "backup") == Raised(2, 3)
+    copy = tmp_path / "backup/member/wal" / file.name
+    assert copy.read_bytes() == before
+    assert copy.stat().st_blocks * 512 < 1 << 20
 
 
 def test_an_entry_that_was_replaced_by_a_later_leader_is_not_counted(log: Log, tmp_path: Path) -> None:

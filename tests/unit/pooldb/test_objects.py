@@ -11,9 +11,10 @@ from cardume.datamodel.errors import ApiError
 from cardume.datamodel.refs import NULL, Ref, new_ref
 from cardume.pooldb.db import Database, Transaction
 from cardume.pooldb.feed import Filter
+from cardume.pooldb.mastership import take_mastership
 from cardume.pooldb.memory import MemoryStore
 from cardume.pooldb.objects import Objects
-from cardume.pooldb.store import Put, StoreDamaged
+from cardume.pooldb.store import Compare, Conflict, Put, StoreDamaged
 
 
 async def opened(store: MemoryStore | None = None) -> Objects:
@@ -403,3 +404,20 @@ async def test_generations_go_on_over_restarts() -> None:
 
 async def put_by_another_version(store: MemoryStore, key: str, value: bytes) -> None:
     await store.txn([Put(key, value)])
+
+
+async def test_a_master_that_stays_it_in_a_higher_generation_writes_on_and_the_old_key_is_no_good() -> None:
+    store = MemoryStore()
+    first = await take_mastership(store, "a", None)
+    db = await Objects.open(store, guard=[first.guard], declared=SHAPES)
+    pond = await db.create(Pond(name_label="a"))
+
+    async def take() -> list[Compare]:
+        return [(await take_mastership(store, "a", first, 9)).guard]
+
+    await db.guard_anew(take)
+    await db.update(pond, name_label="b")
+
+    assert db.get(pond).name_label == "b"
+    with pytest.raises(Conflict):
+        await store.txn([Put("/k", b"")], compares=[first.guard])
