@@ -33,7 +33,6 @@ _ALWAYS = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
-    (b"strict-transport-security", b"max-age=31536000"),
 )
 
 
@@ -84,11 +83,15 @@ def token_in(cookies: str) -> str:
 
 
 def cookie_of(workspace: Workspace) -> str:
-    """The cookie that lets a browser in: no script reads it, no other site makes it travel."""
-    return f"{COOKIE}={workspace.token}; Path=/; Secure; HttpOnly; SameSite=Strict"
+    """The cookie that lets a browser in: no script reads it.
+
+    It travels when a link elsewhere, in a mail for instance, is followed to here, and with nothing else that other
+    sites do.
+    """
+    return f"{COOKIE}={workspace.token}; Path=/; Secure; HttpOnly; SameSite=Lax"
 
 
-NO_COOKIE = f"{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"
+NO_COOKIE = f"{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"
 
 
 def _with_headers(send: Send, path: str) -> Send:

@@ -96,7 +96,7 @@ def test_a_vm_can_move_to_storage_that_has_room() -> None:
     made = room()
     made.put("sr", "lun", physical_utilisation=95 << 30)
     found = {one.name: one.why_not for one in sr_targets(made.source(), made.record("vm", "db"), T)}
-    assert found == {"local": "the disks are there already", "lun": "too small: 5 GiB free, 10 GiB needed"}
+    assert found == {"local (a)": "the disks are there already", "lun": "too small: 5 GiB free, 10 GiB needed"}
 
 
 def test_migration_targets_name_what_speaks_against_them() -> None:

@@ -105,7 +105,7 @@ async def test_nobody_gets_in_without_a_session_and_a_session_ends_at_once(tmp_p
     workspace = workspaces.new()
     cookie = cookie_of(workspace)
     assert "HttpOnly" in cookie
-    assert "SameSite=Strict" in cookie
+    assert "SameSite=Lax" in cookie
     assert "Secure" in cookie
     assert (await asked(gate, "/view/tree", cookie=cookie))[0]["status"] == 401
     workspaces.admit(workspace)

@@ -103,6 +103,13 @@ class Source:
             return record
         return self.cache.find("host", record["resident_on"]) or self.cache.find("host", self.pool["master"])
 
+    def name_of(self, sr: Record) -> str:
+        """A repository among others of its pool: a local one with its host, as every host has one of that name."""
+        host = self.cache.find("host", self.host_of(sr))
+        return (
+            f"{sr['name_label']} ({host['name_label']})" if host and not self.is_standalone else str(sr["name_label"])
+        )
+
     def is_live(self, host: Record) -> bool:
         """True when the pool hears from the host."""
         metrics = self.cache.find("host_metrics", host["metrics"])

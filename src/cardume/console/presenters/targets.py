@@ -56,5 +56,5 @@ def sr_targets(source: Source, vm: Record, t: Texts) -> list[Target]:
             why = t("move.here")
         elif free < need:
             why = t("move.full", free=t.size(free), need=t.size(need))
-        found.append(Target(ref, sr["name_label"], t("move.free", free=t.size(max(free, 0))), why))
+        found.append(Target(ref, source.name_of(sr), t("move.free", free=t.size(max(free, 0))), why))
     return found

@@ -1,5 +1,6 @@
 """What buttons do: each key of an action, and the dialog or message that it stands for."""
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +162,7 @@ async def _alerts_dismiss_all(screen: "Screen", _: dict[str, Any]) -> None:
 
 async def _alerts_export(screen: "Screen", _: dict[str, Any]) -> None:
     shown = alerts_page(screen.sources, screen.filters, screen.t, screen.now).shown
-    ui.run_javascript(f"window.cardume.download('alerts.csv', {as_csv(shown, screen.t)!r})")
+    ui.run_javascript(f"window.cardume.download('alerts.csv', {json.dumps(as_csv(shown, screen.t))})")
 
 
 async def _asked(screen: "Screen", connection: Connection, method: str, *params: Any) -> None:

@@ -39,7 +39,7 @@ def _rows(content: AlertsPage, t: Texts) -> str:
 def _row(alert: Alert, t: Texts) -> str:
     note = f'<span class="note">{esc(alert.body)}</span>' if alert.body else ""
     name = link(alert.applies_to, alert.place)
-    where = f"{name}" if alert.applies_to == alert.where else f'{name}<span class="note">{esc(alert.where)}</span>'
+    pool = "" if alert.applies_to == alert.where else f'<span class="note">{esc(alert.where)}</span>'
     dismiss = (
         f'<button type="button" class="btn" data-act="alert_dismiss" data-ref="{esc(alert.ref)}" '
         f'data-pool="{esc(alert.pool)}" aria-label="{esc(t("ui.dismiss"))}: {esc(alert.title)}">{esc(t("ui.dismiss"))}</button>'
@@ -47,7 +47,7 @@ def _row(alert: Alert, t: Texts) -> str:
     return (
         f"<td>{shape(alert.tone)} {esc(t(f'severity.{alert.severity}'))}</td>"
         f'<th scope="row"><span class="text">{esc(alert.title)}{note}</span></th>'
-        f"<td>{where}</td><td>{esc(alert.date)}</td><td>{dismiss}</td>"
+        f'<td><span class="text">{name}{pool}</span></td><td>{esc(alert.date)}</td><td>{dismiss}</td>'
     )
 
 

@@ -118,7 +118,7 @@ def acts_text(title: str, lines: list[str]) -> str:
     """The commands that a dialog stands for, to be read and copied."""
     from html import escape as esc
 
-    return f'<details><summary>{esc(title)}</summary><div class="call">{esc(chr(10).join(lines))}</div></details>'
+    return f'<details open><summary>{esc(title)}</summary><div class="call">{esc(chr(10).join(lines))}</div></details>'
 
 
 def _fix(screen: "Screen", one: joining.Candidate) -> None:

@@ -46,7 +46,7 @@ async def show(screen: "Screen", found: tuple[Connection, Source, str, Record]) 
         for ref, sr in source.srs():
             if sr["content_type"] != "iso" and template()["VBDs"]:
                 free = float(sr["physical_size"]) - float(sr["physical_utilisation"])
-                options[ref] = f"{sr['name_label']} – {t('move.free', free=t.size(max(free, 0)))}"
+                options[ref] = f"{source.name_of(sr)} – {t('move.free', free=t.size(max(free, 0)))}"
         ui.label(t("newvm.sr"))
         ui.radio(options, value=draft["sr"], on_change=lambda event: draft.update(sr=event.value)).props(
             f'aria-label="{t("newvm.sr")}"'
