@@ -28,7 +28,7 @@ class Tree extends HTMLElement {
         const text = await answer.text();
         if (text !== this.text) { this.text = text; this.rows = JSON.parse(text); this.arrange(); }
       }
-    } catch { /* the console is away: the page says so, and asks again when it is back */ }
+    } catch { setTimeout(() => this.refresh(), 2000); /* the console or the network is away */ }
     this.asking = false;
     if (this.again) { this.again = false; this.refresh(); }
   }

@@ -17,7 +17,7 @@ from cardume.console.presenters.places import Place, read_place
 from cardume.console.presenters.refusals import explain_failure
 from cardume.console.presenters.sources import Source
 from cardume.console.text.catalogue import Texts
-from cardume.console.views import contents, drawer
+from cardume.console.views import acts, contents, drawer
 from cardume.console.views.markup import icon
 
 log = structlog.get_logger()
@@ -208,8 +208,6 @@ class Screen:
                 self.tell(text, failed=failed)
 
     async def _act(self, args: dict[str, Any]) -> None:
-        from cardume.console.views.acts import act
-
         if self.workspace.has_ended:
             return
         self.workspace.touch()
@@ -225,7 +223,11 @@ class Screen:
             case "why":
                 self.tell(str(args.get("why", "")), failed=True)
             case key:
-                await act(self, str(key), args)
+                try:
+                    await acts.act(self, str(key), args)
+                except Exception:
+                    log.exception("act_failed", act=key)
+                    self.tell(self.t("error.unknown"), failed=True)
 
     def _top_bar(self) -> str:
         t, alerts = self.t, count_alerts(sources_of(self.workspace))
