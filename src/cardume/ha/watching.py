@@ -33,15 +33,19 @@ def _tell_disk(turn: Turn) -> None:
 
 
 def _state(turn: Turn, host: int, peer: Peer) -> Notice | None:
+    """What to say of a member. One channel counts as lost when the other has gone on for long since: a host that dies
+    is not heard on one of them first by chance, and is neither."""
     limit_s = _limit_s(turn)
     network, disk = turn.now_s - peer.net_s <= limit_s, turn.now_s - peer.disk_since_s <= limit_s
     if network and disk:
         return Notice.PEER_BACK
-    if network and turn.has_disk():
+    if not network and not disk:
+        return Notice.PEER_QUIET
+    if peer.net_s - peer.disk_since_s >= limit_s and turn.has_disk():
         return Notice.PEER_STORAGE_LOST
-    if disk:
+    if peer.disk_since_s - peer.net_s >= limit_s:
         return Notice.PEER_NETWORK_LOST
-    return turn.s.noted[host] if network else Notice.PEER_QUIET
+    return turn.s.noted[host]
 
 
 def _limit_s(turn: Turn) -> float:
