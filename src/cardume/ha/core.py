@@ -115,14 +115,15 @@ def _command(turn: Turn, event: Event) -> None:
     s = turn.s
     match event:
         case Enable():
-            s.wish = Wish.ENABLE
+            _wish(turn, Wish.ENABLE, float("inf"))
             s.give_up_s = turn.now_s + turn.profile.ready_s
         case Abort():
-            s.wish = Wish.ABORT if s.epoch.number == 0 else Wish.DISABLE
+            _wish(turn, Wish.ABORT if s.epoch.number == 0 else Wish.DISABLE)
         case Disable():
-            s.wish = Wish.DISABLE
+            _wish(turn, Wish.DISABLE)
         case Form():
-            s.wish = Wish.FORM
+            if s.phase is Phase.CANDIDATE:
+                _wish(turn, Wish.FORM)
         case Evict():
             if event.host in s.epoch.live:
                 s.evict = (*s.evict, (event.host, s.epoch.lives[event.host], event.reason))
@@ -134,6 +135,12 @@ def _command(turn: Turn, event: Event) -> None:
             lives.turn_off(turn, Why.EMERGENCY)
         case _:
             raise AssertionError(f"an event that nobody handles: {event}")
+
+
+def _wish(turn: Turn, wish: Wish, for_s: float | None = None) -> None:
+    turn.s.wish = wish
+    turn.s.wish_life = turn.s.life
+    turn.s.wish_until_s = turn.now_s + (turn.profile.ready_s if for_s is None else for_s)
 
 
 def _read_failed(turn: Turn, event: ReadFailed) -> None:

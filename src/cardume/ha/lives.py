@@ -52,6 +52,7 @@ def become_candidate(turn: Turn) -> None:
     s = turn.s
     s.phase = Phase.CANDIDATE
     s.ended = s.ended_written = s.rejoin = False
+    s.leaves_why = Why.LEFT
     s.next_cycle_s = s.next_send_s = turn.now_s
     ready_s = turn.now_s + 2 * turn.profile.ready_s
     s.give_up_s = min(s.give_up_s or ready_s, ready_s) if s.enabling else None
@@ -178,6 +179,7 @@ def _channels(turn: Turn) -> str:
 def leave(turn: Turn, why: Why = Why.LEFT) -> None:
     """End this life by its own will; the guests are gone already (R13)."""
     s = turn.s
+    s.leaves_why = why
     if s.phase in RUNNING:
         s.phase = Phase.ENDED
         s.ended = True
@@ -199,7 +201,7 @@ def _check_ended(turn: Turn) -> None:
     if s.phase is not Phase.ENDED or s.rejoin:
         return
     if turn.me not in s.epoch.live and s.ended_written:
-        turn_off(turn, Why.LEFT)
+        turn_off(turn, s.leaves_why)
     elif turn.now_s > s.deadline_s:
         close_device(turn)  # it holds nothing; a slow decision shall not cost the machine
 
@@ -210,9 +212,9 @@ def _give_up(turn: Turn) -> None:
     if s.phase is Phase.LEAVING:
         reset(turn, "evicted, and the guests did not go in time")
     elif s.phase is Phase.ENDED:
-        turn_off(turn, Why.LEFT)
+        turn_off(turn, s.leaves_why)
     elif s.phase is Phase.CANDIDATE and s.epoch.number == 0:
-        s.wish = Wish.ABORT
+        s.wish, s.wish_life, s.wish_until_s = Wish.ABORT, s.life, float("inf")
 
 
 def turn_off(turn: Turn, why: Why) -> None:

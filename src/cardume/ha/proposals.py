@@ -23,11 +23,21 @@ def consider(turn: Turn) -> None:
     if turn.read_began_s is None:
         return
     admission.watch_uplinks(turn)
+    _forget_old_wishes(turn)
     if not _may_begin(turn):
         return
     value = plan(turn)
     if value is not None:
         ballots.begin(turn, value)
+
+
+def _forget_old_wishes(turn: Turn) -> None:
+    """Above all an administrator's word that all the others are off: about one life, about then, and if it is true."""
+    s = turn.s
+    is_old = turn.now_s > s.wish_until_s or s.wish_life != s.life
+    is_wrong = any(silence.is_fresh(turn, host) for host, _ in turn.others() if host in s.epoch.live)
+    if (s.wish is not Wish.ENABLE and is_old) or (s.wish is Wish.FORM and (is_wrong or s.phase is not Phase.CANDIDATE)):
+        s.wish = Wish.NONE
 
 
 def _may_begin(turn: Turn) -> bool:

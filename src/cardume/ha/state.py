@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
-from cardume.ha.effects import Notice
+from cardume.ha.effects import Notice, Why
 from cardume.ha.profile import Profile
 from cardume.ha.records import SECTORS, BallotBlock, EpochRecord, Memory, Reason, no_epoch
 
@@ -199,8 +199,12 @@ class State:
     leading: int | None = None
     """The epoch for which Lead was said."""
     wish: Wish = Wish.NONE
+    wish_life: int = 0
+    wish_until_s: float = float("inf")
+    """It was asked of this life, and is forgotten after that time: things may have changed."""
     evict: tuple[tuple[int, int, Reason], ...] = ()
     """Members that shall go: host, life, why."""
+    leaves_why: Why = Why.LEFT
     rejoin: bool = False
     """After the end of this life a new one is begun."""
     give_up_s: float | None = None

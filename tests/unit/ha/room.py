@@ -31,6 +31,7 @@ from cardume.ha.events import (
     AllRead,
     Area,
     Armed,
+    ArmFailed,
     DatagramReceived,
     Enable,
     Event,
@@ -64,6 +65,7 @@ class Machine:
     guests: set[str] = field(default_factory=set)
     leads: int | None = None
     guests_die: bool = True
+    has_device: bool = True
     started_s: float = 0.0
     ended: dict[int, int] = field(default_factory=dict)
     said: list[Effect] = field(default_factory=list)
@@ -207,6 +209,8 @@ class Room:
                 machine.deadline_s = effect.deadline_s
             case Remember():
                 machine.memory = effect.memory
+            case Arm() if not machine.has_device:
+                self.queue.append((host, ArmFailed(now_s, "there is none")))
             case Arm():
                 machine.armed, machine.fed_s = True, now_s
                 self.queue.append((host, Armed(now_s)))

@@ -4,8 +4,8 @@ import pytest
 from tests.unit.ha.room import GENERATION, Room
 
 from cardume.ha import core
-from cardume.ha.effects import Lead, LifeEnded, MembersChanged, Reset
-from cardume.ha.events import Evict, Leave, SessionStarted, Tick, Uplinks
+from cardume.ha.effects import Lead, LifeEnded, MembersChanged, Reset, TurnedOff, Why
+from cardume.ha.events import Disable, Evict, Form, Leave, SessionStarted, Tick, Uplinks
 from cardume.ha.profile import FAST
 from cardume.ha.records import Reason
 from cardume.ha.state import Config, Phase, new_state
@@ -115,6 +115,59 @@ def test_a_host_with_worse_uplinks_is_not_admitted_and_equal_ones_are() -> None:
     room.tell(0, Uplinks(room.clock(0), 0b10))
     room.run(2)
     assert room.members() == {0, 1}
+
+
+def test_who_hears_a_member_does_not_believe_that_all_the_others_are_off() -> None:
+    room = pair()
+    room.power_off(0)
+    room.run(10)
+    room.no_disk = {1}
+    room.power_on(0)
+    room.run(3)
+    room.tell(0, Form(room.clock(0)))
+    room.run(3)
+    assert room.members() == {1}
+    room.no_disk = set()
+    room.run(3)
+    assert room.members() == {0, 1}
+    assert room.machines[1].state.epoch.reason is Reason.ADMITTED
+
+
+def test_an_administrators_word_that_the_others_are_off_does_not_outlive_its_moment() -> None:
+    room = pair()
+    room.power_off(0)
+    room.run(10)
+    room.power_off(1)
+    room.power_on(0)
+    room.run(1)
+    room.no_disk = {0}
+    room.tell(0, Form(room.clock(0)))
+    room.run(FAST.ready_s + 1)
+    room.no_disk = set()
+    room.run(5)
+    assert room.machines[0].state.epoch.live == {1}
+
+
+def test_a_wish_to_disable_that_could_not_be_fulfilled_is_forgotten() -> None:
+    room = pair()
+    room.no_disk = {0, 1}
+    room.run(3)
+    room.tell(0, Disable(room.clock(0)))
+    room.run(FAST.ready_s + 5)
+    room.no_disk = set()
+    room.run(5)
+    assert room.members() == {0, 1}
+
+
+def test_a_host_without_a_watchdog_is_no_member_and_says_why() -> None:
+    room = pair()
+    room.power_off(1)
+    room.run(10)
+    room.machines[1].has_device = False
+    room.power_on(1)
+    room.run(4)
+    assert room.members() == {0}
+    assert room.said(1, TurnedOff) == [TurnedOff(Why.NO_DEVICE)]
 
 
 def test_a_host_whose_guests_are_not_accounted_for_resets_at_start() -> None:
