@@ -11,7 +11,7 @@ import structlog
 from cardume.channel import values
 from cardume.channel.interfaces import DEFAULT_S, Kind, Method, methods, properties
 from cardume.channel.link import Link
-from cardume.channel.serving import BRIDGES, COPIER, GUESTS, HA, HOST, MACHINE, METER, NETWORK, STORAGE
+from cardume.channel.serving import BRIDGES, COPIER, GUESTS, HA, HOST, LEAVE_BLOCK, MACHINE, METER, NETWORK, STORAGE
 from cardume.channel.streams import Dial, opened
 from cardume.hostops.errors import HostError
 from cardume.hostops.guests.console import ByteStream
@@ -158,7 +158,7 @@ class RemoteHost:
 
     async def _leave(self, name: str, failure: str) -> None:
         try:
-            await self.ask(name, "leave", {"failure": failure}, DEFAULT_S)
+            await self.ask(name, LEAVE_BLOCK, {"failure": failure}, DEFAULT_S)
         except HostError:
             if not failure:
                 raise

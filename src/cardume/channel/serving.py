@@ -24,6 +24,8 @@ from cardume.hostops.storage.driver import Copier, Prober, StorageDriver
 GUESTS, COPIER, BRIDGES, NETWORK, MACHINE, STORAGE = "guests", "copier", "bridges", "network", "machine", "storage/"
 METER, HA = "meter", "ha"
 HOST = "host"
+LEAVE_BLOCK = "leave block"
+"""What ends an opened block: no method can have that name."""
 
 
 class Serving:
@@ -77,7 +79,7 @@ class Serving:
         """The `Answerer` of link.py."""
         if on == HOST and do in self._more:
             return values.dump(await self._more[do](**given))
-        if do == "leave":
+        if do == LEAVE_BLOCK:
             leave = self._opened.get(on)
             if leave is not None and not leave.done():
                 leave.set_result(str(given.get("failure", "")))

@@ -9,6 +9,7 @@ from tests.contract.linked import QueueWire, linked, memory_hands, wires
 
 from cardume.channel.link import Link
 from cardume.hostops.errors import LinkLost, StorageFull
+from cardume.hostops.ha.memory_ha import MemoryHa
 from cardume.hostops.host_parsers import NIC
 from cardume.hostops.network.host_network import HostNetwork
 from cardume.hostops.network.memory_network import MemoryNetwork
@@ -83,3 +84,10 @@ async def test_a_block_that_the_other_host_holds_open_is_taken_back_when_the_con
             await lose_it_inside(remote.hands().network, wire)
     assert during == [(PLAN,)]
     assert memory.plans == ()
+
+
+async def test_a_host_leaves_high_availability_when_another_one_asks_it_to() -> None:
+    agent = MemoryHa("a-host")
+    async with linked(replace(memory_hands(), ha=agent)) as (remote, _):
+        await remote.hands().ha.leave(timeout_s=5)
+    assert agent.asked == ["leave"]
