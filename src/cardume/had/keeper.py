@@ -4,6 +4,7 @@ It never waits for anything but the next event. Disk and network are processes o
 guardian's, and people ask over a socket.
 """
 
+import json
 import math
 import os
 import select
@@ -19,14 +20,14 @@ from cardume.ha import core, effects, events
 from cardume.ha.records import Slot
 from cardume.ha.state import Config, State, new_state
 from cardume.had.clock import NS, now_ns
-from cardume.had.config import ConfigError, HadConfig, read_config
+from cardume.had.config import ConfigError, HadConfig, read_config, write_durably
 from cardume.had.control import ControlServer
 from cardume.had.disk import BlackBoxWritten, DiskTrouble, LastWords, ReadBlackBox, WriteBlackBox
 from cardume.had.guardian import ArmAnswer, ArmRequest, Closed, CloseRequest, Stopping
 from cardume.had.guests import are_gone, kill_guests, list_guests
 from cardume.had.heard import Heard
 from cardume.had.last_words import LastWords as Words
-from cardume.had.last_words import keep_locally, parse
+from cardume.had.last_words import keep_locally, parse, recall_words
 from cardume.had.line import Line, LineClosed
 from cardume.had.memory import boot_id, recall, remember
 from cardume.had.places import CONFIG, LOCAL_WORDS, RUN, SOCKET, VOID
@@ -37,6 +38,7 @@ from cardume.had.servants import DiskServant, Servant
 from cardume.had.shared import SharedDeadline
 from cardume.had.starts import Starts
 
+FENCED = "fenced.json"
 LONGEST_REST_S = 0.25
 LAST_WORDS_S = 0.2
 FENCE_EARLY_S = 0.5
@@ -58,7 +60,7 @@ class Keeper:
         self.words = Words()
         self.off: effects.Why | None = None
         self.trouble = ""
-        self.fenced: dict[str, object] | None = None
+        self.fenced = recall_words(RUN / FENCED)
         self.watchdog = ""
         self.disk: DiskServant | None = None
         self.network: Servant | None = None
@@ -352,10 +354,16 @@ class Keeper:
             local = LOCAL_WORDS.read_bytes()
         except OSError:
             local = b""
-        for found in (parse(text), parse(local)):
-            if found is not None and found.get("boot_id") != self.boot_id and self.fenced is None:
-                self.fenced = found
-                self.tell("was-fenced", reason=found["reason"], at=found.get("at"))
+        told = next((words for words in (parse(text), parse(local)) if words is not None), None)
+        if told is None or told.get("boot_id") == self.boot_id:
+            return
+        self.fenced = told
+        write_durably(RUN / FENCED, json.dumps(told))
+        self.tell("was-fenced", reason=told["reason"], at=told.get("at"))
+        # Told once: after a later boot they would be taken for the end of a life that ended well.
+        if self.disk is not None and self.config is not None:
+            self.disk.ask(WriteBlackBox(self.config.me, b""))
+        LOCAL_WORDS.unlink(missing_ok=True)
 
     # People
 

@@ -47,6 +47,14 @@ def parse(text: bytes | None) -> dict[str, Any] | None:
     return facts if isinstance(facts, dict) and "reason" in facts else None
 
 
+def recall_words(path: Path) -> dict[str, Any] | None:
+    """What a core of this boot has read of them already."""
+    try:
+        return parse(path.read_bytes())
+    except OSError:
+        return None
+
+
 def keep_locally(path: Path, text: bytes) -> threading.Thread:
     """Write them on this host's own disk as well, in a thread that nobody has to wait for."""
 
