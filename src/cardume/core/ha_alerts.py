@@ -30,6 +30,7 @@ class Happened:
     rule: str = ""
     channel: str = ""
     lasted_s: float = 0.0
+    is_planned: bool = False  # a host that has left in good order, or was told of before
 
 
 _BEGINS: Mapping[str, tuple[Alert, str]] = {
@@ -76,6 +77,8 @@ class HaWatch:
             case "life ended":
                 # A host that is gone does not recover from anything: it comes anew.
                 self._told = {(kind, host) for kind, host in self._told if host != what.host}
+                if what.is_planned:
+                    return []
                 return [News(api_messages.HA_HOST_FAILED, what.host, f"Server '{name}' has failed{_why(what)}")]
             case "fenced":
                 told = f"Server '{name}' had restarted itself to protect the disks of its VMs{_why(what)}"

@@ -228,7 +228,7 @@ async def _master(
 
             await server.tasks.run("VM.start_on", root, work)
 
-        restarts = HaRestarts(db, hosts, host, restart_vm, start_vm)
+        restarts = HaRestarts(db, hosts, host, restart_vm, start_vm, voting.obey)
         parts = Parts(
             db=db,
             hosts=hosts,
@@ -246,6 +246,7 @@ async def _master(
                 "voting": voting,
                 "pool_door": Joining(config, db.stored, here.addresses, place.standing, restart),
                 "restarts": restarts,
+                "voters": voting,
             },
             handlers={
                 **blob_handlers(db, blobs),

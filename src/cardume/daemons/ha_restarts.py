@@ -15,8 +15,10 @@ import structlog
 
 from cardume.core import placement
 from cardume.core.failover import FailoverPool
-from cardume.core.ha_alerts import Happened, HaWatch, restart_failed, restarted
+from cardume.core.ha_alerts import Happened, HaWatch, News, restart_failed, restarted
 from cardume.core.restarting import Past, Turn, Waiting, next_turn
+from cardume.core.survival import Verdict
+from cardume.daemons.had_events import LEFT
 from cardume.datamodel import api_messages
 from cardume.datamodel.api_messages import Alert
 from cardume.datamodel.errors import CODES, ApiError
@@ -50,6 +52,9 @@ StartAgain = Callable[[Ref[VM], Ref[Host]], Awaitable[None]]
 StartAnywhere = Callable[[Ref[VM]], Awaitable[None]]
 """Start a VM where the failover plan lets it; ApiError."""
 
+Obey = Callable[[Verdict], Awaitable[object]]
+"""Have the pool database follow a verdict; HostError, StoreError."""
+
 
 class Connected(Hosts, Protocol):
     """The hosts of the pool, and which of them are connected; `members.py` is the implementation."""
@@ -63,13 +68,21 @@ class HaRestarts:
     """The `Restarts` of messages/ha.py."""
 
     def __init__(
-        self, db: Database, hosts: Connected, here: Ref[Host], start_again: StartAgain, start: StartAnywhere
+        self,
+        db: Database,
+        hosts: Connected,
+        here: Ref[Host],
+        start_again: StartAgain,
+        start: StartAnywhere,
+        obey: Obey,
     ) -> None:
         self._db, self._hosts, self._here = db, hosts, here
-        self._start_again, self._start = start_again, start
+        self._start_again, self._start, self._obey = start_again, start, obey
         self._watch = HaWatch()
+        self._untold: list[News] = []
         self._wake = asyncio.Event()
-        self._leads = False
+        self._leads = self._is_behind = False
+        self._epoch = self._obeyed = 0
         self._held_until_s = 0.0
         self._ended: dict[str, int] = {}  # hosts by uuid whose life is over, and which
         self._best_effort: set[Ref[VM]] = set()  # that ran on hosts that were lost
@@ -95,9 +108,12 @@ class HaRestarts:
         seen = 0
         while True:
             try:
-                for event in await self._agent.events(seen, timeout_s=LISTEN_S):
-                    await self.take(event)
+                news = await self._agent.events(seen, timeout_s=LISTEN_S)
+                self._is_behind = True  # what was so may be so no more
+                for event in news:
+                    self.take(event)
                     seen = event.number
+                self._is_behind = False
             except (HostError, ApiError, TimeoutError) as fault:
                 log.warning("ha_not_heard", reason=str(fault))
                 await asyncio.sleep(PAUSE_S)
@@ -105,8 +121,9 @@ class HaRestarts:
                 log.exception("ha_event_failed")
                 await asyncio.sleep(PAUSE_S)
 
-    async def take(self, event: HaEvent) -> None:
+    def take(self, event: HaEvent) -> None:
         """Take in one event; again is no error."""
+        self._epoch = max(self._epoch, event.epoch)
         match event.kind:
             case HaEventKind.LEAD:
                 self._leads = True
@@ -114,6 +131,8 @@ class HaRestarts:
                 self._leads = False
             case HaEventKind.LIFE_ENDED:
                 self._ended[event.host] = max(event.life, self._ended.get(event.host, 0))
+                # That it was heard on one channel only, for a moment, is not worth a word any more.
+                self._untold = [news for news in self._untold if news.host_uuid != event.host or _says_failed(news)]
             case HaEventKind.MEMBERS:
                 self._ended = {uuid: life for uuid, life in self._ended.items() if uuid not in event.members}
                 # Whoever came may have room for what found none.
@@ -121,14 +140,21 @@ class HaRestarts:
             case _:
                 pass
         log.info("ha_event", kind=str(event.kind), epoch=event.epoch, host=event.host)
-        await self._tell(event)
+        self._note(event)
         self._wake.set()
 
-    async def _tell(self, event: HaEvent) -> None:
-        happened = Happened(event.kind, event.host, event.epoch, event.rule, event.channel, event.lasted_s)
+    def _note(self, event: HaEvent) -> None:
+        """Keep what is to be told: the database may not be writable before the verdict that comes next."""
+        is_planned = event.kind is HaEventKind.LIFE_ENDED and event.rule in ("", LEFT)
+        happened = Happened(event.kind, event.host, event.epoch, event.rule, event.channel, event.lasted_s, is_planned)
         name = next((host.name_label for host in self._db.all(Host).values() if host.uuid == event.host), event.host)
-        for news in self._watch.look(happened, name):
+        self._untold += self._watch.look(happened, name)
+
+    async def _tell(self) -> None:
+        while self._untold:
+            news = self._untold[0]
             await self._raise(news.alert, AlertClass.HOST, news.host_uuid, news.body)
+            del self._untold[0]
 
     async def _raise(self, alert: Alert, cls: AlertClass, uuid: str, body: str) -> None:
         async with self._db.transaction() as txn:
@@ -157,7 +183,9 @@ class HaRestarts:
         _, pool = the_pool(self._db)
         if not self._may_act():
             return
+        await self._follow_verdict()
         await self._bury_the_dead()
+        await self._tell()
         while self._may_act() and time.monotonic() >= self._held_until_s:
             waiting = self._waiting()
             self._past = self._past.only(vm.ref for vm in waiting)
@@ -171,7 +199,14 @@ class HaRestarts:
             await self._refresh()
 
     def _may_act(self) -> bool:
-        return self._leads and the_pool(self._db)[1].ha_enabled
+        return self._leads and not self._is_behind and the_pool(self._db)[1].ha_enabled
+
+    async def _follow_verdict(self) -> None:
+        """The pool database first: nothing can be written before it has given up the dead."""
+        if self._obeyed < self._epoch:
+            epoch, hosts = self._epoch, frozenset(host.uuid for host in self._db.all(Host).values())
+            await self._obey(Verdict(epoch, self._db.get(self._here).uuid, hosts - self._ended.keys()))
+            self._obeyed = epoch
 
     def _pool(self) -> FailoverPool:
         """The pool without hosts whose life is over: until they are members again nothing may run there."""
@@ -299,6 +334,10 @@ class HaRestarts:
     @property
     def _agent(self) -> HaAgent:
         return self._hosts.hands(self._here).ha
+
+
+def _says_failed(news: News) -> bool:
+    return news.alert is api_messages.HA_HOST_FAILED
 
 
 def _sentence(fault: ApiError) -> str:

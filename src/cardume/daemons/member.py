@@ -24,6 +24,7 @@ from cardume.channel.streams import StreamDesk
 from cardume.daemons.accounts import AccountFile
 from cardume.daemons.config import Config
 from cardume.daemons.etcd_here import EtcdHere, writable
+from cardume.daemons.ha_member import HaMember
 from cardume.daemons.leaving import leave_pool
 from cardume.daemons.members import Members
 from cardume.daemons.membership import Membership
@@ -87,6 +88,9 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
             """The master knows where it is."""
             return None if place.is_master else role.master_address
 
+        def hosts_of_pool() -> list[str]:
+            return [known.uuid for known in place.map.hosts]
+
         parts = Parts(
             db=db,
             hosts=Members(db, here.hands, host),
@@ -121,6 +125,7 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
         group = await stack.enter_async_context(_Background())
         group.start(_run_etcd(etcd, place))
         group.start(keep_pool_certificate(here, place))
+        group.start(HaMember(here.hands.ha, config.host_uuid, hosts_of_pool, voting.obey).run())
         if place.is_master:
             group.start(_wait_for_majority(place, etcd))
         else:

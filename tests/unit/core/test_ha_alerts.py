@@ -57,6 +57,10 @@ def test_a_host_that_failed_does_not_recover_from_what_it_had_before() -> None:
     assert told(watch, Happened("statefile back", "uuid")) == []
 
 
+def test_a_host_that_has_left_in_good_order_has_not_failed() -> None:
+    assert told(HaWatch(), Happened("life ended", "uuid", rule="it has left", is_planned=True)) == []
+
+
 def test_the_ends_of_restarts() -> None:
     assert restart_failed("web", "No host has enough memory.", 2) == (
         "The protected VM 'web' could not be restarted, tried 2 times: No host has enough memory. It is tried again."

@@ -10,6 +10,7 @@ from tests.unit.messages.test_ha_plan import more
 from tests.unit.messages.test_two_hosts import GIB
 from tests.unit.messages.test_vm_migration import two
 
+from cardume.core.survival import Verdict
 from cardume.daemons.ha_restarts import HaRestarts
 from cardume.datamodel import errors
 from cardume.datamodel.activation import Activation
@@ -38,6 +39,7 @@ class Lost:
     restarts: HaRestarts
     connected: set[Ref[Host]]
     started: list[tuple[Ref[VM], Ref[Host]]] = field(default_factory=list)
+    obeyed: list[Verdict] = field(default_factory=list)
     failing: dict[Ref[VM], ApiError] = field(default_factory=dict)
 
     @property
@@ -57,7 +59,7 @@ class Lost:
 
     async def hear(self) -> None:
         for event in await self.ha.second.events(0, timeout_s=0.01):
-            await self.restarts.take(event)
+            self.restarts.take(event)
 
     def where(self, vm: Ref[VM]) -> tuple[VMPowerState, Ref[Host]]:
         record = self.db.get(vm)
@@ -109,7 +111,10 @@ async def lost(ha: Ha) -> Lost:
         await vm_power.start(two.call, vm, False, False)
         made.started.append((vm, two.db.get(vm).resident_on))
 
-    restarts = HaRestarts(two.db, connected, two.second.host, start_again, start)
+    async def obey(verdict: Verdict) -> None:
+        made.obeyed.append(verdict)
+
+    restarts = HaRestarts(two.db, connected, two.second.host, start_again, start, obey)
     made = Lost(ha, restarts, connected.connected)
     ha.second.tell(HaEvent(0, HaEventKind.LEAD, 1, ha.second.uuid))
     return made
@@ -122,6 +127,7 @@ async def test_a_vm_of_a_dead_host_runs_on_the_other_one(lost: Lost) -> None:
     await lost.restarts.act()
 
     assert lost.where(vm) == (VMPowerState.RUNNING, second)
+    assert lost.obeyed == [Verdict(2, lost.ha.second.uuid, frozenset({lost.ha.second.uuid}))]
     assert {held.host for held in lost.db.all(Activation).values()} == {second}
     (told,) = [alert for alert in lost.db.all(Message).values() if alert.name == "HA_HOST_FAILED"]
     assert told.obj_uuid == lost.ha.first.uuid
@@ -266,8 +272,20 @@ async def test_a_vm_that_somebody_stops_meanwhile_stays_down(lost: Lost) -> None
 async def test_what_was_told_before_a_restart_of_the_daemon_is_not_told_again(lost: Lost) -> None:
     await lost.power_cut()
     await lost.declare()
+    await lost.restarts.act()
     await lost.hear()
+    await lost.restarts.act()
     assert lost.alerts().count("HA_HOST_FAILED") == 1
+
+
+async def test_what_a_dying_host_showed_for_a_moment_is_not_told(lost: Lost) -> None:
+    first = lost.ha.first.uuid
+    lost.ha.second.tell(HaEvent(0, HaEventKind.PEER_NETWORK_LOST, host=first))
+    await lost.power_cut()
+    await lost.declare()
+    lost.restarts.take(HaEvent(99, HaEventKind.LIFE_ENDED, 2, first, 1))  # as its state says again, without a reason
+    await lost.restarts.act()
+    assert [name for name in lost.alerts() if name.startswith(("HA_NETWORK", "HA_HOST"))] == ["HA_HOST_FAILED"]
 
 
 async def test_it_listens_and_acts_by_itself(lost: Lost) -> None:
