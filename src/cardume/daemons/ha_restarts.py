@@ -37,6 +37,7 @@ from cardume.messages.ha_plan import refresh_plan, the_pool
 from cardume.messages.message import add_alert
 from cardume.messages.vm_placement import host_loads, memory_on_host, vm_demand
 from cardume.pooldb.db import Database
+from cardume.pooldb.store import StoreError
 
 log = structlog.get_logger()
 
@@ -80,7 +81,7 @@ class HaRestarts:
         self._start_again, self._start, self._obey = start_again, start, obey
         self._watch = HaWatch()
         self._untold: list[News] = []
-        self._wake = asyncio.Event()
+        self._wake, self._is_news = asyncio.Event(), asyncio.Event()
         self._leads = self._is_behind = False
         self._epoch = self._obeyed = 0
         self._held_until_s = 0.0
@@ -100,6 +101,7 @@ class HaRestarts:
         """Listen and act, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen())
+            group.create_task(self._follow())
             group.create_task(self._act())
 
     # What the HA daemon tells
@@ -114,6 +116,8 @@ class HaRestarts:
                     self.take(event)
                     seen = event.number
                 self._is_behind = False
+                self._is_news.set()
+                self._wake.set()
             except (HostError, ApiError, TimeoutError) as fault:
                 log.warning("ha_not_heard", reason=str(fault))
                 await asyncio.sleep(PAUSE_S)
@@ -141,7 +145,6 @@ class HaRestarts:
                 pass
         log.info("ha_event", kind=str(event.kind), epoch=event.epoch, host=event.host)
         self._note(event)
-        self._wake.set()
 
     def _note(self, event: HaEvent) -> None:
         """Keep what is to be told: the database may not be writable before the verdict that comes next."""
@@ -183,7 +186,8 @@ class HaRestarts:
         _, pool = the_pool(self._db)
         if not self._may_act():
             return
-        await self._follow_verdict()
+        if self._obeyed < self._epoch:
+            return  # `follow_verdict` has to be done first
         await self._bury_the_dead()
         await self._tell()
         while self._may_act() and time.monotonic() >= self._held_until_s:
@@ -201,12 +205,29 @@ class HaRestarts:
     def _may_act(self) -> bool:
         return self._leads and not self._is_behind and the_pool(self._db)[1].ha_enabled
 
-    async def _follow_verdict(self) -> None:
-        """The pool database first: nothing can be written before it has given up the dead."""
-        if self._obeyed < self._epoch:
+    async def _follow(self) -> None:
+        """Beside all other work: what waits for the database to be written waits for this."""
+        while True:
+            self._is_news.clear()
+            try:
+                await self.follow_verdict()
+            except (HostError, ApiError, StoreError, TimeoutError) as fault:
+                log.error("verdict_not_followed", epoch=self._epoch, reason=str(fault))
+            except Exception:
+                log.exception("verdict_not_followed")
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._is_news.wait()
+            except TimeoutError:
+                continue
+
+    async def follow_verdict(self) -> None:
+        """Have the pool database give up the dead: nothing can be written before, and nobody is buried."""
+        if self._may_act() and self._obeyed < self._epoch:
             epoch, hosts = self._epoch, frozenset(host.uuid for host in self._db.all(Host).values())
             await self._obey(Verdict(epoch, self._db.get(self._here).uuid, hosts - self._ended.keys()))
             self._obeyed = epoch
+            self._wake.set()
 
     def _pool(self) -> FailoverPool:
         """The pool without hosts whose life is over: until they are members again nothing may run there."""

@@ -57,6 +57,10 @@ class Lost:
         self.ha.second.declare(self.ha.first.uuid)
         await self.hear()
 
+    async def act(self) -> None:
+        await self.restarts.follow_verdict()
+        await self.restarts.act()
+
     async def hear(self) -> None:
         for event in await self.ha.second.events(0, timeout_s=0.01):
             self.restarts.take(event)
@@ -124,7 +128,7 @@ async def test_a_vm_of_a_dead_host_runs_on_the_other_one(lost: Lost) -> None:
     vm, second = lost.ha.two.vm, lost.ha.two.second.host
     await lost.power_cut()
     await lost.declare()
-    await lost.restarts.act()
+    await lost.act()
 
     assert lost.where(vm) == (VMPowerState.RUNNING, second)
     assert lost.obeyed == [Verdict(2, lost.ha.second.uuid, frozenset({lost.ha.second.uuid}))]
@@ -144,7 +148,7 @@ async def test_a_host_that_is_only_not_heard_keeps_its_vms(lost: Lost) -> None:
     vm, first = lost.ha.two.vm, lost.ha.two.first.host
     await lost.power_cut()
     await lost.hear()
-    await lost.restarts.act()
+    await lost.act()
     assert lost.where(vm) == (VMPowerState.RUNNING, first)
     assert lost.started == []
 
@@ -154,7 +158,7 @@ async def test_a_host_that_does_not_lead_starts_nothing(lost: Lost) -> None:
     await lost.declare()
     lost.ha.second.tell(HaEvent(0, HaEventKind.STOP_LEADING))
     await lost.hear()
-    await lost.restarts.act()
+    await lost.act()
     assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.first.host)
     assert lost.started == []
 
@@ -162,7 +166,7 @@ async def test_a_host_that_does_not_lead_starts_nothing(lost: Lost) -> None:
 async def test_a_dead_host_whose_connection_still_looks_alive_is_dropped(lost: Lost) -> None:
     lost.ha.first.fail_next("status", LinkLost("no answer"))
     await lost.declare()
-    await lost.restarts.act()
+    await lost.act()
     assert lost.ha.two.first.host not in lost.connected
     assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.second.host)
 
@@ -170,7 +174,7 @@ async def test_a_dead_host_whose_connection_still_looks_alive_is_dropped(lost: L
 async def test_a_host_that_answers_though_it_was_declared_dead_keeps_its_vms(lost: Lost) -> None:
     """It cannot be: then nothing is started elsewhere, whoever is wrong."""
     await lost.declare()
-    await lost.restarts.act()
+    await lost.act()
     assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.first.host)
     assert lost.started == []
 
@@ -178,7 +182,7 @@ async def test_a_host_that_answers_though_it_was_declared_dead_keeps_its_vms(los
 async def test_a_host_that_came_back_in_a_later_life_tells_for_itself(lost: Lost) -> None:
     lost.ha.first._life = 2
     await lost.declare()
-    await lost.restarts.act()
+    await lost.act()
     assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.first.host)
 
 
@@ -190,7 +194,7 @@ async def test_vms_start_turn_by_turn(lost: Lost) -> None:
     await lost.db.update(lost.ha.two.vm, order=5)
     await lost.power_cut()
     await lost.declare()
-    await lost.restarts.act()
+    await lost.act()
     assert [vm for vm, _ in lost.started] == [first, lost.ha.two.vm, last]
 
 
@@ -199,7 +203,7 @@ async def test_a_protected_vm_that_is_found_halted_is_started_and_one_that_was_s
     await waits(lost, waiting)
     await lost.db.update(stopped, ha_restart_priority="restart")
     await lost.hear()
-    await lost.restarts.act()
+    await lost.act()
     assert [vm for vm, _ in lost.started] == [waiting]
 
 
@@ -208,10 +212,10 @@ async def test_restarts_are_held_for_as_long_as_somebody_asks(lost: Lost) -> Non
     await waits(lost, waiting)
     await lost.hear()
     lost.restarts.hold(60)
-    await lost.restarts.act()
+    await lost.act()
     assert lost.started == []
     lost.restarts.hold(0)
-    await lost.restarts.act()
+    await lost.act()
     assert [vm for vm, _ in lost.started] == [waiting]
 
 
@@ -220,15 +224,15 @@ async def test_a_vm_that_cannot_be_started_is_told_of_once_and_again_when_it_run
     await waits(lost, vm)
     lost.failing[vm] = errors.VDI_MISSING(NULL, NULL)
     await lost.hear()
-    await lost.restarts.act()
-    await lost.restarts.act()
+    await lost.act()
+    await lost.act()
     failed = [alert for alert in lost.db.all(Message).values() if alert.name == "HA_PROTECTED_VM_RESTART_FAILED"]
     assert [alert.obj_uuid for alert in failed] == [lost.db.get(vm).uuid]
     assert failed[0].body.startswith("The protected VM 'web' could not be restarted, tried 2 times: ")
     assert failed[0].priority == 2
     del lost.failing[vm]
     lost.restarts._past = type(lost.restarts._past)()  # two minutes later
-    await lost.restarts.act()
+    await lost.act()
     assert lost.where(vm)[0] is VMPowerState.RUNNING
     assert "HA_PROTECTED_VM_RESTARTED" in lost.alerts()
 
@@ -238,7 +242,7 @@ async def test_what_finds_no_memory_is_told_of_and_keeps_nobody_else_down(lost: 
     await waits(lost, big)
     await lost.power_cut()
     await lost.declare()
-    await lost.restarts.act()
+    await lost.act()
     assert lost.where(lost.ha.two.vm)[0] is VMPowerState.RUNNING
     assert lost.where(big)[0] is VMPowerState.HALTED
     (failed,) = [one for one in lost.db.all(Message).values() if one.name == "HA_PROTECTED_VM_RESTART_FAILED"]
@@ -257,7 +261,7 @@ async def test_best_effort_vms_come_after_the_protected_ones_and_not_when_they_w
     await lost.db.update(two.vm, order=7)
     await lost.power_cut()
     await lost.declare()
-    await lost.restarts.act()
+    await lost.act()
     assert lost.started == [(two.vm, two.second.host), (best, two.second.host)]
 
 
@@ -265,17 +269,34 @@ async def test_a_vm_that_somebody_stops_meanwhile_stays_down(lost: Lost) -> None
     await set_ha_restart_priority(lost.ha.two.call, lost.ha.two.vm, "")
     await lost.power_cut()
     await lost.declare()
-    await lost.restarts.act()
+    await lost.act()
     assert lost.where(lost.ha.two.vm) == (VMPowerState.HALTED, NULL)
 
 
 async def test_what_was_told_before_a_restart_of_the_daemon_is_not_told_again(lost: Lost) -> None:
     await lost.power_cut()
     await lost.declare()
-    await lost.restarts.act()
+    await lost.act()
     await lost.hear()
-    await lost.restarts.act()
+    await lost.act()
     assert lost.alerts().count("HA_HOST_FAILED") == 1
+
+
+async def test_a_write_that_waits_for_the_database_does_not_keep_the_verdict_waiting(lost: Lost) -> None:
+    running = asyncio.create_task(lost.restarts.run())
+    first = lost.ha.first.uuid
+    async with lost.db.transaction():  # as one that finds no majority, until the verdict is followed
+        lost.ha.second.tell(HaEvent(0, HaEventKind.PEER_NETWORK_LOST, host=first))
+        lost.ha.second.declare(first)
+        async with asyncio.timeout(10):
+            while not any(verdict.epoch == 2 for verdict in lost.obeyed):
+                await asyncio.sleep(0.01)
+        assert lost.where(lost.ha.two.vm)[1] == lost.ha.two.first.host
+        lost.connected.discard(lost.ha.two.first.host)
+    async with asyncio.timeout(10):
+        while lost.where(lost.ha.two.vm)[1] != lost.ha.two.second.host:
+            await asyncio.sleep(0.01)
+    running.cancel()
 
 
 async def test_what_a_dying_host_showed_for_a_moment_is_not_told(lost: Lost) -> None:
@@ -284,7 +305,7 @@ async def test_what_a_dying_host_showed_for_a_moment_is_not_told(lost: Lost) -> 
     await lost.power_cut()
     await lost.declare()
     lost.restarts.take(HaEvent(99, HaEventKind.LIFE_ENDED, 2, first, 1))  # as its state says again, without a reason
-    await lost.restarts.act()
+    await lost.act()
     assert [name for name in lost.alerts() if name.startswith(("HA_NETWORK", "HA_HOST"))] == ["HA_HOST_FAILED"]
 
 
