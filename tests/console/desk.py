@@ -45,6 +45,7 @@ class Desk:
 
     def shoot(self, name: str) -> None:
         """A picture of what is seen, after a look at its controls."""
+        self.wait(0.4)  # dialogs come in slowly
         self.mistakes += [f"{name}: no label on {one}" for one in self.page.evaluate(_UNLABELLED)]
         self.page.screenshot(path=self._pictures / f"{name}.png")
 

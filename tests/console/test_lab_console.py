@@ -1,4 +1,4 @@
-"""The console that `lab up` runs on the machine. Proves that it answers, is left alone while it is current, and ends."""
+"""The console that `lab up` runs on the machine: it answers, is left alone while it is current, and ends."""
 
 import ssl
 import urllib.request
