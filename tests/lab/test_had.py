@@ -47,6 +47,7 @@ def test_the_ha_daemons_hold_two_hosts(room: HadRoom) -> None:
     # Processes that are killed come back, and nobody is declared dead for it: the same life, the same epoch.
     for name in ("had-core", "had-disk", "had-network", "had-feeder", "cardume-had"):
         wait_until(f"the end of {name}", lambda name=name: killed(lab, name), timeout_s=10)  # type: ignore[misc]
+        room.wait(f"a member after the end of {name}", SECOND, 15, phase="member", armed=True, life=1)
     lab.exec(SECOND, "systemctl", "restart", "cardumed", "libvirtd")
     # One cable alone, one channel alone: nothing either.
     for network in Network:

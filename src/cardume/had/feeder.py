@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import sys
+import time
 
 from cardume.had.clock import now_ns
 from cardume.had.reset import reset_now
@@ -36,7 +37,7 @@ def check_and_feed(shared: SharedDeadline, watchdog: Watchdog) -> bool:
 def serve(control: socket.socket, shared: SharedDeadline) -> None:
     """Take a watchdog when one is given, `take TICK_S TIMEOUT_S`, and feed it until it is told to leave it.
 
-    It ends when the giver is gone: the next giver starts another one, with the descriptor that was kept.
+    When the giver is gone it feeds up to the last deadline, and ends: the next giver starts another one meanwhile.
     """
     watchdog: Watchdog | None = None
     tick_s = 1.0
@@ -45,9 +46,9 @@ def serve(control: socket.socket, shared: SharedDeadline) -> None:
         while True:
             readable, _, _ = select.select([control], [], [], tick_s)
             if readable:
-                word, descriptors, _, _ = socket.recv_fds(control, 64, 1)
+                word, descriptors = _hear(control)
                 if not word:
-                    return
+                    break
                 if watchdog is not None:
                     os.close(watchdog.descriptor)
                 verb, *times = word.split()
@@ -58,11 +59,22 @@ def serve(control: socket.socket, shared: SharedDeadline) -> None:
                 control.send(LEFT if watchdog is None else TAKE)
             if watchdog is not None:
                 check_and_feed(shared, watchdog)
+        while watchdog is not None and check_and_feed(shared, watchdog):
+            time.sleep(tick_s)
     except ConnectionError:
         return
     except WatchdogGone as error:
         # Nothing would fire any more, so this host could hold its guests for ever: it ends now.
         reset_now(str(error), in_lab=True)
+
+
+def _hear(control: socket.socket) -> tuple[bytes, list[int]]:
+    """A word and the descriptors with it; no word when the other end is gone."""
+    try:
+        word, descriptors, _, _ = socket.recv_fds(control, 64, 1)
+    except ConnectionError:
+        return b"", []
+    return word, list(descriptors)
 
 
 def _be_quick() -> list[str]:

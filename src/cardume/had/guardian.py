@@ -13,6 +13,7 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from cardume.had import process
@@ -91,6 +92,7 @@ class Guardian:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._adopt()
         self._start_feeder()
+        self._end_old_feeder()
         notify("READY=1")
         while not self._stop_asked:
             self._look()
@@ -100,6 +102,7 @@ class Guardian:
         if self._feeder is not None and self._feeder.poll() is not None:
             say(f"the feeder ended with {self._feeder.returncode}: another one takes over")
             self._start_feeder()
+            self._end_old_feeder()
         if self._core is not None and self._core.poll() is not None:
             say(f"the core ended with {self._core.returncode}: another one takes over")
             self._end_core()
@@ -195,6 +198,18 @@ class Guardian:
                 self._hand_over()
         except OSError as error:
             say(f"the feeder does not start: {error}")
+
+    def _end_old_feeder(self) -> None:
+        """The feeder of a guardian that died has bridged the gap; it must not feed after a magic letter of ours."""
+        assert self._feeder is not None, "it has just been started"
+        kept = RUN / "feeder.pid"
+        try:
+            pid = int(kept.read_text())
+            if Path(f"/proc/{pid}/comm").read_text() == "had-feeder\n":
+                os.kill(pid, signal.SIGKILL)
+        except (OSError, ValueError):
+            pass
+        kept.write_text(f"{self._feeder.pid}\n")
 
     def _hand_over(self) -> None:
         assert self._control is not None, "the feeder is started first of all"

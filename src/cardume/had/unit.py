@@ -8,7 +8,8 @@ UNIT = "cardume-had.service"
 def unit_text(program: Path) -> str:
     """The unit. Whoever wants it stopped disables HA first: a stop while it holds the host is a reset of the host.
 
-    At a shutdown it is stopped after cardumed, which leaves the pool's HA in good order before.
+    When its first process dies the feeder goes on up to the deadline that it knows (KillMode); the others end by
+    themselves. At a shutdown it is stopped after cardumed, which leaves the pool's HA in good order before.
     """
     return f"""\
 [Unit]
@@ -23,7 +24,7 @@ NotifyAccess=main
 ExecStart={program}
 Restart=always
 RestartSec=100ms
-KillMode=mixed
+KillMode=process
 TimeoutStopSec=10
 FileDescriptorStoreMax=2
 OOMScoreAdjust=-1000

@@ -173,6 +173,19 @@ def test_killed_anywhere_between_check_and_feed_nothing_is_fed_afterwards(room: 
     assert room.collect(for_s=0.2) == []
 
 
+def test_it_bridges_the_gap_to_the_next_daemon_up_to_the_last_deadline(room: Room) -> None:
+    process, control = room.start()
+    deadline = in_s(0.8)
+    room.shared.set(deadline, 1)
+    room.give(control)
+    room.collect(for_s=0.2)
+    control.close()
+    assert process.wait(10) == 0
+    feeds = [clock for kind, _, clock, _ in room.records() if kind == FEED]
+    assert len(feeds) > 3
+    assert max(feeds) <= deadline
+
+
 def test_it_ends_when_the_daemon_is_gone(room: Room) -> None:
     process, control = room.start()
     room.give(control)
