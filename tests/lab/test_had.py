@@ -83,7 +83,7 @@ def test_the_ha_daemons_hold_two_hosts(room: HadRoom) -> None:
     assert report.fired_late_s is None or report.fired_late_s < G1_S, "this run is void: the watchdog was late"
     lab.plug(SECOND)
     back = room.wait("admitted", SECOND, 60, phase="member", members=list(UUIDS))
-    assert back["fenced"]["reason"].endswith("there was no new evidence in time")
+    assert "evidence" in back["fenced"]["reason"]
     ended = time.mktime(time.strptime(back["fenced"]["at"], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
     assert ended < declared
 
