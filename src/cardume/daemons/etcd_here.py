@@ -9,9 +9,10 @@ import structlog
 from cardume.daemons.config import Config
 from cardume.daemons.pool_map import PoolMap
 from cardume.hostops.etcd_service import EtcdService
+from cardume.hostops.storage.threads import in_thread
 from cardume.pooldb.etcd_gateway import Credentials, Gateway
 from cardume.pooldb.etcd_members import Members
-from cardume.pooldb.etcd_settings import LOOPBACK, Settings, Voter
+from cardume.pooldb.etcd_settings import LOOPBACK, Settings, Voter, together
 from cardume.pooldb.etcd_store import EtcdStore
 from cardume.pooldb.etcd_wal import Raised, raise_commit
 from cardume.pooldb.store import NoQuorum, StoreDamaged, StoreError
@@ -31,6 +32,7 @@ class EtcdHere:
         self._service = EtcdService(config.state)
         files = config.pool_files
         self._credentials = Credentials(files.authority, files.certificate, files.key)
+        self._lock = asyncio.Lock()  # one thing after the other: nothing starts it while its log is worked on
 
     @property
     def cluster(self) -> str:
@@ -49,23 +51,25 @@ class EtcdHere:
 
         NoQuorum when it does not come up in time.
         """
-        await self._service.set_aside()
-        await self._service.start(self._settings(cluster, me, [me], joins=False))
-        store = EtcdStore(self.gateway([me.client_url]))
-        try:
-            await writable(store)
-        except BaseException:
-            await store.close()
+        async with self._lock:
             await self._service.set_aside()
-            raise
-        return store
+            await self._service.start(self._settings(cluster, me, [me], joins=False))
+            store = EtcdStore(self.gateway([me.client_url]))
+            try:
+                await writable(store)
+            except BaseException:
+                await store.close()
+                await self._service.set_aside()
+                raise
+            return store
 
     async def join(self, cluster: str, me: Voter, voters: Sequence[Voter]) -> None:
         """Start this host's member of a cluster that has added it; asked again, nothing happens while it runs."""
-        if self.cluster == cluster and (await self._service.state()).active:
-            return
-        await self._service.set_aside()
-        await self._service.start(self._settings(cluster, me, voters, joins=True))
+        async with self._lock:
+            if self.cluster == cluster and (await self._service.state()).active:
+                return
+            await self._service.set_aside()
+            await self._service.start(self._settings(cluster, me, voters, joins=True))
 
     async def go_on_alone(self, cluster: str, me: Voter) -> Raised:
         """Have this host's member forget all others, and keep everything that it was ever told.
@@ -73,20 +77,21 @@ class EtcdHere:
         For the survivor of two voters alone. It takes writes when this returns. StoreDamaged, NoQuorum: its data is
         as it was, or as far as it came, and this may be asked for again.
         """
-        if self.cluster != cluster:
-            raise StoreDamaged(f"this host has no data of the pool database {cluster}")
-        await self._service.end()
-        raised = await asyncio.to_thread(raise_commit, self._service.data, self._service.backup)
-        log.warning("database_alone", cluster=cluster, commit_before=raised.before, commit_after=raised.after)
-        await self._service.start(self._settings(cluster, me, [me], joins=False, alone=True))
-        store = EtcdStore(self.gateway([f"https://{LOOPBACK}:{me.client_port}"]))
-        try:
-            await writable(store, ALONE_S, again_s=0.05)
-        finally:
-            await store.close()
-            # A start that forgot the others once more would forget those that have joined since.
-            self._service.keep(self._settings(cluster, me, [me], joins=False))
-        return raised
+        async with self._lock:
+            if self.cluster != cluster:
+                raise StoreDamaged(f"this host has no data of the pool database {cluster}")
+            await self._service.end()
+            raised = await in_thread(raise_commit, self._service.data, self._service.backup)
+            log.warning("database_alone", cluster=cluster, commit_before=raised.before, commit_after=raised.after)
+            await self._service.start(self._settings(cluster, me, [me], joins=False, alone=True))
+            store = EtcdStore(self.gateway([f"https://{LOOPBACK}:{me.client_port}"]))
+            try:
+                await writable(store, ALONE_S, again_s=0.05)
+            finally:
+                await store.close()
+                # A start that forgot the others once more would forget those that have joined since.
+                self._service.keep(self._settings(cluster, me, [me], joins=False))
+            return raised
 
     async def come_back(self, known: PoolMap, own: str) -> None:
         """Start this host's member again, if it has one that is still of the pool.
@@ -94,31 +99,42 @@ class EtcdHere:
         When no other member answers it is started: data of a cluster that the pool has left is of another name, and
         a member that was removed is told so by the others, and ends.
         """
-        if not self._service.has_data or (self.cluster == known.cluster and (await self._service.state()).active):
-            return
-        if await self.leave_behind(known.cluster):
-            return
-        if await self._is_removed(known, own):
-            log.warning("etcd_set_aside", cluster=self.cluster, reason="removed")
-            await self._service.set_aside()
-            return
-        await self._service.start_again()
+        async with self._lock:
+            if not self._service.has_data:
+                return
+            if (kept := self._service.kept()) and kept != (among_others := together(kept)):
+                self._service.keep(among_others)  # the daemon ended in the middle of `go_on_alone`
+            if self.cluster == known.cluster and (await self._service.state()).active:
+                return
+            if await self._leave_behind(known.cluster):
+                return
+            if await self._is_removed(known, own):
+                log.warning("etcd_set_aside", cluster=self.cluster, reason="removed")
+                await self._service.set_aside()
+                return
+            await self._service.start_again()
 
     async def leave_behind(self, cluster: str) -> bool:
         """Give up the data of any other cluster than the pool's; True when there was some."""
+        async with self._lock:
+            return await self._leave_behind(cluster)
+
+    async def give_up(self) -> None:
+        """Stop it, and set its data aside."""
+        async with self._lock:
+            await self._service.set_aside()
+
+    async def forget(self) -> None:
+        """Stop it, and remove all that it had."""
+        async with self._lock:
+            await self._service.forget()
+
+    async def _leave_behind(self, cluster: str) -> bool:
         if not self._service.has_data or self.cluster == cluster:
             return False
         log.warning("etcd_set_aside", cluster=self.cluster, pool=cluster)
         await self._service.set_aside()
         return True
-
-    async def give_up(self) -> None:
-        """Stop it, and set its data aside."""
-        await self._service.set_aside()
-
-    async def forget(self) -> None:
-        """Stop it, and remove all that it had."""
-        await self._service.forget()
 
     def _settings(self, cluster: str, me: Voter, voters: Sequence[Voter], *, joins: bool, alone: bool = False) -> str:
         return Settings(me, self._service.data, self._credentials, cluster, voters, joins, alone).render()

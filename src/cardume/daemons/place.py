@@ -166,6 +166,7 @@ class Place:
         raise HostError(f"this host has no answer to {do}")
 
     def _become_member(self, address: str, master: str) -> None:
+        self._is_vouched_for = False
         self._become(HostRole(Standing.MEMBER, address, master))
         self._leave(errors.HOST_IS_SLAVE(address))
 

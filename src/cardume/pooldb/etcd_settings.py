@@ -1,7 +1,7 @@
 """What an etcd of ours is started with: its configuration file, for versions 3.4 and 3.5."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,12 +72,10 @@ class Settings:
             "initial-cluster": ",".join(f"{voter.name}={voter.peer_url}" for voter in self.voters),
             "initial-cluster-token": self.cluster,
             "initial-cluster-state": "existing" if self.joins else "new",
-            "force-new-cluster": self.alone,
             "client-transport-security": tls,
             "peer-transport-security": tls,
             "enable-grpc-gateway": True,  # off in a file, on as an option
-            "heartbeat-interval": ALONE_HEARTBEAT_MS if self.alone else HEARTBEAT_MS,
-            "election-timeout": ALONE_ELECTION_MS if self.alone else ELECTION_MS,
+            **_pace(alone=self.alone),
             "pre-vote": True,  # a member that comes back does not unseat the leader
             "snapshot-count": 10_000,
             "auto-compaction-mode": "revision",
@@ -88,4 +86,21 @@ class Settings:
             "logger": "zap",
             "log-outputs": ["stderr"],
         }
-        return json.dumps(told, indent=1) + "\n"
+        return _text(told)
+
+
+def together(settings: str) -> str:
+    """The same settings for a member that does not forget the others."""
+    return _text({**json.loads(settings), **_pace(alone=False)})
+
+
+def _pace(*, alone: bool) -> dict[str, object]:
+    return {
+        "force-new-cluster": alone,
+        "heartbeat-interval": ALONE_HEARTBEAT_MS if alone else HEARTBEAT_MS,
+        "election-timeout": ALONE_ELECTION_MS if alone else ELECTION_MS,
+    }
+
+
+def _text(told: Mapping[str, object]) -> str:
+    return json.dumps(told, indent=1) + "\n"

@@ -95,8 +95,9 @@ def raise_commit(data: Path, backup: Path) -> Raised:
 
 def _copy(member: Path, backup: Path) -> None:
     """A copy that takes the time and room of what is written: a segment is 64 MB from its first record on."""
+    shutil.rmtree(backup, ignore_errors=True)  # of an earlier loss
     prepared = shutil.ignore_patterns("*.tmp")
-    shutil.copytree(member, backup, ignore=prepared, dirs_exist_ok=True, copy_function=_copy_written)
+    shutil.copytree(member, backup, ignore=prepared, copy_function=_copy_written)
 
 
 def _copy_written(source: str, target: str) -> None:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from cardume.pooldb.etcd_gateway import Credentials
-from cardume.pooldb.etcd_settings import Settings, Voter
+from cardume.pooldb.etcd_settings import Settings, Voter, together
 
 TLS = Path("/var/lib/cardume/tls")
 CREDENTIALS = Credentials(TLS / "pool.pem", TLS / "etcd.pem", TLS / "etcd.key")
@@ -39,3 +39,11 @@ def test_a_survivor_forgets_the_others() -> None:
     told = json.loads(Settings(ONE, Path("/d"), CREDENTIALS, "pool-uuid", (ONE,), alone=True).render())
 
     assert told["force-new-cluster"] is True
+
+
+def test_settings_of_a_survivor_become_those_of_a_member_like_any_other() -> None:
+    usual = Settings(ONE, Path("/d"), CREDENTIALS, "pool-uuid", (ONE,)).render()
+    alone = Settings(ONE, Path("/d"), CREDENTIALS, "pool-uuid", (ONE,), alone=True).render()
+
+    assert alone != usual
+    assert together(alone) == together(usual) == usual
