@@ -136,7 +136,7 @@ async def until(holds: Callable[[], bool], timeout_s: float = 8.0) -> None:
 
 async def test_answers_behind_one_another_do_not_pile_up_for_a_client_that_does_not_read(tmp_path: Path) -> None:
     """Answers that are written whole: none of them fills a buffer alone."""
-    async with served(tmp_path, dataclasses.replace(QUICK, write_s=60.0)) as api, wires(api) as (wire,):
+    async with served(tmp_path, dataclasses.replace(FEW, write_s=60.0)) as api, wires(api) as (wire,):
         root = await api.login()
         await api.rpc("VM.set_name_description", root, api.vm, "x" * 30_000)
         ask = request(xml_call("VM.get_name_description", root, api.vm)) * 20
