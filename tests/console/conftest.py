@@ -17,7 +17,7 @@ CHROMIUM = "/usr/bin/chromium"
 START_TIMEOUT_S = 60.0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def room() -> Iterator[LabHandle]:
     """The handout's starting point. CARDUME_CONSOLE_LAB names one that is there already, for work by hand."""
     present = os.environ.get("CARDUME_CONSOLE_LAB")
@@ -28,7 +28,7 @@ def room() -> Iterator[LabHandle]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running console."""
     state = tmp_path_factory.mktemp("console")
@@ -44,7 +44,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.wait(START_TIMEOUT_S)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """A browser."""
     assert Path(CHROMIUM).exists(), "apt-get install chromium; `make test` does it"
