@@ -11,6 +11,7 @@ class Disk:
     """Slots and ballots by host and sector."""
 
     def __init__(self, hosts: int) -> None:
+        self.hosts = hosts
         self._slots: list[dict[int, Slot]] = [{} for _ in range(hosts)]
         self._ballots: list[dict[int, BallotBlock]] = [{} for _ in range(hosts)]
         self.is_up = True

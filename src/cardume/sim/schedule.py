@@ -145,7 +145,7 @@ def play(schedule: Schedule, *, keeps_log: bool = False) -> World:
     world = World(schedule.hosts, profile, schedule.seed)
     world.keeps_log = keeps_log
     world.enable()
-    world.loss, world.latency_s, world.io_s = schedule.loss, schedule.latency_s, schedule.io_s
+    world.loss, world.latency_s, world.paths.io_s = schedule.loss, schedule.latency_s, schedule.io_s
     began_s = world.time.now_s
     for fault in schedule.faults:
         world.run(began_s + fault.at_s - world.time.now_s)

@@ -12,46 +12,34 @@ from cardume.ha import core
 from cardume.ha.effects import (
     Arm,
     CloseDevice,
-    CloseGate,
     Effect,
-    KillGuests,
-    Lead,
-    LifeEnded,
-    MembersChanged,
-    OpenGate,
     ReadAll,
     ReadSlots,
     Remember,
     Reset,
     Send,
     SetDeadline,
-    StopLeading,
-    TurnedOff,
     WriteBallot,
     WriteSlot,
 )
 from cardume.ha.events import (
-    AllRead,
     Area,
     Armed,
     DatagramReceived,
     Enable,
     Event,
-    GuestsGone,
-    ReadFailed,
-    SessionStarted,
-    SlotsRead,
     Start,
     Tick,
-    WriteDone,
 )
 from cardume.ha.profile import Profile
-from cardume.ha.records import BallotBlock, Datagram, EpochRecord, Slot
+from cardume.ha.records import Datagram, EpochRecord
 from cardume.ha.state import Config, Phase, new_state
 from cardume.sim.disk import Disk
-from cardume.sim.guests import Guest, Guests, Violation
+from cardume.sim.guests import Guests, Violation
 from cardume.sim.machine import Machine, Process
+from cardume.sim.paths import Paths
 from cardume.sim.timeline import Timeline
+from cardume.sim.toolstack import Toolstack
 
 GENERATION = "00112233-4455-6677-8899-aabbccddeeff"
 NETWORKS = 2
@@ -79,9 +67,8 @@ class World:
         """(from, to, network)"""
         self.loss = 0.0
         self.latency_s = 0.002
-        self.io_s = 0.01
-        self.late_landing = 0.5
-        """How likely a write whose answer never came lands later."""
+        self.paths = Paths(self.time, self.disk, self.chance, profile, self._tell)
+        self.toolstack = Toolstack(self.time, self.guests, self.machines, self.chance, profile, self._tell)
         self.chosen: dict[int, EpochRecord] = {}
         self.resets: list[tuple[float, int, str]] = []
         self.log: list[str] = []
@@ -100,7 +87,7 @@ class World:
             self._start_core(machine, guests=True, enabling=True)
         self._tell(self.machines[0], Enable(self.machines[0].clock(self.time.now_s)))
         for machine in self.machines:
-            self._toolstack(machine)
+            self.toolstack.watch(machine)
         self.run(6 * self.profile.cycle_s + 1)
         if not all(machine.state.phase is Phase.MEMBER for machine in self.machines):
             raise Violation("HA was not enabled although nothing was broken")
@@ -122,7 +109,7 @@ class World:
             self.guests.end(host)  # of a machine that was just being reset nothing is left either
             machine.boot(self.time.now_s)
             self._start_core(machine)
-            self._toolstack(machine)
+            self.toolstack.watch(machine)
 
     def stall(self, host: int, process: str, seconds: float) -> None:
         """`core`, `feeder` or `disk` of a host stands still for so long."""
@@ -189,7 +176,7 @@ class World:
 
     def leaders(self) -> list[int]:
         """Hosts that act as master."""
-        return [m.config.me for m in self.machines if m.power and m.leads is not None]
+        return self.toolstack.leaders()
 
     def halted(self) -> list[str]:
         """Guests that execute nowhere."""
@@ -257,11 +244,11 @@ class World:
             self.log.append(f"{self.time.now_s:8.3f} {machine.config.me} {effect}")
         match effect:
             case WriteSlot():
-                self._write(machine, Area.SLOT, effect.number, effect.slot)
+                self.paths.write(machine, Area.SLOT, effect.number, effect.slot)
             case WriteBallot():
-                self._write(machine, Area.BALLOT, effect.number, effect.block)
+                self.paths.write(machine, Area.BALLOT, effect.number, effect.block)
             case ReadSlots() | ReadAll():
-                self._read(machine, effect)
+                self.paths.read(machine, effect)
             case Send():
                 self._send(machine, effect.datagram)
             case SetDeadline():
@@ -274,103 +261,7 @@ class World:
             case Arm() | CloseDevice():
                 self._device(machine, effect)
             case _:
-                self._tell_toolstack(machine, effect)
-
-    # disk
-
-    def _write(self, machine: Machine, area: Area, number: int, block: Slot | BallotBlock) -> None:
-        host, run = machine.config.me, machine.run
-        begins_s = machine.disk.resumes_s(self.time.now_s)
-        began_clock_s = machine.clock(begins_s)
-
-        def begin() -> None:
-            if machine.run != run:
-                return
-            self._new_session(machine)
-            took_s = self.chance.uniform(0.2, 1.8) * self.io_s
-            self.time.after(took_s, partial(land, took_s))
-
-        def land(took_s: float) -> None:
-            if self.disk.reaches(host):
-                self.disk.land(host, block)
-                self.time.after(took_s, acknowledge)
-            else:
-                fail()
-
-        def acknowledge() -> None:
-            if self.disk.reaches(host):
-                answer(True)
-            else:
-                fail()
-
-        def fail() -> None:
-            if self.chance.random() < self.late_landing:
-                # Still on its way through a path that comes back, or in a queue of the target (A3: not for ever).
-                self.time.after(self.chance.uniform(0, self.profile.lease_s), partial(self._land_late, host, block))
-            self.time.at(machine.when(began_clock_s + self.profile.io_timeout_s), partial(answer, False))
-
-        def answer(ok: bool) -> None:
-            if machine.run != run:
-                return
-            machine.needs_session = machine.needs_session or not ok
-            ended_s = machine.clock(self.time.now_s)
-            self._tell(machine, WriteDone(ended_s, area, number, began_clock_s, ended_s, ok))
-
-        self.time.at(begins_s, begin)
-
-    def _land_late(self, host: int, block: Slot | BallotBlock) -> None:
-        if self.disk.is_up:
-            self.disk.land(host, block)
-
-    def _read(self, machine: Machine, effect: ReadSlots | ReadAll) -> None:
-        host, run = machine.config.me, machine.run
-        begins_s = machine.disk.resumes_s(self.time.now_s)
-        began_clock_s = machine.clock(begins_s)
-        hosts = range(len(self.machines))
-        slots: dict[int, Slot | None] = {}
-        ballots: dict[int, BallotBlock | None] = {}
-        late = {other for other in hosts if self.chance.random() < 0.3}  # areas are not read at one moment
-
-        def begin() -> None:
-            if machine.run != run:
-                return
-            self._new_session(machine)
-            took_s = self.chance.uniform(0.2, 1.8) * self.io_s
-            self.time.after(took_s, partial(look, [other for other in hosts if other not in late]))
-            self.time.after(2 * took_s, partial(look, late))
-            self.time.after(2 * took_s, end)
-
-        def look(at: "set[int] | list[int]") -> None:
-            for other in at:
-                slots[other] = self.disk.slot(other)
-                if isinstance(effect, ReadAll):
-                    ballots[other] = self.disk.ballot(other)
-
-        def end() -> None:
-            if machine.run != run:
-                return
-            if not self.disk.reaches(host):
-                self.time.at(machine.when(began_clock_s + self.profile.io_timeout_s), failed)
-                return
-            now_s = machine.clock(self.time.now_s)
-            found = tuple(slots[other] for other in hosts)
-            if isinstance(effect, ReadAll):
-                blocks = tuple(ballots[other] for other in hosts)
-                self._tell(machine, AllRead(now_s, effect.number, began_clock_s, now_s, found, blocks))
-            else:
-                self._tell(machine, SlotsRead(now_s, effect.number, began_clock_s, now_s, found))
-
-        def failed() -> None:
-            if machine.run == run:
-                machine.needs_session = True
-                self._tell(machine, ReadFailed(machine.clock(self.time.now_s), effect.number))
-
-        self.time.at(begins_s, begin)
-
-    def _new_session(self, machine: Machine) -> None:
-        if machine.needs_session and self.disk.reaches(machine.config.me):
-            machine.needs_session = False
-            self._tell(machine, SessionStarted(machine.clock(self.time.now_s)))
+                self.toolstack.take(machine, effect)
 
     # network
 
@@ -462,77 +353,6 @@ class World:
 
         if reboots:
             self.time.after(executes_s + BOOT_S, again)
-
-    # toolstack
-
-    def _tell_toolstack(self, machine: Machine, effect: Effect) -> None:
-        match effect:
-            case OpenGate():
-                machine.gate = effect.life
-            case CloseGate():
-                machine.gate = None
-            case KillGuests():
-                machine.gate = None
-                self.time.after(self.chance.uniform(0, 0.5), partial(self._kill_guests, machine, machine.run))
-            case LifeEnded():
-                self._believe_over(machine, effect)
-            case Lead():
-                self._lead(machine, effect.epoch)
-            case StopLeading():
-                machine.leads = None
-            case TurnedOff():
-                machine.leads = machine.gate = None
-            case MembersChanged():
-                pass
-
-    def _kill_guests(self, machine: Machine, run: int) -> None:
-        if machine.run == run:
-            self.guests.end(machine.config.me)
-            self._tell(machine, GuestsGone(machine.clock(self.time.now_s)))
-
-    def _believe_over(self, machine: Machine, effect: LifeEnded) -> None:
-        machine.over[effect.host] = max(effect.life, machine.over.get(effect.host, 0))
-        holds = [g for g in self.guests.on(effect.host) if g.host == effect.host and g.life <= effect.life]
-        if holds:
-            told = f"host {machine.config.me} was told that life {effect.life} of host {effect.host} is over"
-            raise Violation(f"{self.time.now_s:.3f}: {told}, and it still executes {holds[0].name}")
-
-    def _lead(self, machine: Machine, epoch: int) -> None:
-        others = [host for host in self.leaders() if host != machine.config.me]
-        if others:
-            raise Violation(f"{self.time.now_s:.3f}: host {machine.config.me} leads while host {others[0]} does")
-        machine.leads = epoch
-
-    def _toolstack(self, machine: Machine) -> None:
-        """The master looks every half second after guests whose host is dead, and after orders that had no effect."""
-        boots = machine.boots
-
-        def look() -> None:
-            if not machine.power or machine.boots != boots:
-                return
-            if machine.leads is not None and machine.gate is not None:
-                for guest in self.guests.all.values():
-                    self._look_after(machine, guest)
-            self.time.after(0.5, look)
-
-        self.time.after(0.5, look)
-
-    def _look_after(self, machine: Machine, guest: Guest) -> None:
-        epoch = machine.state.epoch
-        if machine.over.get(guest.host, 0) >= guest.life:
-            target = self.chance.choice(sorted(epoch.live)) if epoch.live else machine.config.me
-            guest.host, guest.life = target, epoch.lives[target]
-        if guest.host in guest.executes_on or not epoch.lists(guest.host, guest.life):
-            return
-        target, life = guest.host, guest.life
-        delay_s = 0.0 if target == machine.config.me else self.chance.uniform(0, 3 * self.profile.cycle_s)
-        self.time.after(delay_s, partial(self._order, self.machines[target], guest.name, life))
-
-    def _order(self, machine: Machine, name: str, life: int) -> None:
-        guest = self.guests.all[name]
-        # V2: the agent carries out an order for its present life only, and a token may have gone on meanwhile.
-        if machine.power and machine.gate == life and (guest.host, guest.life) == (machine.config.me, life):
-            self.guests.begin(name, machine.config.me, self.time.now_s)
 
 
 def _stamped(event: Event, now_s: float) -> Event:
