@@ -50,6 +50,7 @@ ROWS: tuple[Direct, ...] = (
         "host.local_management_reconfigure",
         "interface",
         "Reach this host's API through another interface, while the pool's master cannot be asked.",
+        on_host=True,
     ),
     Direct(
         "host-refresh-server-certificate",
@@ -68,6 +69,7 @@ ROWS: tuple[Direct, ...] = (
         "host.emergency_reset_server_certificate",
         "",
         "Give this host a new certificate that it signs itself, while the pool's master cannot be asked.",
+        on_host=True,
     ),
     Direct("host-get-server-certificate", "host.get_server_certificate", "@host", "Show the certificate of hosts."),
     Direct(
@@ -81,18 +83,21 @@ ROWS: tuple[Direct, ...] = (
         "host.emergency_disable_tls_verification",
         "",
         "Let this host trust others unchecked, when certificates keep it from the pool.",
+        on_host=True,
     ),
     Direct(
         "host-emergency-reenable-tls-verification",
         "host.emergency_reenable_tls_verification",
         "",
         "Let this host check certificates again.",
+        on_host=True,
     ),
     Direct(
         "host-emergency-ha-disable",
         "host.emergency_ha_disable",
         "soft=false",
         "Switch HA off on this host alone, when the pool cannot; be sure that its VMs run nowhere else.",
+        on_host=True,
     ),
     Direct("host-enable-display", "host.enable_display", "uuid", "Let a host use its own screen after a restart."),
     Direct("host-disable-display", "host.disable_display", "uuid", "Free a host's graphics card after a restart."),

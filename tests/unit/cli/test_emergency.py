@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.unit.cli.pool_at_hand import PoolAtHand, Shell
 
+from cardume.cli.commands import all_commands
 from cardume.cli.commands_emergency import stakes
 
 
@@ -47,3 +48,9 @@ def test_a_host_is_declared_dead_at_once_with_force(shell: Shell) -> None:
     shell.pool.answers["host.declare_dead"] = lambda host: ""
     assert shell.xe("host-declare-dead", "uuid=uuid-of-two", "--force").code == 0
     assert shell.pool.done("host.declare_dead") == [("host.declare_dead", "OpaqueRef:two")]
+
+
+def test_what_is_for_a_host_without_its_master_is_asked_of_the_host_itself() -> None:
+    commands = {name: command for name, command in all_commands().items() if "-emergency-" in name}
+    assert len(commands) >= 7
+    assert [name for name, command in commands.items() if not command.on_host] == []
