@@ -85,6 +85,7 @@ class HaRestarts:
         self._leads = self._is_behind = False
         self._epoch = self._obeyed = 0
         self._held_until_s = 0.0
+        self._members: frozenset[str] = frozenset()
         self._ended: dict[str, int] = {}  # hosts by uuid whose life is over, and which
         self._best_effort: set[Ref[VM]] = set()  # that ran on hosts that were lost
         self._past = Past()
@@ -134,10 +135,13 @@ class HaRestarts:
             case HaEventKind.STOP_LEADING | HaEventKind.TURNED_OFF:
                 self._leads = False
             case HaEventKind.LIFE_ENDED:
-                self._ended[event.host] = max(event.life, self._ended.get(event.host, 0))
+                # A member's ended life is an earlier one: what runs there it tells itself when it is connected.
+                if event.host not in self._members:
+                    self._ended[event.host] = max(event.life, self._ended.get(event.host, 0))
                 # That it was heard on one channel only, for a moment, is not worth a word any more.
                 self._untold = [news for news in self._untold if news.host_uuid != event.host or _says_failed(news)]
             case HaEventKind.MEMBERS:
+                self._members = frozenset(event.members)
                 self._ended = {uuid: life for uuid, life in self._ended.items() if uuid not in event.members}
                 # Whoever came may have room for what found none.
                 self._past = self._past.only(vm for vm in self._past.tries if vm not in self._best_effort)

@@ -321,3 +321,16 @@ async def test_it_listens_and_acts_by_itself(lost: Lost) -> None:
 
 async def waits(lost: Lost, vm: Ref[VM], order: int = 0) -> None:
     await lost.db.update(vm, ha_restart_priority="restart", ha_always_run=True, order=order)
+
+
+async def test_an_earlier_life_of_a_member_that_has_started_anew_is_nobodys_death(lost: Lost) -> None:
+    """It was left out and admitted in one decision, or this host's HA daemon tells of everything once more."""
+    both, first = (lost.ha.first.uuid, lost.ha.second.uuid), lost.ha.first.uuid
+    lost.ha.second.tell(HaEvent(0, HaEventKind.MEMBERS, 2, members=both, master=lost.ha.second.uuid))
+    lost.ha.second.tell(HaEvent(0, HaEventKind.LIFE_ENDED, 2, first, 1))
+    await lost.hear()
+    lost.connected.discard(lost.ha.two.first.host)  # its cardumed is being started again, its guests run
+    await lost.act()
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.first.host)
+    assert lost.started == []
+    assert lost.obeyed[-1].living == frozenset(both)
