@@ -114,8 +114,8 @@ class HaRestarts:
                 news = await self._agent.events(seen, timeout_s=LISTEN_S)
                 self._is_behind = True  # what was so may be so no more
                 for event in news:
-                    self.take(event)
-                    seen = event.number
+                    seen = event.number  # first: one that cannot be taken in must not keep those after it waiting
+                    self._take(event)
                 self._is_behind = False
                 self._is_news.set()
                 self._wake.set()
@@ -125,6 +125,12 @@ class HaRestarts:
             except Exception:
                 log.exception("ha_event_failed")
                 await asyncio.sleep(PAUSE_S)
+
+    def _take(self, event: HaEvent) -> None:
+        try:
+            self.take(event)
+        except Exception:
+            log.exception("ha_event_not_understood", kind=str(event.kind))
 
     def take(self, event: HaEvent) -> None:
         """Take in one event; again is no error."""
@@ -161,7 +167,7 @@ class HaRestarts:
         while self._untold:
             news = self._untold[0]
             await self._raise(news.alert, AlertClass.HOST, news.host_uuid, news.body)
-            del self._untold[0]
+            self._untold = [other for other in self._untold if other is not news]  # it may have grown or shrunk
 
     async def _raise(self, alert: Alert, cls: AlertClass, uuid: str, body: str) -> None:
         async with self._db.transaction() as txn:
@@ -251,7 +257,9 @@ class HaRestarts:
                 continue
             await self._hosts.drop(host)
             async with self._db.transaction() as txn:
-                halted = bury(txn, host) if txn.find(host) is not None else []
+                # It may have come back while this waited, and run what it was told to start since.
+                is_dead = self._ended.get(record.uuid) == life and not self._hosts.is_connected(host)
+                halted = bury(txn, host) if is_dead and txn.find(host) is not None else []
             if halted:
                 best = [vm for vm in halted if self._db.get(vm).ha_restart_priority == BEST_EFFORT]
                 self._best_effort.update(best)

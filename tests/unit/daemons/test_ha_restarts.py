@@ -334,3 +334,50 @@ async def test_an_earlier_life_of_a_member_that_has_started_anew_is_nobodys_deat
     assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.first.host)
     assert lost.started == []
     assert lost.obeyed[-1].living == frozenset(both)
+
+
+async def test_a_host_that_comes_back_while_it_is_being_buried_keeps_its_vms(lost: Lost) -> None:
+    """The database may keep the burial waiting for longer than a host takes to boot and to start its VMs."""
+    first = lost.ha.two.first.host
+    await lost.power_cut()
+    await lost.declare()
+    await lost.restarts.follow_verdict()
+    async with lost.db.transaction():
+        acting = asyncio.create_task(lost.restarts.act())
+        await asyncio.sleep(0.05)  # it waits for the database
+        lost.connected.add(first)
+        lost.ha.first._life = 2
+    await acting
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, first)
+    assert lost.started == []
+
+
+async def test_an_event_that_cannot_be_taken_in_does_not_keep_others_from_it(lost: Lost) -> None:
+    lost.ha.second.tell(HaEvent(0, HaEventKind.FENCED, host=lost.ha.first.uuid))
+    lost.ha.second.declare(lost.ha.first.uuid)
+    take = lost.restarts.take
+
+    def fails(event: HaEvent) -> None:
+        if event.kind is HaEventKind.FENCED:
+            raise ValueError("not understood")
+        take(event)
+
+    lost.restarts.take = fails  # type: ignore[method-assign]
+    listening = asyncio.create_task(lost.restarts._listen())
+    async with asyncio.timeout(20):
+        while lost.ha.first.uuid not in lost.restarts._ended:
+            await asyncio.sleep(0.05)
+    listening.cancel()
+
+
+async def test_news_that_come_while_others_are_told_are_told_too(lost: Lost) -> None:
+    first = lost.ha.first.uuid
+    lost.restarts.take(HaEvent(0, HaEventKind.PEER_NETWORK_LOST, 1, first))
+    lost.restarts.take(HaEvent(0, HaEventKind.STATEFILE_LOST, 1, first))
+    assert lost.restarts._untold
+    async with lost.db.transaction():
+        telling = asyncio.create_task(lost.restarts._tell())
+        await asyncio.sleep(0.05)
+        lost.restarts.take(HaEvent(0, HaEventKind.LIFE_ENDED, 2, first, 1, rule="it was silent", channel="both"))
+    await telling
+    assert "HA_HOST_FAILED" in lost.alerts()
