@@ -1,7 +1,6 @@
 """The HA daemon of this host as the toolstack uses it: over its socket, and by the file that it starts from."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -64,16 +63,17 @@ class HadAgent:
         self._events: list[HaEvent] = []
         self._happened = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "HadAgent":
         self._listening = asyncio.create_task(self._listen())
         return self
 
     async def __aexit__(self, *failure: object) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listening
+        tasks = [*self._ending, *([self._listening] if self._listening is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # HaAgent
 
@@ -187,11 +187,24 @@ class HadAgent:
         if not self._config.exists():  # HA is off: nobody has to know
             yield
             return
-        await self._ask("guest-begins", operation=operation)
         try:
+            await self._ask("guest-begins", operation=operation)
             yield
-        finally:
-            await asyncio.shield(self._ask("guest-ended", operation=operation))
+        finally:  # also when no answer came: the daemon may have noted it
+            ending = asyncio.create_task(self._tell_ended(operation))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            await asyncio.wait((ending,), timeout=AGAIN_S)
+
+    async def _tell_ended(self, operation: str) -> None:
+        """Until the daemon has heard it: a start that never ends would keep this host from leaving."""
+        while True:
+            try:
+                await self._ask("guest-ended", operation=operation)
+                return
+            except HaError as fault:
+                log.warning("had_start_not_ended", operation=operation, reason=str(fault))
+                await asyncio.sleep(AGAIN_S)
 
     async def forget_starts(self) -> None:
         """Starts of an earlier life of this daemon are over: libvirt has answered since."""

@@ -45,9 +45,12 @@ class HadLine:
         return answer
 
     async def say(self, do: str, **given: Any) -> None:
-        """Send a question."""
+        """Send a question; HaMissing when the daemon has gone."""
         self._writer.write(json.dumps({"do": do, **given}).encode() + b"\n")
-        await self._writer.drain()
+        try:
+            await self._writer.drain()
+        except OSError as fault:
+            raise HaMissing(f"the HA daemon of this host is gone: {fault}") from None
 
     async def hear(self) -> dict[str, Any]:
         """The next line; HaMissing when the daemon has gone."""

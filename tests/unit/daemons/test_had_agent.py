@@ -3,6 +3,7 @@
 import asyncio
 import select
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -69,6 +70,8 @@ class Daemon:
         self.status: dict[str, Any] = dict(OFF)
         self.then: dict[str, dict[str, Any]] = {}
         self.refusing: dict[str, str] = {}
+        self.slow = ""
+        """What is done at once, and answered half a second later."""
         self.server = ControlServer(path, self._ask)
 
     def _ask(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -76,6 +79,8 @@ class Daemon:
         if do == "status":
             return self.status
         self.asked.append(do)
+        if do == self.slow:
+            time.sleep(0.5)
         if do in self.refusing:
             raise Refused(self.refusing[do])
         self.status = {**self.status, **self.then.get(do, {})}
@@ -312,3 +317,35 @@ async def test_starts_of_an_earlier_life_are_forgotten(agent: HadAgent, daemon: 
     daemon.status = {**ON, "pending": ["start/a/1", "start/b/2"]}
     await agent.forget_starts()
     assert daemon.asked == ["guest-ended", "guest-ended"]
+
+
+async def test_a_guest_has_started_though_the_daemon_was_away_then_and_it_is_told_later(
+    agent: HadAgent, daemon: Daemon, tmp_path: Path
+) -> None:
+    (tmp_path / "ha.json").touch()
+    daemon.refusing = {"guest-ended": "not now"}
+    guests = gated(MemoryGuests(), agent)
+    started = await guests.start(GuestSpec(OTHER, "web", 64 * MIB, 1, 1))
+    assert started.uuid == OTHER
+    daemon.refusing = {}
+    before = len(daemon.asked)
+    async with asyncio.timeout(20):
+        while "guest-ended" not in daemon.asked[before:]:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_start_that_was_given_up_before_the_daemon_answered_is_no_start_under_way(
+    agent: HadAgent, daemon: Daemon, tmp_path: Path
+) -> None:
+    (tmp_path / "ha.json").touch()
+    daemon.slow = "guest-begins"
+    starting = asyncio.create_task(gated(MemoryGuests(), agent).start(GuestSpec(OTHER, "web", 64 * MIB, 1, 1)))
+    async with asyncio.timeout(20):
+        while daemon.asked != ["guest-begins"]:
+            await asyncio.sleep(0.01)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    async with asyncio.timeout(20):
+        while daemon.asked != ["guest-begins", "guest-ended"]:
+            await asyncio.sleep(0.01)
