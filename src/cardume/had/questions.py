@@ -1,6 +1,7 @@
 """What can be asked of the daemon over its socket, and what it answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cardume.ha import events
@@ -58,7 +59,8 @@ class Questions:
             case {"do": "guest-begins", "operation": str(operation)}:
                 return self._guest_begins(operation)
             case {"do": "guest-ended", "operation": str(operation)}:
-                keeper.starts.end(operation)
+                with _noted():
+                    keeper.starts.end(operation)
                 return {}
             case {"do": str(word)} if word in _SIMPLE:
                 self._assert_taking_part()
@@ -144,7 +146,8 @@ class Questions:
 
     def _emergency(self, now_s: float) -> Mapping[str, Any]:
         assert self._keeper.config is not None, "it takes part"
-        write_durably(VOID, self._keeper.config.generation)  # first: a crash in between leaves it off, not in doubt
+        with _noted():
+            write_durably(VOID, self._keeper.config.generation)  # first: a crash leaves it off, not in doubt
         self._keeper.hand(events.EmergencyDisable(now_s))
         return {}
 
@@ -155,7 +158,8 @@ class Questions:
         state = keeper.state
         if state is not None and keeper.off is None and not state.gate_open:
             raise Refused("this host may not run guests now: it is no member of the pool's HA")
-        keeper.starts.begin(operation)
+        with _noted():
+            keeper.starts.begin(operation)
         if state is None or keeper.off is not None:
             return {"life": None, "epoch": None}
         return {"life": state.life, "epoch": state.epoch.number}
@@ -170,3 +174,12 @@ class Questions:
             if host.uuid == uuid:
                 return at
         raise Refused(f"there is no host {uuid} in the table")
+
+
+@contextmanager
+def _noted() -> Iterator[None]:
+    """A disk of this host's own that is full or broken refuses the question; it does not end the daemon."""
+    try:
+        yield
+    except OSError as error:
+        raise Refused(f"this host cannot note it: {error}") from None

@@ -24,14 +24,14 @@ class Starts:
         return frozenset(self._pending)
 
     def begin(self, operation: str) -> None:
-        self._pending.add(operation)
-        self._keep()
+        self._keep(self._pending | {operation})
 
     def end(self, operation: str) -> None:
-        self._pending.discard(operation)
-        self._keep()
+        self._keep(self._pending - {operation})
 
-    def _keep(self) -> None:
+    def _keep(self, pending: set[str]) -> None:
+        """First in the file: what could not be noted has not happened."""
         fresh = self._kept.with_suffix(".new")
-        fresh.write_text(json.dumps(sorted(self._pending)))
+        fresh.write_text(json.dumps(sorted(pending)))
         fresh.replace(self._kept)
+        self._pending = pending

@@ -4,8 +4,9 @@ import json
 import socket
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.unit.had.room import FaultyLun, config
@@ -16,6 +17,7 @@ from cardume.had.control import ControlServer, Refused
 from cardume.had.last_words import LastWords, parse
 from cardume.had.line import Line, LineClosed
 from cardume.had.memory import boot_id, recall, remember
+from cardume.had.questions import Questions
 from cardume.had.starts import Starts
 
 
@@ -149,3 +151,27 @@ def test_a_line_carries_values_does_not_wait_and_tells_of_its_end() -> None:
     other.close()
     with pytest.raises(LineClosed):
         ours.send("more")
+
+
+def test_a_start_that_cannot_be_noted_is_none(tmp_path: Path) -> None:
+    starts = Starts(tmp_path / "none" / "starts.json")
+    with pytest.raises(OSError, match="No such file"):
+        starts.begin("one")
+    assert starts.pending == frozenset()
+
+
+@dataclass
+class Idle:
+    """A keeper while HA is off, as far as the gate looks at it."""
+
+    starts: Starts
+    error: str = ""
+    state: None = None
+    off: None = None
+
+
+def test_a_start_that_cannot_be_noted_is_refused_and_does_not_end_the_daemon(tmp_path: Path) -> None:
+    questions = Questions(cast(Any, Idle(Starts(tmp_path / "none" / "starts.json"))))
+    for do in ("guest-begins", "guest-ended"):
+        with pytest.raises(Refused, match="cannot note it"):
+            questions.answer({"do": do, "operation": "one"})
