@@ -18,7 +18,7 @@ from types import FrameType
 
 from cardume.had import process
 from cardume.had.clock import now_ns
-from cardume.had.feeder import LEAVE, READY, TAKE
+from cardume.had.feeder import LEAVE, LEFT, READY, TAKE
 from cardume.had.line import Line, LineClosed
 from cardume.had.places import RUN
 from cardume.had.process import say
@@ -194,10 +194,13 @@ class Guardian:
         self._feeder = process.start("feeder", *inherited, inherit=inherited)
         theirs.close()
         try:
-            if ours.recv(64) == READY and self._watchdog is not None:
+            if ours.recv(64) != READY:
+                raise OSError("it does not say that it is ready")
+            if self._watchdog is not None:
                 self._hand_over()
         except OSError as error:
             say(f"the feeder does not start: {error}")
+            self._feeder.kill()  # it would live on without the watchdog; whoever looks next starts another one
 
     def _end_old_feeder(self) -> None:
         """The feeder of a guardian that died has bridged the gap; it must not feed after a magic letter of ours."""
@@ -216,14 +219,16 @@ class Guardian:
         assert self._watchdog is not None, "there is something to hand over"
         words = b" ".join([TAKE, *(b"%g" % one for one in self._times)])
         socket.send_fds(self._control, [words], [self._watchdog.descriptor])
-        self._control.recv(64)
+        if self._control.recv(64) not in (TAKE, b""):  # nothing: it has just died, and the next one is given it
+            raise OSError("the feeder answers something else")
 
     def _tell_feeder(self, word: bytes) -> None:
         assert self._control is not None, "the feeder is started first of all"
         assert self._feeder is not None, "the feeder is started first of all"
         try:
             self._control.send(word)
-            self._control.recv(64)
+            if self._control.recv(64) != LEFT:
+                raise OSError("the feeder answers something else")
         except OSError:
             self._feeder.kill()  # one that does not answer may hold the descriptor, and feed after the magic letter
             self._feeder.wait()

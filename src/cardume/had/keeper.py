@@ -206,6 +206,8 @@ class Keeper:
             case ArmAnswer(name, ""):
                 self.armed, self.watchdog = True, name
                 self.tell("armed", watchdog=name)
+                if self.state is None:  # it was told to take part in nothing meanwhile, and nobody would have it fed
+                    self.guardian.send(CloseRequest())
                 self.hand(events.Armed(now_s()))
             case ArmAnswer(_, error):
                 self.tell("arm-failed", error=error)

@@ -1,0 +1,78 @@
+"""The first process and the core's, where an answer comes late, or for nobody any more."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cardume.had import guardian, keeper, process
+from cardume.had.feeder import LEAVE, TAKE
+from cardume.had.guardian import ArmAnswer, CloseRequest, Guardian
+from cardume.had.keeper import Keeper
+from cardume.had.line import Line
+from cardume.had.shared import SharedDeadline
+
+
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list["subprocess.Popen[bytes]"]]:
+    """Processes that never say a word, in the place of those that the guardian starts."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(module: str, *arguments: object, inherit: object) -> "subprocess.Popen[bytes]":
+        started.append(subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"]))
+        return started[-1]
+
+    monkeypatch.setattr(process, "start", start)
+    monkeypatch.setattr(guardian, "RUN", tmp_path)
+    monkeypatch.setattr(guardian, "ANSWER_S", 0.1)
+    yield started
+    for child in started:
+        child.kill()
+        child.wait(10)
+
+
+def has_ended(child: "subprocess.Popen[bytes]", for_s: float = 5.0) -> bool:
+    until = time.monotonic() + for_s
+    while child.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    return child.poll() is not None
+
+
+def test_a_feeder_that_does_not_answer_makes_way_for_another(children: list["subprocess.Popen[bytes]"]) -> None:
+    made = Guardian()
+    made._start_feeder()
+    assert has_ended(children[0])  # whoever looks next starts another one, which is given the watchdog
+
+
+def test_the_answer_to_an_earlier_word_is_not_taken_for_leaving(children: list["subprocess.Popen[bytes]"]) -> None:
+    """A feeder that may still hold the watchdog could feed it after the magic letter, and it would fire."""
+    made = Guardian()
+    made._feeder = process.start("feeder", inherit=())
+    made._control, feeder = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    made._control.settimeout(5)
+    feeder.send(TAKE)  # late: nobody waited for it any more
+    made._tell_feeder(LEAVE)
+    assert has_ended(children[0], for_s=0.5)
+
+
+def test_a_watchdog_that_was_armed_for_nobody_any_more_is_closed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The host was told to stop taking part while the arming was under way: it must not be reset for that."""
+    monkeypatch.setattr(keeper, "RUN", tmp_path)
+    monkeypatch.setattr(keeper, "SOCKET", tmp_path / "had.sock")
+    line, theirs = Line.pair()
+    other, shared = Line(theirs), SharedDeadline.create()
+    core = Keeper(line, shared, armed=False)
+    try:
+        assert other.send(ArmAnswer("softdog"))
+        core._hear_guardian()
+        theirs.settimeout(1)
+        assert other.receive() == CloseRequest()
+    finally:
+        core.server.close()
+        shared.close()
