@@ -18,7 +18,7 @@ from cardume.core.failover import FailoverPool
 from cardume.core.ha_alerts import Happened, HaWatch, News, restart_failed, restarted
 from cardume.core.restarting import Past, Turn, Waiting, next_turn
 from cardume.core.survival import Verdict
-from cardume.daemons.had_events import LEFT
+from cardume.daemons.had_events import LEFT, REBOOTED
 from cardume.datamodel import api_messages
 from cardume.datamodel.api_messages import Alert
 from cardume.datamodel.errors import CODES, ApiError
@@ -87,6 +87,7 @@ class HaRestarts:
         self._held_until_s = 0.0
         self._members: frozenset[str] = frozenset()
         self._ended: dict[str, int] = {}  # hosts by uuid whose life is over, and which
+        self._rebooted: dict[str, int] = {}  # members on a new life, and the decision that says so
         self._best_effort: set[Ref[VM]] = set()  # that ran on hosts that were lost
         self._past = Past()
         self._reasons: dict[str, str] = {}  # why a VM could not be started
@@ -144,6 +145,8 @@ class HaRestarts:
                 # A member's ended life is an earlier one: what runs there it tells itself when it is connected.
                 if event.host not in self._members:
                     self._ended[event.host] = max(event.life, self._ended.get(event.host, 0))
+                elif event.rule == REBOOTED:
+                    self._rebooted[event.host] = event.epoch
                 # That it was heard on one channel only, for a moment, is not worth a word any more.
                 self._untold = [news for news in self._untold if news.host_uuid != event.host or _says_failed(news)]
             case HaEventKind.MEMBERS:
@@ -235,7 +238,8 @@ class HaRestarts:
         """Have the pool database give up the dead: nothing can be written before, and nobody is buried."""
         if self._may_act() and self._obeyed < self._epoch:
             epoch, hosts = self._epoch, frozenset(host.uuid for host in self._db.all(Host).values())
-            await self._obey(Verdict(epoch, self._db.get(self._here).uuid, hosts - self._ended.keys()))
+            lost = self._ended.keys() | {uuid for uuid, since in self._rebooted.items() if since == epoch}
+            await self._obey(Verdict(epoch, self._db.get(self._here).uuid, hosts - lost))
             self._obeyed = epoch
             self._wake.set()
 

@@ -26,6 +26,8 @@ _RULES: Mapping[str, tuple[str, str]] = {
 }
 LEFT = _RULES["left"][0]
 """The rule of a life that nobody need be told of."""
+REBOOTED = _RULES["rebooted"][0]
+"""The rule of a life whose host may be a member again by the same decision."""
 
 
 def event_of(told: Mapping[str, Any], own: str) -> HaEvent | None:

@@ -12,6 +12,7 @@ from tests.unit.messages.test_vm_migration import two
 
 from cardume.core.survival import Verdict
 from cardume.daemons.ha_restarts import HaRestarts
+from cardume.daemons.had_events import REBOOTED
 from cardume.datamodel import errors
 from cardume.datamodel.activation import Activation
 from cardume.datamodel.errors import ApiError
@@ -381,3 +382,17 @@ async def test_news_that_come_while_others_are_told_are_told_too(lost: Lost) -> 
         lost.restarts.take(HaEvent(0, HaEventKind.LIFE_ENDED, 2, first, 1, rule="it was silent", channel="both"))
     await telling
     assert "HA_HOST_FAILED" in lost.alerts()
+
+
+async def test_the_database_gives_up_a_member_that_has_just_started_anew(lost: Lost) -> None:
+    """Its etcd has no vote any more, and begins when its cardumed does."""
+    both, first = (lost.ha.first.uuid, lost.ha.second.uuid), lost.ha.first.uuid
+    lost.ha.second.tell(HaEvent(0, HaEventKind.MEMBERS, 2, members=both, master=lost.ha.second.uuid))
+    lost.ha.second.tell(HaEvent(0, HaEventKind.LIFE_ENDED, 2, first, 1, rule=REBOOTED))
+    await lost.hear()
+    await lost.restarts.follow_verdict()
+    assert lost.obeyed[-1].living == frozenset({lost.ha.second.uuid})
+    lost.ha.second.tell(HaEvent(0, HaEventKind.MEMBERS, 3, members=both, master=lost.ha.second.uuid))
+    await lost.hear()
+    await lost.restarts.follow_verdict()
+    assert lost.obeyed[-1].living == frozenset(both)
