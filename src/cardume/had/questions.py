@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cardume.ha import events
+from cardume.ha.effects import Why
 from cardume.ha.records import Reason
 from cardume.had.clock import NS, now_ns
 from cardume.had.config import write_durably
@@ -156,7 +157,9 @@ class Questions:
         if keeper.error:
             raise Refused(f"whether HA holds this host is not known: {keeper.error}")
         state = keeper.state
-        if state is not None and keeper.off is None and not state.gate_open:
+        # A host that left, or has no watchdog, is out alone: nothing would end its guests, and its life counts as over.
+        is_out = keeper.off in (Why.LEFT, Why.NO_DEVICE) and state is not None and state.epoch.number > 0
+        if is_out or (state is not None and keeper.off is None and not state.gate_open):
             raise Refused("this host may not run guests now: it is no member of the pool's HA")
         with _noted():
             keeper.starts.begin(operation)

@@ -4,14 +4,17 @@ import json
 import socket
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.unit.had.room import FaultyLun, config
+from tests.unit.had.room import GENERATION, FaultyLun, config, epoch
 
+from cardume.ha.effects import Why
+from cardume.ha.profile import PROFILES
 from cardume.ha.records import Memory
+from cardume.ha.state import Config, State, new_state
 from cardume.had.config import ChapFacts, ConfigError, read_config, write_config
 from cardume.had.control import ControlServer, Refused
 from cardume.had.last_words import LastWords, parse
@@ -130,7 +133,7 @@ def test_last_words_fit_and_begin_with_the_reason() -> None:
 
 
 def test_what_is_remembered_is_recalled_and_what_is_not_understood_is_not(tmp_path: Path) -> None:
-    from tests.unit.had.room import BOOT, GENERATION, epoch
+    from tests.unit.had.room import BOOT
 
     memory = Memory(GENERATION, BOOT, 2, epoch(4), 12.5, True, False, True, False)
     assert recall(tmp_path / "memory") is None
@@ -166,8 +169,8 @@ class Idle:
 
     starts: Starts
     error: str = ""
-    state: None = None
-    off: None = None
+    state: State | None = None
+    off: Why | None = None
 
 
 def test_a_start_that_cannot_be_noted_is_refused_and_does_not_end_the_daemon(tmp_path: Path) -> None:
@@ -175,3 +178,29 @@ def test_a_start_that_cannot_be_noted_is_refused_and_does_not_end_the_daemon(tmp
     for do in ("guest-begins", "guest-ended"):
         with pytest.raises(Refused, match="cannot note it"):
             questions.answer({"do": do, "operation": "one"})
+
+
+@pytest.mark.parametrize(
+    ("why", "decided", "may_start"),
+    [
+        (Why.LEFT, 3, False),
+        (Why.NO_DEVICE, 3, False),
+        (Why.NO_DEVICE, 0, True),  # HA never was on
+        (Why.DISABLED, 3, True),
+        (Why.ABORTED, 1, True),
+        (Why.EMERGENCY, 3, True),  # an administrator's word, after a warning
+    ],
+)
+def test_a_host_that_is_out_while_the_pool_goes_on_starts_no_guest(
+    tmp_path: Path, why: Why, decided: int, may_start: bool
+) -> None:
+    """Nothing would end its guests, and the others take its life for over."""
+    state = replace(new_state(Config(0, 2, GENERATION, PROFILES["fast"], seed=0)), epoch=epoch(decided))
+    keeper = Idle(Starts(tmp_path / "starts.json"), state=state, off=why)
+    questions = Questions(cast(Any, keeper))
+    if may_start:
+        assert questions.answer({"do": "guest-begins", "operation": "one"}) == {"life": None, "epoch": None}
+        return
+    with pytest.raises(Refused, match="no member of the pool's HA"):
+        questions.answer({"do": "guest-begins", "operation": "one"})
+    assert keeper.starts.pending == frozenset()
