@@ -74,7 +74,7 @@ async def enable_ha(call: Call, heartbeat_srs: Sequence[Ref[SR]], configuration:
         voters = _voters(call)
         sr = await choose_heartbeat_sr(call, heartbeat_srs)
         vdi = await ensure_statefile(call, sr, undo)
-        undo.push_async_callback(_record_off, call, only_if_off=True)
+        undo.push_async_callback(_record_off, call)
         async with call.db.transaction() as txn:
             kept = {**configuration, "profile": profile}
             txn.update(pool_ref, ha_statefiles=(vdi,), ha_configuration=kept, ha_cluster_stack=CLUSTER_STACK)
@@ -273,12 +273,10 @@ def _record_on(txn: Transaction, vdi: Ref[VDI]) -> None:
         txn.update(host, ha_statefiles=(vdi,), ha_network_peers=uuids)
 
 
-async def _record_off(call: Call, *, only_if_off: bool = False) -> None:
+async def _record_off(call: Call) -> None:
     """Nothing of the pool's record says that high availability is on, or is about to be."""
     async with call.db.transaction() as txn:
-        pool_ref, pool = the_pool(txn)
-        if only_if_off and pool.ha_enabled:
-            return
+        pool_ref, _ = the_pool(txn)
         txn.update(
             pool_ref,
             ha_enabled=False,

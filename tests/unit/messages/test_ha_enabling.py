@@ -25,7 +25,7 @@ from cardume.hostops.ha.interface import (
 )
 from cardume.hostops.ha.memory_ha import MemoryHa, MemoryStatefile
 from cardume.hostops.storage.memory_driver import MemoryDriver, MemoryShelf
-from cardume.messages import host_power, pbd
+from cardume.messages import ha_enabling, host_power, pbd
 from cardume.messages.ha_enabling import choose_profile, disable_ha, emergency_ha_disable, enable_ha, settle_ha
 from cardume.messages.ha_plan import the_pool
 from cardume.pooldb.store import NoQuorum
@@ -288,3 +288,20 @@ async def test_an_enabling_that_a_crash_cut_off_is_given_up_at_the_next_start(ha
 )
 def test_the_times_that_a_configuration_means(configuration: dict[str, str], profile: str) -> None:
     assert choose_profile(configuration) == profile
+
+
+async def test_an_enabling_that_is_cancelled_while_its_record_is_written_leaves_it_off(
+    ha: Ha, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record is written all the same, and the hosts are brought down: then it must not say that it is on."""
+    record_on = ha_enabling._record_on
+
+    def record_and_cancel(txn: Any, vdi: Ref[VDI]) -> None:
+        record_on(txn, vdi)
+        asyncio.get_running_loop().call_soon(enabling.cancel)
+
+    monkeypatch.setattr(ha_enabling, "_record_on", record_and_cancel)
+    enabling = asyncio.create_task(ha.enable())
+    with pytest.raises(asyncio.CancelledError):
+        await enabling
+    await ha.assert_off()
