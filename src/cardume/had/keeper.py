@@ -4,6 +4,7 @@ It never waits for anything but the next event. Disk and network are processes o
 guardian's, and people ask over a socket.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -360,12 +361,14 @@ class Keeper:
         if told is None or told.get("boot_id") == self.boot_id:
             return
         self.fenced = told
-        write_durably(RUN / FENCED, json.dumps(told))
+        with contextlib.suppress(OSError):  # for people only: a disk that is full or broken shall not end this process
+            write_durably(RUN / FENCED, json.dumps(told))
         self.tell("was-fenced", reason=told["reason"], at=told.get("at"))
         # Told once: after a later boot they would be taken for the end of a life that ended well.
         if self.disk is not None and self.config is not None:
             self.disk.ask(WriteBlackBox(self.config.me, b""))
-        LOCAL_WORDS.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            LOCAL_WORDS.unlink(missing_ok=True)
 
     # People
 

@@ -13,6 +13,7 @@ from cardume.had.line import Line, LineClosed
 from cardume.had.process import say
 
 AGAIN_S = 0.5
+END_S = 0.2
 _BURST = 256
 
 
@@ -67,7 +68,10 @@ class Servant:
         """End it at once; `keep` starts another."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            try:
+                self._process.wait(END_S)
+            except subprocess.TimeoutExpired:  # the kernel does not give its I/O back: the core must not wait too
+                say(f"{self.module} does not end though it was killed")
         if self._line is not None:
             self._line.close()
         self._process = self._line = None

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -14,6 +15,7 @@ from cardume.had.feeder import LEAVE, TAKE
 from cardume.had.guardian import ArmAnswer, CloseRequest, Guardian
 from cardume.had.keeper import Keeper
 from cardume.had.line import Line
+from cardume.had.servants import Servant
 from cardume.had.shared import SharedDeadline
 
 
@@ -76,3 +78,43 @@ def test_a_watchdog_that_was_armed_for_nobody_any_more_is_closed(
     finally:
         core.server.close()
         shared.close()
+
+
+class Stuck:
+    """A process in the middle of an I/O that the kernel does not give back: it is killed, and does not end."""
+
+    returncode = None
+
+    def kill(self) -> None:
+        pass
+
+    def wait(self, timeout: float | None = None) -> int:
+        assert timeout is not None, "the core stands still as long as this"
+        raise subprocess.TimeoutExpired("disk", timeout)
+
+
+def test_a_disk_process_that_cannot_even_be_killed_does_not_hold_the_core(tmp_path: Path) -> None:
+    servant = Servant("disk", tmp_path / "ha.json")
+    servant._process = cast(Any, Stuck())
+    servant.end()
+    assert servant.pid is None
+
+
+def test_last_words_that_cannot_be_forgotten_do_not_end_the_core(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A host whose own disk is read-only or full goes on."""
+    monkeypatch.setattr(keeper, "RUN", tmp_path)
+    monkeypatch.setattr(keeper, "SOCKET", tmp_path / "had.sock")
+    monkeypatch.setattr(keeper, "LOCAL_WORDS", tmp_path)  # cannot be read, nor unlinked
+    line, theirs = Line.pair()
+    shared = SharedDeadline.create()
+    core = Keeper(line, shared, armed=False)
+    monkeypatch.setattr(keeper, "RUN", tmp_path / "none")
+    try:
+        core._take_last_words(b'{"reason": "no evidence", "boot_id": "another"}')
+        assert core.fenced is not None
+    finally:
+        core.server.close()
+        shared.close()
+        theirs.close()
