@@ -53,8 +53,12 @@ class HaMember:
         match event.kind:
             case HaEventKind.LEAD:
                 self._leads = True
-            case HaEventKind.STOP_LEADING | HaEventKind.TURNED_OFF:
+            case HaEventKind.STOP_LEADING:
                 self._leads = False
+            case HaEventKind.TURNED_OFF:
+                self._leads = False
+                self._epoch = 0  # the next enabling counts its decisions from one
+                self._dead = set()
             case HaEventKind.LIFE_ENDED:
                 self._dead.add(event.host)
             case HaEventKind.MEMBERS:

@@ -139,8 +139,13 @@ class HaRestarts:
         match event.kind:
             case HaEventKind.LEAD:
                 self._leads = True
-            case HaEventKind.STOP_LEADING | HaEventKind.TURNED_OFF:
+            case HaEventKind.STOP_LEADING:
                 self._leads = False
+            case HaEventKind.TURNED_OFF:
+                self._leads = False
+                self._epoch = self._obeyed = 0  # the next enabling counts its decisions from one
+                self._members = frozenset()
+                self._ended, self._rebooted = {}, {}
             case HaEventKind.LIFE_ENDED:
                 # A member's ended life is an earlier one: what runs there it tells itself when it is connected.
                 if event.host not in self._members:
@@ -240,7 +245,8 @@ class HaRestarts:
             epoch, hosts = self._epoch, frozenset(host.uuid for host in self._db.all(Host).values())
             lost = self._ended.keys() | {uuid for uuid, since in self._rebooted.items() if since == epoch}
             await self._obey(Verdict(epoch, self._db.get(self._here).uuid, hosts - lost))
-            self._obeyed = epoch
+            if self._epoch >= epoch:  # it was not switched off meanwhile
+                self._obeyed = epoch
             self._wake.set()
 
     def _pool(self) -> FailoverPool:

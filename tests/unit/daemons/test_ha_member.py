@@ -61,3 +61,10 @@ async def test_what_was_so_and_is_not_any_more_does_nothing() -> None:
     await asyncio.sleep(0.05)
     running.cancel()
     assert database.obeyed == []
+
+
+async def test_decisions_count_anew_after_high_availability_was_off() -> None:
+    before = HaEvent(0, HaEventKind.LIFE_ENDED, 9, THIRD, 1)
+    off = HaEvent(0, HaEventKind.TURNED_OFF, host=MEMBER)
+    verdicts = await told([before, off, DEAD, LEADS], Database(), 1)
+    assert verdicts[0] == Verdict(2, MEMBER, frozenset({MEMBER, THIRD}))

@@ -396,3 +396,25 @@ async def test_the_database_gives_up_a_member_that_has_just_started_anew(lost: L
     await lost.hear()
     await lost.restarts.follow_verdict()
     assert lost.obeyed[-1].living == frozenset(both)
+
+
+async def test_decisions_count_anew_after_high_availability_was_off(lost: Lost) -> None:
+    """Each enabling begins with the first one: of an earlier enabling this host may have followed the ninth."""
+    first, second = lost.ha.first.uuid, lost.ha.second.uuid
+    for event in (
+        HaEvent(0, HaEventKind.MEMBERS, 9, members=(first, second), master=second),
+        HaEvent(0, HaEventKind.LEAD, 9, second),
+    ):
+        lost.restarts.take(event)
+    await lost.restarts.follow_verdict()
+    for event in (
+        HaEvent(0, HaEventKind.TURNED_OFF, host=second),
+        HaEvent(0, HaEventKind.MEMBERS, 1, members=(first, second), master=second),
+        HaEvent(0, HaEventKind.LEAD, 1, second),
+        HaEvent(0, HaEventKind.MEMBERS, 2, members=(second,), master=second),
+        HaEvent(0, HaEventKind.LIFE_ENDED, 2, first, 1),
+        HaEvent(0, HaEventKind.LEAD, 2, second),
+    ):
+        lost.restarts.take(event)
+    await lost.restarts.follow_verdict()
+    assert lost.obeyed[-1] == Verdict(2, second, frozenset({second}))
