@@ -27,6 +27,9 @@ BACK_S = 30.0
 
 def test_a_restarted_daemon_comes_back_while_guests_run_on(lab: LabHandle, api: Any) -> None:
     (member,) = api.host.get_all()
+    (vm,) = api.VM.get_by_name_label("vm-d1-g1")
+    if api.VM.get_power_state(vm) != "Running":
+        api.VM.start(vm, False, False)
     guests = lab.exec("d1-g1", "virsh", "list", "--all")
     before = daemon_pid(lab)
 
