@@ -20,7 +20,7 @@ document.addEventListener("click", (event) => {
     return;
   }
   const button = event.target.closest?.("[data-act], [data-local]");
-  if (!button) return;
+  if (!button || event.detail > 1) return; // the second click of a double one would send the same again
   if (button.dataset.local === "menu") document.body.classList.toggle("tree-open");
   else if (button.dataset.local === "language") {
     document.cookie = `cardume_language=${button.dataset.language}; path=/; max-age=31536000; secure; samesite=strict`;

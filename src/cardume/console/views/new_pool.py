@@ -11,6 +11,7 @@ from cardume.console.presenters.places import Place
 from cardume.console.presenters.sources import Source
 from cardume.console.views import acts, add_server
 from cardume.console.views.confirm import dialog_titled, foot
+from cardume.console.views.wizard import ONCE
 
 if TYPE_CHECKING:
     from cardume.console.views.screen import Screen
@@ -102,7 +103,7 @@ def show(screen: "Screen") -> None:
     name.on_value_change(lambda _: tell())
     description.on_value_change(lambda _: tell())
     master.on_value_change(lambda _: draw())
-    create.on_click(press)
+    create.on("click", press, js_handler=ONCE)
     draw()
     watch = ui.timer(1.0, draw)
 
