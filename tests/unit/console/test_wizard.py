@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import pytest
+from nicegui import ui
 from nicegui.client import Client
 from nicegui.page import page
 
@@ -75,3 +78,14 @@ async def test_going_back_while_a_page_is_left_is_not_undone_by_its_end() -> Non
         pressed.looked.set()
         await leaving
         assert pressed.wizard.at == 2
+
+
+@pytest.mark.parametrize("name", ["onclick=location=name \\", 'a " b', "a & b"])
+async def test_a_name_in_the_title_is_a_text_and_nothing_else(name: str) -> None:
+    with browser():
+        wizard = Presses(title=f"Move VM {name}").wizard
+        shown: list[dict[str, Any]] = [
+            dict(one.props) for one in wizard.dialog.descendants() if isinstance(one, ui.html)
+        ]
+        assert all("onclick" not in one for one in shown)
+        assert [one["aria-label"] for one in shown if "aria-label" in one] == [f"Move VM {name}"]

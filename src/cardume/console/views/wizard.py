@@ -10,7 +10,6 @@ from nicegui import ui
 from cardume.console.text.catalogue import Texts
 from cardume.console.views.confirm import dialog_titled, foot
 
-
 ONCE = "(event) => event.detail < 2 && emit()"  # the second click of a double one is not meant for the next page
 
 
@@ -35,7 +34,8 @@ class Wizard:
         self._is_leaving = self._is_over = False
         with dialog_titled(title, wide=True) as self.dialog:
             with ui.element("div").classes("wizard"):
-                self._steps = ui.html("", sanitize=False, tag="nav").props(f'aria-label="{esc(title)}"')
+                self._steps = ui.html("", sanitize=False, tag="nav")
+                self._steps.props["aria-label"] = title  # as it is: a text of properties would be taken apart
                 with ui.element("div"):
                     self._page = ui.element("div").classes("page")
                     self._wrong = ui.label("").classes("wrong").props('role="alert"')
