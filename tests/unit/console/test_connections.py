@@ -55,6 +55,18 @@ async def test_a_key_is_kept_only_by_somebody_who_can_log_in(tmp_path: Path) -> 
         await workspace.close()
 
 
+async def test_who_logs_in_has_no_say_in_the_keys_of_servers_that_were_not_met(tmp_path: Path) -> None:
+    workspaces = Workspaces(tmp_path / "console")
+    async with Server(tmp_path, "a").serving() as own:
+        pool_of(own)
+        workspace = workspaces.new()
+        accepted = {own.address: own.key, "d1-g1:443": own.key}
+        await workspace.add(own.address, "root", PASSWORD, accepted)
+        assert workspaces.keys.find(own.address) == own.key
+        assert workspaces.keys.find("d1-g1:443") is None
+        await workspace.close()
+
+
 async def test_what_happens_on_the_server_is_told_and_a_screen_is_woken(tmp_path: Path) -> None:
     async with Server(tmp_path, "a").serving() as server:
         pool_of(server)
@@ -135,7 +147,7 @@ async def test_saved_servers_come_back_with_the_password_that_opened_the_console
         accepted = {first.address: first.key, second.address: second.key}
         before = workspaces.new()
         await before.add(first.address, "root", PASSWORD, accepted)
-        await before.add(second.address, "root", PASSWORD)
+        await before.add(second.address, "root", PASSWORD, accepted)
         await before.close()
         after = workspaces.new()
         await after.add(first.address, "root", PASSWORD)

@@ -74,19 +74,23 @@ class Workspace:
         vault, and what was saved there is connected too.
         """
         just_accepted = accepted or {}
+        met: set[str] = set()
 
         def find_key(asked: str) -> str | None:
+            met.add(asked)
             return just_accepted.get(asked) or self._keys.find(asked)
 
         connection = Connection(address, username, password, find_key)
         await connection.open()
+        # Kept only now, and of those that were met on the way: who cannot log in has no say in which keys the console
+        # believes, and who can has none in those of other servers.
+        proven = {server: key for server, key in just_accepted.items() if server in met}
         try:
             self._assert_new(connection)
         except AlreadyConnected:
             await connection.close()
             raise
-        for server, key in just_accepted.items():
-            # Kept only now: who cannot log in has no say in which keys the console believes.
+        for server, key in proven.items():
             await asyncio.to_thread(self._keys.accept, server, key)
         connection.changed = self.changed
         self.connections.append(connection)
