@@ -67,6 +67,30 @@ async def test_who_logs_in_has_no_say_in_the_keys_of_servers_that_were_not_met(t
         await workspace.close()
 
 
+@pytest.mark.parametrize(
+    "typed", ["{}/?\nd1-g1:443", "{}/x", "root@{}", "{}#", "{}?", "127.0.0.1:https", "", "a b", "[::1", "{}0000"]
+)
+async def test_what_is_no_address_is_asked_nothing_and_no_key_is_looked_up_for_it(tmp_path: Path, typed: str) -> None:
+    asked: list[str] = []
+    async with Server(tmp_path, "a").serving() as server:
+        pool_of(server)
+
+        def find_key(name: str) -> str:
+            asked.append(name)
+            return server.key
+
+        connection = Connection(typed.format(server.address).strip(" "), "root", PASSWORD, find_key)
+        with pytest.raises(Unreachable):
+            await connection.open()
+    assert (asked, server.asked) == ([], [])
+
+
+def test_a_member_may_not_say_who_its_master_is() -> None:
+    assert Refused(["HOST_IS_SLAVE", "10.0.0.2"]).master == "10.0.0.2"
+    assert Refused(["HOST_IS_SLAVE"]).master == ""
+    assert Refused(["HOST_OFFLINE", "x"]).master == ""
+
+
 async def test_what_happens_on_the_server_is_told_and_a_screen_is_woken(tmp_path: Path) -> None:
     async with Server(tmp_path, "a").serving() as server:
         pool_of(server)

@@ -126,8 +126,8 @@ class Connection:
             batch = await api.call("event.from", ["*"], "", 30.0)
         except Refused as refused:
             await api.close()
-            if refused.code == "HOST_IS_SLAVE" and redirects > 0:
-                return await self._connect_to(server_of(refused.details[1]), redirects - 1)
+            if refused.master and redirects > 0:
+                return await self._connect_to(server_of(refused.master), redirects - 1)
             raise
         except BaseException:
             await api.close()
@@ -218,7 +218,7 @@ class Connection:
                 await api.login(self.username, self._password)
             return server
         except Refused as refused:
-            return server_of(refused.details[1]) if refused.code == "HOST_IS_SLAVE" else refused
+            return server_of(refused.master) if refused.master else refused
         except (Unreachable, UntrustedKey) as failure:
             return failure
         except TimeoutError:

@@ -14,6 +14,11 @@ class Refused(Exception):
     def code(self) -> str:
         return self.details[0]
 
+    @property
+    def master(self) -> str:
+        """The master's address in the answer of a member; empty when it names none."""
+        return self.details[1] if self.code == "HOST_IS_SLAVE" and len(self.details) > 1 else ""
+
 
 class Unreachable(Exception):
     """The server did not answer, or not as XenAPI does."""

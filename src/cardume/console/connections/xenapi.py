@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -59,6 +60,15 @@ def server_of(address: str) -> str:
     return address if ":" in address else f"{address}:443"
 
 
+def assert_server(server: str) -> None:
+    """Unreachable when something is not `ADDRESS:PORT`: it would ask a path, or be kept as something else."""
+    if _SERVER.fullmatch(server) is None:
+        raise Unreachable(f"{server!r} is not an address")
+
+
+_SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]):[0-9]{1,5}")
+
+
 class XenApi:
     """A server's API, logged in or not. One task or several may call at once."""
 
@@ -99,6 +109,7 @@ class XenApi:
 
     async def websocket(self, url: str, server: str, timeout_s: float) -> aiohttp.ClientWebSocketResponse:
         """A WebSocket on a URL of the server or of another host of its pool."""
+        assert_server(server)
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._http.ws_connect(
@@ -124,6 +135,7 @@ class XenApi:
         return answer.get("result")
 
     async def _exchange(self, method: str, url: str, server: str, timeout_s: float, **body: Any) -> bytes:
+        assert_server(server)
         try:
             async with asyncio.timeout(timeout_s):
                 pinned = _Pinned(server, self._find_key, self._vouched)
