@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 DEFAULT_PORT = 8443
@@ -46,7 +47,20 @@ def console(
     if certificate is None or key is None:
         names = () if ipaddress_or_none(listen) is None or listen in ("0.0.0.0", "::") else (listen,)
         certificate, key = ensure_certificate(folder, names)
+    configure_logging()
     serve(make_app(Settings(folder, tuple(server or ()))), listen, port, certificate, key)
+
+
+def configure_logging() -> None:
+    """Events with keys, one line each, to standard error; tracebacks without the values in them: some are passwords."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["level", "event"], bool_as_flag=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def serve(app: Any, listen: str, port: int, certificate: Path, key: Path) -> None:
