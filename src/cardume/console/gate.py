@@ -4,7 +4,6 @@ It stands before everything else that answers, so that no screen can forget to a
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +15,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 COOKIE = "__Host-cardume"
-_OPEN = ("/login", "/static/")
 _QUIET = ("/_nicegui_ws/", "/view/", "/static/", "/_nicegui/")  # what pages ask by themselves: nobody did anything
 
 # The toolkit compiles its templates in the browser: without 'unsafe-eval' it shows nothing.
@@ -54,7 +52,7 @@ class Gate:
             return
         workspace = self._workspaces.find(token_in(headers.get("cookie", "")))
         path: str = scope["path"]
-        if workspace is None and not path.startswith(_OPEN):
+        if workspace is None and path != "/login" and not path.startswith("/static/"):
             await _send_to_login(scope, receive, send, headers)
             return
         if workspace is not None and not path.startswith(_QUIET):
@@ -75,11 +73,9 @@ def comes_from_here(scope: Scope, headers: MutableMapping[str, str] | dict[str, 
 
 def token_in(cookies: str) -> str:
     """The session's token among a request's cookies; empty when there is none."""
-    try:
-        parsed = SimpleCookie(cookies)
-    except CookieError:
-        return ""
-    return parsed[COOKIE].value if COOKIE in parsed else ""
+    # By hand: the standard library drops all of them when another application on this host has set a strange one.
+    pairs = (cookie.strip().partition("=") for cookie in cookies.split(";"))
+    return next((value for name, _, value in pairs if name == COOKIE), "")
 
 
 def cookie_of(workspace: Workspace) -> str:

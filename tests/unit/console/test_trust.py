@@ -116,6 +116,18 @@ async def test_nobody_gets_in_without_a_session_and_a_session_ends_at_once(tmp_p
     assert (await asked(gate, "/view/tree", cookie=cookie))[0]["status"] == 401
 
 
+@pytest.mark.parametrize("path", ["/loginx", "/login/pool/p", "/logout", "/static", "/_nicegui/x.js", "/view/tree"])
+async def test_nothing_but_the_log_in_and_its_looks_is_open(tmp_path: Path, path: str) -> None:
+    gate = Gate(fake_app, Workspaces(tmp_path))
+    assert (await asked(gate, path))[0]["status"] == 401
+    assert [(await asked(gate, one))[0]["status"] for one in ("/login", "/static/console.css")] == [200, 200]
+
+
+def test_another_applications_cookies_do_not_hide_ours() -> None:
+    assert token_in(f'seen={{"x": 1}}; a b=c; {COOKIE}=t') == "t"
+    assert token_in(f"x{COOKIE}=evil; {COOKIE}=t") == "t"
+
+
 async def test_what_a_page_asks_by_itself_does_not_keep_a_session_alive(tmp_path: Path) -> None:
     workspaces = Workspaces(tmp_path)
     workspace = workspaces.new()
