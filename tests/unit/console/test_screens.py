@@ -1,10 +1,13 @@
 """Tabs and pages as values and as HTML."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from tests.unit.console.rooms import Room
 
 from cardume.console.connections.metering import History, read_history
-from cardume.console.connections.workspace import Job
+from cardume.console.connections.workspace import Job, Workspaces
 from cardume.console.presenters.alerts import alerts_page, as_csv, count_alerts
 from cardume.console.presenters.deleting import disks_of
 from cardume.console.presenters.devices import drives, repositories, sr_disks
@@ -16,7 +19,8 @@ from cardume.console.presenters.refusals import explain
 from cardume.console.presenters.tables import Table
 from cardume.console.presenters.targets import host_targets, sr_targets
 from cardume.console.text.catalogue import Texts
-from cardume.console.views import markup
+from cardume.console.views import contents, markup
+from cardume.console.views.screen import Screen
 
 T = Texts("en")
 NOW = 1_000_000.0
@@ -74,6 +78,28 @@ def test_storage_disks_and_drives() -> None:
     assert texts(drives(source, made.record("vm", "web"), T)) == [
         ["0", "web disk", "lun", "10 GiB", "No", "Yes", "xvda"]
     ]
+
+
+def test_a_repository_of_no_size_is_listed_too() -> None:
+    made = room()
+    made.put("sr", "lun", physical_size=0, physical_utilisation=0)
+    assert texts(repositories(made.source(), "host:b", T))[0][3:] == ["–", "–", "25 GiB"]
+
+
+def test_a_part_that_cannot_be_shown_leaves_the_others_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> tuple[str, str]:
+        raise KeyError("unforeseen")
+
+    monkeypatch.setattr(contents, "content", fail)
+    screen = Screen(Workspaces(tmp_path).new(), T, "/", None)
+    parts = {name: SimpleNamespace(content="old") for name in ("_top", "_banner", "_head", "_body", "_drawer")}
+    vars(screen).update(parts)
+    screen.refresh()
+    assert T("error.unknown") in parts["_body"].content
+    assert "Events" in parts["_drawer"].content
+    assert parts["_banner"].content == ""
 
 
 def test_no_secret_of_a_repository_is_shown() -> None:

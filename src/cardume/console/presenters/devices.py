@@ -24,7 +24,8 @@ def repositories(source: Source, host_ref: str, t: Texts) -> Table:
             continue
         size, used = float(sr["physical_size"]), float(sr["physical_utilisation"])
         path = Place("sr", source.uuid, sr["uuid"]).path
-        usage = Cell(t("value.usage", share=t.share(used / size), used=t.size(used)), fill=used / size)
+        share = used / size if size > 0 else 0.0
+        usage = Cell(t("value.usage", share=t.share(share), used=t.size(used)), fill=share)
         rows.append(
             (
                 Cell(sr["name_label"], path, sr["name_description"], sr_state(source, sr, t).tone, icon="sr"),

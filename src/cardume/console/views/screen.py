@@ -120,7 +120,12 @@ class Screen:
         self._shown_version, self._shown_measured = self.workspace.version, self.workspace.measured
         self._shown_second = now
         sources = sources_of(self.workspace)
-        head, body = contents.content(self, sources, now)
+        try:
+            head, body = contents.content(self, sources, now)
+        except Exception:
+            # What was shown before would be taken for true: say so, and keep the parts around it up to date.
+            log.exception("content_failed", path=self.place.path)
+            head, body = "", f'<p class="empty" role="alert">{esc(self.t("error.unknown"))}</p>'
         for part, text in (
             (self._top, self._top_bar()),
             (self._banner, self._stale(sources)),
