@@ -23,6 +23,7 @@ class Server:
         self.objects: list[dict[str, Any]] = []
         self.fresh: asyncio.Queue[list[dict[str, Any]]] = asyncio.Queue()
         self.master = ""
+        self.lost_count = False  # of events: the next question for more is refused once
         self.asked: list[str] = []
         self.port = 0
 
@@ -70,6 +71,9 @@ class Server:
             return _result("session") if params[1] == PASSWORD else _refused("SESSION_AUTHENTICATION_FAILED")
         if method == "event.from":
             events = self.objects if not params[2] else await self.fresh.get()
+            if params[2] and self.lost_count:
+                self.lost_count = False
+                return _refused("EVENTS_LOST")
             return _result({"events": events, "token": "1", "valid_ref_counts": {}})
         if method == "task.get_record":
             return _result(self.fresh_task)

@@ -142,6 +142,48 @@ async def test_when_the_master_is_lost_what_it_told_stays_and_the_new_master_is_
         await connection.close()
 
 
+async def test_an_answer_that_makes_no_sense_is_a_lost_pool_and_no_true_view(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.05)
+    async with Server(tmp_path, "a").serving() as server:
+        pool_of(server)
+        connection = Connection(server.address, "root", PASSWORD, lambda _: server.key)
+        await connection.open()
+        server.fresh.put_nowait([{"nothing": "known"}])
+        await until(lambda: server.asked.count("session.login_with_password") > 1)
+        await until(lambda: connection.state is State.CONNECTED)
+        server.fresh.put_nowait([server.tell_of("vm", "v1", name_label="web")])
+        await until(lambda: connection.cache.find("vm", "v1") is not None)
+        await connection.close()
+        with pytest.raises(Unreachable):
+            await connection.call("VM.start", "v1")
+
+
+async def test_what_is_shown_stays_until_a_server_that_lost_count_has_told_all_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Server(tmp_path, "a").serving() as server:
+        pool_of(server)
+        server.tell_of("vm", "gone", name_label="gone")
+        connection = Connection(server.address, "root", PASSWORD, lambda _: server.key)
+        await connection.open()
+        asked: list[int] = []
+        clear = connection.cache.clear
+
+        def forget() -> None:
+            asked.append(server.asked.count("event.from"))
+            clear()
+
+        monkeypatch.setattr(connection.cache, "clear", forget)
+        server.objects.pop()
+        server.lost_count = True
+        server.fresh.put_nowait([])
+        await until(lambda: connection.cache.find("vm", "gone") is None and bool(connection.cache.all("host")))
+        assert asked == [3]  # the first time, the one that was refused, and all anew: forgotten after that
+        await connection.close()
+
+
 @pytest.mark.parametrize(
     ("record", "code"),
     [

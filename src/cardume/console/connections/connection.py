@@ -73,6 +73,7 @@ class Connection:
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
+        self.state = State.LOST
         if self._api is not None:
             await self._api.close()
 
@@ -162,17 +163,20 @@ class Connection:
             try:
                 token = await self._next_events(token)
             except Refused as refused:
-                if refused.code == "EVENTS_LOST":
-                    token = ""
-                    self.cache.clear()
-                    continue
-                token = await self._find_again(refused)
+                token = "" if refused.code == "EVENTS_LOST" else await self._find_again(refused)
             except (Unreachable, UntrustedKey) as reason:
                 token = await self._find_again(reason)
+            except Exception as fault:
+                # Whatever it was: a pool that is not followed must not look as if it were.
+                log.exception("events_not_understood", server=self.server)
+                await asyncio.sleep(RETRY_S)
+                token = await self._find_again(fault)
 
     async def _next_events(self, token: str) -> str:
-        """Take in what happened next; the token after it."""
+        """Take in what happened next, everything anew when the token is empty; the token after it."""
         batch = await self.call("event.from", ["*"], token, EVENT_WAIT_S, timeout_s=EVENT_WAIT_S + 15.0)
+        if not token:
+            self.cache.clear()
         self.told_at = time.time()
         if self.cache.apply(batch["events"]):
             self._learn_members()
@@ -205,6 +209,9 @@ class Connection:
                 self.failure = refused
             except (Unreachable, UntrustedKey) as unreached:
                 self.failure = unreached
+            except Exception as fault:
+                log.exception("pool_not_understood", server=self.server)
+                self.failure = fault
             if isinstance(self.failure, Refused) and self.failure.code == "SESSION_AUTHENTICATION_FAILED":
                 self.state = State.REFUSED  # asked more seldom: the server delays those who guess
             self.changed()
