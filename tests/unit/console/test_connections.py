@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from hashlib import sha256
 from pathlib import Path
 from ssl import PEM_cert_to_DER_cert
@@ -219,3 +220,69 @@ async def test_saved_servers_come_back_with_the_password_that_opened_the_console
         await after.add(first.address, "root", PASSWORD)
         await until(lambda: after.find("p2") is not None)
         await after.close()
+
+
+async def test_what_is_added_while_saved_servers_come_back_is_saved_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspaces = Workspaces(tmp_path / "console")
+    names = ("a", "b", "c")
+    async with AsyncExitStack() as power:
+        first, second, third = [await power.enter_async_context(Server(tmp_path, name).serving()) for name in names]
+        for number, server in enumerate((first, second, third)):
+            pool_of(server, f"p{number}")
+        accepted = {server.address: server.key for server in (first, second, third)}
+        before = workspaces.new()
+        await before.add(first.address, "root", PASSWORD, accepted)
+        await before.add(second.address, "root", PASSWORD, accepted)
+        await before.close()
+        power_returns, opens = asyncio.Event(), Connection.open
+
+        async def slow(connection: Connection) -> None:
+            if connection.server == second.address:
+                await power_returns.wait()
+            await opens(connection)
+
+        monkeypatch.setattr(Connection, "open", slow)
+        meanwhile = workspaces.new()
+        await meanwhile.add(first.address, "root", PASSWORD)
+        await meanwhile.add(third.address, "root", PASSWORD, accepted)
+        await meanwhile.close()
+        monkeypatch.setattr(Connection, "open", opens)
+        after = workspaces.new()
+        await after.add(first.address, "root", PASSWORD)
+        await until(lambda: after.find("p1") is not None and after.find("p2") is not None)
+        await after.close()
+
+
+async def test_saved_servers_come_back_by_the_address_that_was_typed_whoever_is_master(tmp_path: Path) -> None:
+    workspaces = Workspaces(tmp_path / "console")
+    async with AsyncExitStack() as power:
+        one, other, saved = [
+            await power.enter_async_context(Server(tmp_path, name).serving()) for name in ("a", "b", "c")
+        ]
+        pool_of(one)
+        pool_of(other)
+        pool_of(saved, "p2")
+        accepted = {server.address: server.key for server in (one, other, saved)}
+        one.master = other.address
+        before = workspaces.new()
+        await before.add(one.address, "root", PASSWORD, accepted)
+        await before.add(saved.address, "root", PASSWORD, accepted)
+        await before.close()
+        one.master = ""
+        after = workspaces.new()
+        await after.add(one.address, "root", PASSWORD)
+        await until(lambda: after.find("p2") is not None)
+        await after.close()
+
+
+async def test_a_server_that_is_gone_already_can_be_removed_again(tmp_path: Path) -> None:
+    async with Server(tmp_path, "a").serving() as server:
+        pool_of(server)
+        workspace = Workspaces(tmp_path / "console").new()
+        connection = await workspace.add(server.address, "root", PASSWORD, {server.address: server.key})
+        await workspace.remove(connection)
+        await workspace.remove(connection)
+        assert workspace.connections == []
+        await workspace.close()

@@ -74,8 +74,9 @@ class Connection:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
         self.state = State.LOST
-        if self._api is not None:
-            await self._api.close()
+        api, self._api = self._api, None
+        if api is not None:
+            await api.close()
 
     async def call(self, method: str, *params: Any, timeout_s: float = 60.0) -> Any:
         """The result of a message."""

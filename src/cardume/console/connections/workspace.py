@@ -54,6 +54,9 @@ class Workspace:
         self.screens = 0  # how many are open: nobody measures for nobody
         self._keys, self._folder = keys, folder
         self._vault: Vault | None = None
+        self._was_read = asyncio.Event()  # the vault: before that nobody knows what there is to keep
+        self._unrestored: list[Saved] = []  # of what it holds, the servers that are not connected again yet
+        self._saving = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
 
     def changed(self) -> None:
@@ -97,7 +100,7 @@ class Workspace:
         self.changed()
         if self._vault is None:
             self.spawn(self._measure())
-            self._vault = Vault(self._folder, f"{username}@{connection.server}", password)
+            self._vault = Vault(self._folder, f"{username}@{server_of(address)}", password)
             self.spawn(self._restore())
         else:
             await self._save()
@@ -105,7 +108,8 @@ class Workspace:
 
     async def remove(self, connection: Connection) -> None:
         """Disconnect, and forget the server."""
-        self.connections.remove(connection)
+        if connection in self.connections:
+            self.connections.remove(connection)
         self.changed()
         await connection.close()
         await self._save()
@@ -160,27 +164,39 @@ class Workspace:
 
     async def _restore(self) -> None:
         assert self._vault is not None, "restored from it"
-        for saved in await asyncio.to_thread(self._vault.read):
-            if any(one.server == server_of(saved.address) for one in self.connections):
-                continue
-            connection = Connection(saved.address, saved.username, saved.password, self._keys.find)
-            try:
-                await connection.open()
-                self._assert_new(connection)
-            except AlreadyConnected:
-                await connection.close()
-                continue
-            except (Refused, Unreachable, UntrustedKey) as reason:
-                connection.open_later(reason)
-            connection.changed = self.changed
-            self.connections.append(connection)
-            self.changed()
+        try:
+            self._unrestored = [*await asyncio.to_thread(self._vault.read)]
+        finally:
+            self._was_read.set()
+        while self._unrestored:
+            await self._connect_again(self._unrestored[0])
+            self._unrestored.pop(0)
+
+    async def _connect_again(self, saved: Saved) -> None:
+        if any(one.server == server_of(saved.address) for one in self.connections):
+            return
+        connection = Connection(saved.address, saved.username, saved.password, self._keys.find)
+        try:
+            await connection.open()
+            self._assert_new(connection)
+        except AlreadyConnected:
+            await connection.close()
+            return
+        except (Refused, Unreachable, UntrustedKey) as reason:
+            connection.open_later(reason)
+        connection.changed = self.changed
+        self.connections.append(connection)
+        self.changed()
 
     async def _save(self) -> None:
         if self._vault is None:
             return
-        servers = tuple(Saved(one.server, *one.credentials) for one in self.connections)
-        await asyncio.to_thread(self._vault.write, servers)
+        await self._was_read.wait()
+        async with self._saving:
+            connected = [Saved(one.server, *one.credentials) for one in self.connections]
+            known = {saved.address for saved in connected}
+            waiting = [saved for saved in self._unrestored if saved.address not in known]
+            await asyncio.to_thread(self._vault.write, (*connected, *waiting))
 
 
 def find_twice(connections: Sequence[Connection]) -> Connection | None:
