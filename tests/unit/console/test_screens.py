@@ -174,6 +174,26 @@ def test_events_are_the_servers_tasks_named_as_they_were_started_here() -> None:
     assert second.raw == "NO_HOSTS_AVAILABLE"
 
 
+def test_a_job_of_several_tasks_is_over_when_its_last_step_is() -> None:
+    made = room()
+    cloned = task(made, "t1", status="success", allowed_operations=[], finished="20261128T13:00:05Z")
+    job = Job("Make VM web2", "/pool/p1", task=cloned)
+    (event,) = events([made.source()], [job], T, NOW)
+    assert (event.state, event.tone) == ("In progress", "info")
+    job.ended_at, job.error = NOW, ("SR_FULL", "9", "1")
+    (event,) = events([made.source()], [job], T, NOW)
+    assert (event.state, event.tone, event.raw) == ("Error", "error", "SR_FULL: 9: 1")
+    assert event.error.startswith("There is not enough room")
+    job.error = ()
+    assert events([made.source()], [job], T, NOW)[0].state == "Complete"
+
+
+def test_no_event_shows_a_session() -> None:
+    ended = Job("Start: web", "/", ended_at=NOW, error=("SESSION_INVALID", "OpaqueRef:as-good-as-a-password"))
+    (event,) = events([], [ended], T, NOW)
+    assert event.raw == "SESSION_INVALID"
+
+
 @pytest.mark.parametrize(
     ("details", "text"),
     [

@@ -51,6 +51,9 @@ def _task(source: Source, ref: str, task: Record, job: Job | None, t: Texts, now
     began, status = epoch_of(str(task["created"])), str(task["status"])
     ended = epoch_of(str(task["finished"])) or now
     info = tuple(str(part) for part in task["error_info"])
+    if job is not None and status == "success" and (job.runs or job.error):
+        # The task was a step: what was started here is over when its last step is.
+        status, info, ended = _status(job), job.error, job.ended_at or now
     is_over = status in ("success", "failure", "cancelled")
     name = str(task["name_label"])
     return Event(
@@ -65,7 +68,7 @@ def _task(source: Source, ref: str, task: Record, job: Job | None, t: Texts, now
         t.duration((ended if is_over else now) - began),
         job.place if job else "",
         explain(info, t) if info and status == "failure" else "",
-        ": ".join(info),
+        _raw(info),
         "cancel" in task["allowed_operations"] and status == "pending",
         began,
     )
@@ -79,7 +82,7 @@ def task_title(name: str, t: Texts) -> str:
 
 
 def _job(number: int, job: Job, t: Texts, now: float) -> Event:
-    status = "pending" if job.runs else "failure" if job.error else "success"
+    status = _status(job)
     return Event(
         f"job{number}",
         job.title,
@@ -92,7 +95,16 @@ def _job(number: int, job: Job, t: Texts, now: float) -> Event:
         t.duration((job.ended_at or now) - job.started_at),
         job.place,
         explain(job.error, t) if job.error else "",
-        ": ".join(job.error),
+        _raw(job.error),
         False,
         job.started_at,
     )
+
+
+def _status(job: Job) -> str:
+    return "pending" if job.runs else "failure" if job.error else "success"
+
+
+def _raw(details: Sequence[str]) -> str:
+    """An error as the server told it, but for a session: whoever reads its reference has it."""
+    return details[0] if details and details[0] == "SESSION_INVALID" else ": ".join(details)
