@@ -8,6 +8,7 @@ from cardume.console.presenters.new_storage import (
     Iqn,
     Lun,
     call,
+    choose_kind,
     description,
     device_config,
     found_repositories,
@@ -18,6 +19,7 @@ from cardume.console.presenters.new_storage import (
     why_no_location,
     why_no_name,
     why_no_scan,
+    why_not_sure,
 )
 from cardume.console.text.catalogue import Texts
 
@@ -111,3 +113,20 @@ def test_a_default_name_that_is_taken_gets_a_number() -> None:
     assert unique_name("lvmoiscsi", [], T) == "iSCSI virtual disk storage"
     taken = ["iSCSI virtual disk storage", "iSCSI virtual disk storage 1"]
     assert unique_name("lvmoiscsi", taken, T) == "iSCSI virtual disk storage 2"
+
+
+@pytest.mark.parametrize(
+    ("serial", "typed", "is_sure"),
+    [("0800", "", False), ("0800", " 0800 ", True), ("0800", "3600", False), ("", "", False), ("", "3600", True)],
+)
+def test_a_lun_is_formatted_only_when_what_names_it_was_typed(serial: str, typed: str, is_sure: bool) -> None:
+    assert (why_not_sure(Lun("1", serial, 1, "x", "3600"), typed, T) == "") is is_sure
+
+
+def test_another_kind_of_storage_keeps_the_name_that_was_typed() -> None:
+    suggested = draft(name="iSCSI virtual disk storage 1")
+    choose_kind(suggested, "nfs", ["iSCSI virtual disk storage"], T)
+    assert (suggested.kind, suggested.name) == ("nfs", "NFS virtual disk storage")
+    typed = draft(name="freenas")
+    choose_kind(typed, "nfs", [], T)
+    assert (typed.kind, typed.name) == ("nfs", "freenas")

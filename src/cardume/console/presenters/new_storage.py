@@ -123,6 +123,25 @@ def lun_text(lun: Lun, t: Texts) -> str:
     return t("sr.lun_text", n=lun.number, serial=lun.serial, size=t.size(lun.size_bytes), vendor=lun.vendor)
 
 
+def what_names(lun: Lun) -> str:
+    """What is typed to have a LUN formatted: its serial number, or its SCSI id when its target tells none."""
+    return lun.serial or lun.scsi_id
+
+
+def why_not_sure(lun: Lun, typed: str, t: Texts) -> str:
+    """What keeps a LUN from being formatted; empty when it was named."""
+    if typed.strip() and typed.strip() == what_names(lun):
+        return ""
+    return t("sr.format_confirm", lun=lun_text(lun, t), serial=what_names(lun))
+
+
+def choose_kind(draft: Draft, kind: str, taken: Sequence[str], t: Texts) -> None:
+    """Make it another kind of repository, with that kind's name unless one was typed."""
+    if draft.name in ("", unique_name(draft.kind, taken, t)):
+        draft.name = unique_name(kind, taken, t)
+    draft.kind = kind
+
+
 def unique_name(kind: str, taken: Sequence[str], t: Texts) -> str:
     """The name that a kind of repository is given by default, with a number when it is taken."""
     base = t(f"sr.default.{kind}")

@@ -36,7 +36,7 @@ class _Storage:
         self.iqns: list[Iqn] = []
         self.luns: list[Lun] = []
         self.serial_typed = ""
-        self._suggest_name()
+        self._choose_kind(self.draft.kind)
         t, draft = self.t, self.draft
         ref, host = source.hosts()[0]
         draft.host, draft.host_name = ref, host["name_label"]
@@ -48,9 +48,8 @@ class _Storage:
         )
         self.wizard = Wizard(t, t("sr.title", pool=source.name), pages, t("ui.finish"), self._finish)
 
-    def _suggest_name(self) -> None:
-        taken = [sr["name_label"] for _, sr in self.source.srs()]
-        self.draft.name = plan.unique_name(self.draft.kind, taken, self.t)
+    def _choose_kind(self, kind: str) -> None:
+        plan.choose_kind(self.draft, kind, [sr["name_label"] for _, sr in self.source.srs()], self.t)
 
     def _type(self) -> None:
         for heading, kinds in _GROUPS:
@@ -63,8 +62,7 @@ class _Storage:
                     ui.label(self.t(f"sr.about.{kind}")).classes("note")
 
     def _choose(self, kind: str) -> None:
-        self.draft.kind = kind
-        self._suggest_name()
+        self._choose_kind(kind)
         self.wizard.redraw()
 
     def _name(self) -> None:
@@ -140,7 +138,11 @@ class _Storage:
         self._forget_scan()
         self._scan_button.props("loading")
         try:
-            self.iqns = await self._ask(plan.offered_iqns)
+            asked = plan.device_config(draft)
+            iqns = await self._ask(plan.offered_iqns)
+            if asked != plan.device_config(draft):
+                return  # another target was typed meanwhile
+            self.iqns = iqns
             if not self.iqns:
                 self.wizard.wrong(t("sr.no_iqn"))
                 return
@@ -160,7 +162,11 @@ class _Storage:
         self.draft.iqn, self.draft.lun = str(iqn), None
         self._lun.props("loading")
         try:
-            self.luns = await self._ask(plan.offered_luns)
+            asked = plan.device_config(self.draft)
+            luns = await self._ask(plan.offered_luns)
+            if asked != plan.device_config(self.draft):
+                return  # another target was chosen meanwhile
+            self.luns = luns
         except (Refused, Unreachable) as failure:
             self.wizard.wrong(explain_failure(failure, self.t))
             return
@@ -235,7 +241,7 @@ class _Storage:
             ).props(f'aria-label="{esc(t("sr.step_finish"))}"')
         else:
             ui.label(t("sr.blank"))
-        self._serial = ui.input(t("sr.format_confirm", lun=plan.lun_text(draft.lun, t), serial=draft.lun.serial))
+        self._serial = ui.input(plan.why_not_sure(draft.lun, "", t))
         self._serial.props("outlined dense autocomplete=off stack-label").classes("w-full")
         self._serial.on_value_change(lambda event: setattr(self, "serial_typed", event.value or ""))
         self._serial.set_visibility(not draft.reattach)
@@ -247,9 +253,7 @@ class _Storage:
 
     def _why_not_sure(self) -> str:
         lun = self.draft.lun
-        if not self._formats or lun is None or self.serial_typed.strip() == lun.serial:
-            return ""
-        return self.t("sr.format_confirm", lun=plan.lun_text(lun, self.t), serial=lun.serial)
+        return plan.why_not_sure(lun, self.serial_typed, self.t) if self._formats and lun is not None else ""
 
     def _finish(self) -> None:
         title = self.t("job.new_sr", name=self.draft.name.strip())
