@@ -43,7 +43,6 @@ class Workspace:
 
     def __init__(self, keys: KnownKeys, folder: Path) -> None:
         self.token = secrets.token_urlsafe(32)
-        self.csrf = secrets.token_urlsafe(16)
         self.used_at = time.monotonic()
         self.version = 0
         self.measured = 0  # how many times: what it changes are numbers, no rows of the tree

@@ -114,3 +114,8 @@ def tab_bar(tabs: Sequence[tuple[str, str]], here: str, t: Texts) -> str:
         for key, path in tabs
     )
     return f'<nav class="tabs" aria-label="{esc(t("ui.tabs"))}">{links}</nav>'
+
+
+def acts_text(title: str, lines: Sequence[str]) -> str:
+    """The commands that a dialog stands for, to be read and copied."""
+    return f'<details open><summary>{esc(title)}</summary><div class="call">{esc(chr(10).join(lines))}</div></details>'

@@ -9,7 +9,7 @@ from cardume.console.connections.connection import Connection
 from cardume.console.connections.workspace import Job
 from cardume.console.presenters.sources import Source
 from cardume.console.presenters.targets import own_disks, sr_targets
-from cardume.console.views.new_pool import acts_text
+from cardume.console.views.markup import acts_text
 from cardume.console.views.wizard import Page, Wizard
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from cardume.console.presenters.places import Place
 from cardume.console.presenters.sources import Source
 from cardume.console.views import acts, add_server
 from cardume.console.views.confirm import dialog_titled, foot
+from cardume.console.views.markup import acts_text
 from cardume.console.views.wizard import ONCE
 
 if TYPE_CHECKING:
@@ -113,13 +114,6 @@ def show(screen: "Screen") -> None:
 
     dialog.on("hide", close)
     dialog.open()
-
-
-def acts_text(title: str, lines: list[str]) -> str:
-    """The commands that a dialog stands for, to be read and copied."""
-    from html import escape as esc
-
-    return f'<details open><summary>{esc(title)}</summary><div class="call">{esc(chr(10).join(lines))}</div></details>'
 
 
 def _fix(screen: "Screen", one: joining.Candidate) -> None:

@@ -13,7 +13,7 @@ from cardume.console.presenters import new_storage as plan
 from cardume.console.presenters.new_storage import Draft, Iqn, Lun
 from cardume.console.presenters.refusals import explain_failure
 from cardume.console.presenters.sources import Source
-from cardume.console.views.new_pool import acts_text
+from cardume.console.views.markup import acts_text
 from cardume.console.views.wizard import Page, Wizard
 
 if TYPE_CHECKING:
