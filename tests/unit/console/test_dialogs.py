@@ -1,0 +1,62 @@
+"""Dialogs that ask: what was answered is what counts."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from nicegui import ui
+from nicegui.client import Client
+from nicegui.elements.dialog import Dialog
+from nicegui.page import page
+from tests.unit.console.rooms import Room
+
+from cardume.console.text.catalogue import Texts
+from cardume.console.views import migrate
+
+T = Texts("en")
+
+
+@contextmanager
+def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A page to draw on."""
+    monkeypatch.setattr(Dialog, "_is_safe_to_interact", lambda _: True)
+    client = Client(page("/"), request=None)
+    with client:
+        yield client
+    client.delete()
+
+
+async def test_cancelled_while_the_servers_are_asked_a_migration_stays_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = Room("pool-g1")
+    made.host("a")
+    made.host("b")
+    made.vm("web", on="a")
+    answer = asyncio.Event()
+
+    async def call(*_: Any, **__: Any) -> None:
+        await answer.wait()
+
+    sent: list[str] = []
+    screen: Any = SimpleNamespace(t=T, message=lambda title, *_: sent.append(title))
+    connection: Any = SimpleNamespace(call=call)
+    with browser(monkeypatch) as client:
+        found = (connection, made.source(), "vm:web", made.record("vm", "web"))
+
+        async def show() -> None:
+            with client:
+                await migrate.show(screen, found)
+
+        shown = asyncio.create_task(show())
+        await asyncio.sleep(0.05)
+        (dialog,) = [one for one in client.elements.values() if isinstance(one, ui.dialog)]
+        dialog.submit(None)
+        await asyncio.sleep(0.05)
+        answer.set()
+        async with asyncio.timeout(10):
+            await shown
+    assert sent == []
