@@ -13,8 +13,9 @@ from nicegui.elements.dialog import Dialog
 from nicegui.page import page
 from tests.unit.console.rooms import Room
 
+from cardume.console.presenters.joining import Candidate
 from cardume.console.text.catalogue import Texts
-from cardume.console.views import migrate
+from cardume.console.views import confirm, migrate, new_pool
 
 T = Texts("en")
 
@@ -60,3 +61,40 @@ async def test_cancelled_while_the_servers_are_asked_a_migration_stays_cancelled
         async with asyncio.timeout(10):
             await shown
     assert sent == []
+
+
+@pytest.mark.parametrize(("fix", "sent"), [("running", ["Shut down: web"]), ("shared", ["Forget: lun"])])
+async def test_what_keeps_a_server_out_of_a_pool_is_taken_away_only_when_one_is_sure(
+    monkeypatch: pytest.MonkeyPatch, fix: str, sent: list[str]
+) -> None:
+    made = Room()
+    made.host("a")
+    made.sr("lun", "a", shared=True)
+    made.vm("web", on="a")
+    made.vm("off")
+    done: list[str] = []
+    asked: list[str] = []
+
+    def run(title: str, work: Any) -> None:
+        work.close()
+        done.append(title)
+
+    screen: Any = SimpleNamespace(
+        t=T,
+        workspace=SimpleNamespace(find=lambda _: object()),
+        sources=[made.source()],
+        message=lambda title, *_: done.append(title),
+        run=run,
+    )
+    for is_sure in (False, True):
+
+        async def ask(_: Any, verb: str, consequence: str, name: str, *, sure: bool = is_sure) -> bool:
+            assert done == []
+            asked.append(T(consequence, name=name))
+            return sure
+
+        monkeypatch.setattr(confirm, "ask", ask)
+        await new_pool.fix(screen, Candidate("p1", "a", "why not", fix))
+    assert done == sent
+    assert len(asked) == 2
+    assert ("web" if fix == "running" else "lun") in asked[0]

@@ -363,6 +363,8 @@ ENGLISH = {
     "add.title": "Add New Server",
     "confirm.sr_detach": "The disks on {name} cannot be reached until it is attached again. Their content stays.",
     "confirm.sr_forget": "The pool forgets {name}, and which VM had which of its disks. The content stays on the storage.",
+    "join.sure_running": "These VMs are shut down, by force where the guest takes no requests: {name}. Their work is interrupted.",
+    "join.sure_shared": "The server forgets this shared storage, and which VM had which of its disks: {name}. The content stays on the storage.",
     "confirm.disconnect": "The console logs out of {name} and forgets its password. Nothing changes there.",
     "confirm.host_disable": "No VM is started on {name} or moved there until you enable it. Those that run stay.",
     "confirm.clean_shutdown": "{name} is asked to shut down. Its work is interrupted.",

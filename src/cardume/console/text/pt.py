@@ -363,6 +363,8 @@ PORTUGUESE = {
     "add.title": "Adicionar novo servidor",
     "confirm.sr_detach": "Os discos em {name} ficam inacessíveis até ele ser anexado de novo. O conteúdo permanece.",
     "confirm.sr_forget": "O pool esquece {name}, e qual VM tinha cada um de seus discos. O conteúdo permanece no armazenamento.",
+    "join.sure_running": "Estas VMs serão desligadas, à força se o sistema não atender a pedidos: {name}. Seu trabalho será interrompido.",
+    "join.sure_shared": "O servidor esquece este armazenamento compartilhado, e qual VM tinha cada um de seus discos: {name}. O conteúdo permanece no armazenamento.",
     "confirm.disconnect": "O console sai de {name} e esquece a senha. Nada muda lá.",
     "confirm.host_disable": "Nenhuma VM é ligada em {name} ou movida para lá até que seja habilitado. As que estão ligadas permanecem.",
     "confirm.clean_shutdown": "{name} será solicitada a desligar. Seu trabalho será interrompido.",

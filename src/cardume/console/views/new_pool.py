@@ -9,7 +9,7 @@ from cardume.console.connections.workspace import Workspace
 from cardume.console.presenters import joining
 from cardume.console.presenters.places import Place
 from cardume.console.presenters.sources import Source
-from cardume.console.views import acts, add_server
+from cardume.console.views import acts, add_server, confirm
 from cardume.console.views.confirm import dialog_titled, foot
 from cardume.console.views.markup import acts_text
 from cardume.console.views.wizard import ONCE
@@ -65,7 +65,11 @@ def show(screen: "Screen") -> None:
                 box.disable()
                 ui.label(one.why_not).classes("note")
             if one.fix:
-                ui.button(t(f"join.fix_{one.fix}"), on_click=lambda: _fix(screen, one)).props("outline dense no-caps")
+                ui.button(t(f"join.fix_{one.fix}"), on_click=lambda: press_fix(one)).props("outline dense no-caps")
+
+    async def press_fix(one: joining.Candidate) -> None:
+        with dialog:  # the row of the button may be drawn anew while the question is open
+            await fix(screen, one)
 
     def choose(pool: str, wanted: bool) -> None:
         (chosen.add if wanted else chosen.discard)(pool)
@@ -116,22 +120,26 @@ def show(screen: "Screen") -> None:
     dialog.open()
 
 
-def _fix(screen: "Screen", one: joining.Candidate) -> None:
-    """Take what keeps a server out of the pool out of the way, as XenServer's own rules want it."""
+async def fix(screen: "Screen", one: joining.Candidate) -> None:
+    """Take what keeps a server out of the pool out of the way, as XenServer's own rules want it, if one is sure."""
     t, connection = screen.t, screen.workspace.find(one.pool)
     source = next((each for each in screen.sources if each.uuid == one.pool), None)
     if connection is None or source is None:
         return
     if one.fix == "running":
-        for ref, vm in source.vms():
-            if vm["power_state"] in ("Running", "Paused"):
-                key = "clean_shutdown" if "clean_shutdown" in vm["allowed_operations"] else "hard_shutdown"
-                title = t("job.vm", do=t(f"do.{key}"), name=vm["name_label"])
-                screen.message(title, connection, f"VM.{key}", ref)
+        found = [(ref, vm) for ref, vm in source.vms() if vm["power_state"] in ("Running", "Paused")]
     else:
-        for ref, sr in source.srs():
-            if sr["shared"]:
-                screen.run(t("job.sr", do=t("do.sr_forget"), name=sr["name_label"]), _forget(connection, source, ref))
+        found = [(ref, sr) for ref, sr in source.srs() if sr["shared"]]
+    names = ", ".join(record["name_label"] for _, record in found)
+    if not await confirm.ask(screen, f"join.fix_{one.fix}", f"join.sure_{one.fix}", names):
+        return
+    for ref, record in found:
+        if one.fix == "running":
+            key = "clean_shutdown" if "clean_shutdown" in record["allowed_operations"] else "hard_shutdown"
+            screen.message(t("job.vm", do=t(f"do.{key}"), name=record["name_label"]), connection, f"VM.{key}", ref)
+        else:
+            title = t("job.sr", do=t("do.sr_forget"), name=record["name_label"])
+            screen.run(title, _forget(connection, source, ref))
 
 
 async def _forget(connection: Connection, source: Source, ref: str) -> None:
