@@ -16,6 +16,7 @@ from cardume.console.presenters.general import sr_general
 from cardume.console.presenters.graphs import graph
 from cardume.console.presenters.overview import overview
 from cardume.console.presenters.refusals import explain
+from cardume.console.presenters.states import Badge, host_state
 from cardume.console.presenters.tables import Table
 from cardume.console.presenters.targets import host_targets, sr_targets
 from cardume.console.text.catalogue import Texts
@@ -52,6 +53,13 @@ def test_the_overview_tells_what_is_used_and_a_dash_where_nothing_is_known() -> 
     assert rows[2] == ["db", "Halted", "–", "–", "–", "–", "–"]
     assert rows[3] == ["web", "50% of 1 CPU", "1 GiB of 1 GiB", "512 B/s", "–", "–", "–"]
     assert rows[-1] == ["lun", "–", "–", "25 GiB of 100 GiB", "–", "10.0.1.10", "–"]
+
+
+def test_nothing_looks_ready_in_a_pool_that_does_not_answer() -> None:
+    lost = room().source(connected=False)
+    assert host_state(lost, room().record("host", "a"), T) == Badge("Not connected", "error")
+    host = overview([lost], T, NOW).rows[1]
+    assert (host[0].tone, host[6].text) == ("error", "–")
 
 
 def test_a_long_overview_ends_and_says_so() -> None:

@@ -52,7 +52,7 @@ def _host(source: Source, ref: str, indent: int, t: Texts, now: float) -> Iterat
         icon="host",
         indent=indent,
     )
-    uuid, live = host["uuid"], source.is_live(host)
+    uuid, live = host["uuid"], source.connected and source.is_live(host)
     cpu, processors = source.measured(uuid, "cpu_avg"), len(host["host_CPUs"])
     total, free = (source.measured(uuid, f"memory_{what}_kib") for what in ("total", "free"))
     boot = float(host["other_config"].get("boot_time", "0").rstrip(".") or 0)

@@ -27,7 +27,9 @@ def vm_state(vm: Record, t: Texts) -> Badge:
 
 
 def host_state(source: Source, host: Record, t: Texts) -> Badge:
-    """Whether a host is there and takes VMs."""
+    """Whether a host is there and takes VMs; what a lost pool told of that is not true any more."""
+    if not source.connected:
+        return Badge(t("pool.lost"), "error")
     if not source.is_live(host):
         return Badge(t("host.lost"), "error")
     return Badge(t("host.enabled"), "ok") if host["enabled"] else Badge(t("host.disabled"), "warn")

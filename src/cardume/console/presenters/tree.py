@@ -59,7 +59,7 @@ def _pool(source: Source, t: Texts) -> list[Row]:
 
 
 def _host(source: Source, ref: str, host: Record, level: int, t: Texts) -> list[Row]:
-    badge = host_state(source, host, t) if source.connected else Badge(t("pool.lost"), "error")
+    badge = host_state(source, host, t)
     marks = (t("mark.master"),) if source.is_master(ref) and not source.is_standalone else ()
     path = Place("host", source.uuid, host["uuid"]).path
     row = Row(path, level, "host", host["name_label"], badge.text, badge.tone, marks, "host")
