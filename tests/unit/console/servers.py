@@ -25,6 +25,7 @@ class Server:
         self.master = ""
         self.lost_count = False  # of events: the next question for more is refused once
         self.asked: list[str] = []
+        self.clients: set[tuple[str, int]] = set()  # where connections came from
         self.port = 0
 
     @property
@@ -65,6 +66,8 @@ class Server:
         call = await request.json()
         method, params = call["method"], call["params"]
         self.asked.append(method)
+        assert request.transport is not None, "it asks now"
+        self.clients.add(request.transport.get_extra_info("peername"))
         if method == "session.login_with_password":
             if self.master:
                 return _refused("HOST_IS_SLAVE", self.master)

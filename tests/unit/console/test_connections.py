@@ -105,6 +105,18 @@ async def test_what_happens_on_the_server_is_told_and_a_screen_is_woken(tmp_path
         await connection.close()
 
 
+async def test_a_connection_is_used_again_for_the_next_call(tmp_path: Path) -> None:
+    async with Server(tmp_path, "a").serving() as server:
+        pool_of(server)
+        server.fresh_task = {"status": "success", "result": ""}
+        connection = Connection(server.address, "root", PASSWORD, lambda _: server.key)
+        await connection.open()
+        for _ in range(10):
+            await connection.result_of("task")
+        assert len(server.clients) <= 2  # one waits for events
+        await connection.close()
+
+
 async def test_a_member_leads_to_its_master(tmp_path: Path) -> None:
     async with Server(tmp_path, "a").serving() as member, Server(tmp_path, "b").serving() as master:
         pool_of(master)

@@ -15,6 +15,7 @@ from cardume.console.connections.keys import key_of_certificate
 
 CALL_TIMEOUT_S = 60.0
 CONNECT_TIMEOUT_S = 8.0
+KEPT_S = 4.0
 
 FindKey = Callable[[str], str | None]
 """Finds the accepted key of `ADDRESS:PORT`."""
@@ -42,6 +43,17 @@ class _Pinned(aiohttp.Fingerprint):
         known = self._find_key(self._server)
         if shown != known and sha256(certificate).hexdigest() not in self._vouched(self._server):
             raise _Mismatch(self._server, shown, known)
+
+    def __eq__(self, other: object) -> bool:
+        # What makes aiohttp use a connection again: the same server, believed by the same keys.
+        return isinstance(other, _Pinned) and self._facts == other._facts
+
+    def __hash__(self) -> int:
+        return hash(self._facts)
+
+    @property
+    def _facts(self) -> tuple[object, ...]:
+        return self._server, self._find_key, self._vouched
 
 
 class _Mismatch(aiohttp.ServerFingerprintMismatch):
@@ -77,7 +89,9 @@ class XenApi:
         self.session = ""
         self._find_key, self._vouched = find_key, vouched
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=32), timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S)
+            # Dropped before a server would: a call on a connection that it has just closed is not sent twice.
+            connector=aiohttp.TCPConnector(limit=32, keepalive_timeout=KEPT_S),
+            timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S),
         )
 
     async def login(self, username: str, password: str) -> None:
