@@ -29,7 +29,7 @@ def test_the_tree_is_driven_by_keys_and_filtered(desk: Desk, room: LabHandle) ->
     expect(desk.row("Local storage").first).to_be_visible()
     keys.press("Control+a")
     keys.type("nothing of this name")
-    expect(desk.page.locator("cardume-tree .empty")).to_have_text("Nothing is called so.")
+    expect(desk.page.locator("cardume-tree .empty")).to_have_text("Nothing has this name.")
     desk.shoot("20-tree-filtered")
     desk.page.go_back()
     expect(desk.page.locator(".head h1")).to_have_text("Cardume")

@@ -68,7 +68,7 @@ def test_a_long_overview_ends_and_says_so() -> None:
         made.vm(f"vm-{number}", on="a")
     table = overview([made.source()], T, NOW)
     assert len(table.rows) == 300
-    assert table.note == "These are the first 300. The tree has all of them."
+    assert table.note == "These are the first 300 rows. The tree has all of them."
     assert overview([room().source()], T, NOW).note == ""
 
 
