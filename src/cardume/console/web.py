@@ -106,6 +106,9 @@ def _add_login(app: FastAPI, workspaces: Workspaces, settings: Settings) -> None
             return answer(request, form, untrusted=untrusted, accepted=form.get("accept", ""))
         except (Refused, Unreachable) as failure:
             return answer(request, form, 403, error=explain_failure(failure, t))
+        before = request.scope["workspace"]
+        if before is not None:
+            await workspaces.end(before)  # its cookie is replaced: nobody could log it out any more
         workspaces.admit(workspace)
         response = RedirectResponse(safe_path(form.get("next", "/")), 303)
         response.headers.append("set-cookie", cookie_of(workspace))

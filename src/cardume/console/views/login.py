@@ -1,6 +1,7 @@
 """The log-in page: plain HTML, so that whoever is not logged in gets nothing of the toolkit."""
 
 from html import escape as esc
+from urllib.parse import urlencode
 
 from cardume.console.connections.failures import UntrustedKey
 from cardume.console.connections.keys import grouped
@@ -20,6 +21,7 @@ def login_page(
 ) -> str:
     """The page; `untrusted` asks to accept a server's key, `servers` are the only ones to choose from when given."""
     alert = f'<p class="alert" role="alert">{esc(error)}</p>' if error else ""
+    kept = urlencode({"next": next_path, "server": server, "username": username})
     return f"""<!doctype html>
 <html lang="{t.language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{esc(t("login.title"))}</title><link rel="stylesheet" href="/static/console.css">
@@ -34,9 +36,14 @@ def login_page(
 <input id="password" name="password" type="password" autocomplete="current-password" {"autofocus" if server else ""}>
 <input type="hidden" name="next" value="{esc(next_path)}">
 <div class="row"><button class="btn main" type="submit">{esc(t("ui.accept") if untrusted else t("ui.login"))}</button>
-<span class="languages"><a href="/login?lang=en" lang="en">English</a>
-<a href="/login?lang=pt-BR" lang="pt-BR">Português</a></span></div>
+<span class="languages">{_language("en", "English", kept)}
+{_language("pt-BR", "Português", kept)}</span></div>
 </form></main></body></html>"""
+
+
+def _language(language: str, name: str, kept: str) -> str:
+    """A link to the page in another language, which keeps what was typed but for the password."""
+    return f'<a href="{esc(f"/login?lang={language}&{kept}")}" lang="{language}">{name}</a>'
 
 
 def _server(servers: tuple[str, ...], chosen: str) -> str:
