@@ -1,5 +1,6 @@
 """What is believed and what is kept: keys, the vault, cookies, the gate."""
 
+import asyncio
 from collections.abc import MutableMapping
 from pathlib import Path
 from ssl import PEM_cert_to_DER_cert
@@ -11,7 +12,7 @@ from cardume.console.certificate import ensure_certificate
 from cardume.console.connections.cache import Cache
 from cardume.console.connections.keys import KnownKeys, grouped, key_of_certificate
 from cardume.console.connections.vault import Saved, Vault
-from cardume.console.connections.workspace import Workspaces
+from cardume.console.connections.workspace import Job, Workspaces
 from cardume.console.connections.xenapi import server_of
 from cardume.console.gate import COOKIE, Gate, comes_from_here, cookie_of, token_in
 from cardume.console.web import read_accepted, read_form, safe_path
@@ -138,6 +139,35 @@ async def test_what_a_page_asks_by_itself_does_not_keep_a_session_alive(tmp_path
     assert workspace.is_idle
     await asked(gate, "/alerts", cookie=cookie_of(workspace))
     assert not workspace.is_idle
+
+
+async def test_who_is_idle_is_out_at_once_and_what_was_begun_goes_on_to_its_end(tmp_path: Path) -> None:
+    workspaces = Workspaces(tmp_path)
+    workspace = workspaces.new()
+    workspaces.admit(workspace)
+    workspace.used_at -= 10_000
+    end = asyncio.Event()
+    moving = Job("Move VM web", "/")
+    steps: list[str] = []
+
+    async def move() -> None:
+        await end.wait()
+        moving.ended_at = 1.0
+        steps.append("moved")
+
+    workspace.jobs.append(moving)
+    workspace.spawn(move())
+    sweeping = asyncio.create_task(workspaces.sweep(0.01))
+    async with asyncio.timeout(10):
+        while workspaces.find(workspace.token) is not None:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        assert workspace.has_ended
+        end.set()
+        while not steps or workspaces.finishing:
+            await asyncio.sleep(0.01)
+    sweeping.cancel()
+    assert steps == ["moved"]
 
 
 def test_cookies_forms_and_paths_are_read_with_care() -> None:

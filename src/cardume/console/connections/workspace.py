@@ -140,6 +140,11 @@ class Workspace:
         self.used_at = time.monotonic()
 
     @property
+    def works(self) -> bool:
+        """True while something that was started here goes on."""
+        return any(job.runs for job in self.jobs)
+
+    @property
     def is_idle(self) -> bool:
         return time.monotonic() - self.used_at > IDLE_S
 
@@ -217,6 +222,7 @@ class Workspaces:
         self._folder = folder
         self.keys = KnownKeys(folder / "known-servers")
         self._by_token: dict[str, Workspace] = {}
+        self.finishing: set[Workspace] = set()  # of people who are out, with what they started
 
     def new(self) -> Workspace:
         """A workspace for somebody whose password is not checked yet; `admit` makes it count."""
@@ -236,14 +242,23 @@ class Workspaces:
         await workspace.close()
 
     async def sweep(self, every_s: float = 30.0) -> None:
-        """Log people out who have done nothing for half an hour; runs until cancelled."""
+        """Log people out who have done nothing for half an hour; runs until cancelled.
+
+        They are out at once. What they started and left alone, such as a large disk that moves, goes on to its end.
+        """
         while True:
             await asyncio.sleep(every_s)
             for workspace in [*self._by_token.values()]:
                 if workspace.is_idle:
-                    await self.end(workspace)
+                    del self._by_token[workspace.token]
+                    workspace.has_ended = True
+                    self.finishing.add(workspace)
+            for workspace in [*self.finishing]:
+                if not workspace.works:
+                    self.finishing.remove(workspace)
+                    await workspace.close()
 
     async def close(self) -> None:
         """Log everybody out."""
-        for workspace in [*self._by_token.values()]:
+        for workspace in (*self._by_token.values(), *self.finishing):
             await self.end(workspace)

@@ -96,12 +96,16 @@ def add_views(app: FastAPI, texts_of: Callable[[Request], Texts]) -> None:
         async with upstream:
             offered = socket.headers.get("sec-websocket-protocol", "")
             await socket.accept("binary" if "binary" in offered else None)
-            await _pump(socket, upstream)
+            await pump(socket, upstream, socket.scope["workspace"])
 
 
-async def _pump(socket: WebSocket, upstream: aiohttp.ClientWebSocketResponse) -> None:
-    """Carry bytes both ways until one side ends; then the other is ended too."""
-    ways = {asyncio.create_task(_up(socket, upstream)), asyncio.create_task(_down(socket, upstream))}
+async def pump(socket: WebSocket, upstream: aiohttp.ClientWebSocketResponse, workspace: Workspace) -> None:
+    """Carry bytes both ways until one side or the person's session ends; then the other is ended too."""
+    ways = {
+        asyncio.create_task(_up(socket, upstream, workspace)),
+        asyncio.create_task(_down(socket, upstream)),
+        asyncio.create_task(_until_over(workspace)),
+    }
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -114,10 +118,16 @@ async def _pump(socket: WebSocket, upstream: aiohttp.ClientWebSocketResponse) ->
         pass  # the browser has closed it
 
 
-async def _up(socket: WebSocket, upstream: aiohttp.ClientWebSocketResponse) -> None:
+_BY_A_PERSON = (b"\x04", b"\x05", b"\x06")  # a key, the pointer, the clipboard; browsers ask for pictures by themselves
+
+
+async def _up(socket: WebSocket, upstream: aiohttp.ClientWebSocketResponse, workspace: Workspace) -> None:
     try:
         while True:
-            await upstream.send_bytes(await socket.receive_bytes())
+            message = await socket.receive_bytes()
+            if message[:1] in _BY_A_PERSON:
+                workspace.touch()
+            await upstream.send_bytes(message)
     except (WebSocketDisconnect, KeyError, ConnectionError, RuntimeError):
         pass  # one of the two is gone: nothing is left to carry
 
@@ -129,6 +139,11 @@ async def _down(socket: WebSocket, upstream: aiohttp.ClientWebSocketResponse) ->
                 await socket.send_bytes(message.data)
             except (WebSocketDisconnect, RuntimeError):
                 return
+
+
+async def _until_over(workspace: Workspace) -> None:
+    while not workspace.has_ended:
+        await asyncio.sleep(1.0)
 
 
 def _screen_of(connection: Connection, uuid: str) -> str:

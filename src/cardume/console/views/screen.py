@@ -100,6 +100,8 @@ class Screen:
 
     def go(self, path: str, *, push: bool = True) -> None:
         """Show another place; the browser's address follows."""
+        if self.workspace.has_ended:
+            return
         self.workspace.touch()
         place = read_place(path)
         if not place.tab:
