@@ -45,6 +45,7 @@ def test_a_restarted_daemon_comes_back_while_guests_run_on(lab: LabHandle, api: 
 def test_an_installed_certificate_is_what_tls_shows_also_after_a_restart(lab: LabHandle, api: Any) -> None:
     (member,) = api.host.get_all()
     own = shown(lab)
+    assert run_xe(lab, "host-list").returncode == 0  # from now on the tests' own xe knows this certificate
     key, now = rsa_key(), datetime.now(UTC)
     text = certificate(key, "d1-g1", since=now - timedelta(days=1), until=now + timedelta(days=9))
 
