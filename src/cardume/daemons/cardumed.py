@@ -164,6 +164,7 @@ async def _open_database(config: Config, place: Place, etcd: EtcdHere) -> PoolDa
         return await PoolDatabase.open(config, place, etcd)
     except NotTheMaster:
         log.warning("not_the_master_any_more", master=place.role.master_address)
+        place.begin()  # as what it has just learned to be: once is enough
     except NoQuorum as fault:
         log.error("database_without_majority", reason=str(fault))
     return None

@@ -138,8 +138,8 @@ class Place:
     def notice(self, master: Mastership) -> None:
         """The pool database names a master: be it, or follow it, when that is news."""
         known = replace(self._map, generation=master.generation, master=master.host)
-        if known.rank < self._map.rank or self._beginning is not None:
-            return
+        if known.rank < self._map.rank:
+            return  # also on the way to another place: nobody tells it a second time
         if master.host == self.uuid:
             if not self.is_master:
                 self.be_master(known)

@@ -94,6 +94,17 @@ async def test_the_database_makes_a_member_the_master_once(tmp_path: Path) -> No
     assert await host.settled() == (HostRole(), replace(KNOWN, generation=4, master=MEMBER), 1)
 
 
+async def test_what_the_database_says_to_a_host_that_is_about_to_begin_anew_is_not_lost(tmp_path: Path) -> None:
+    """Its copy of the database tells each change once, and goes on after it."""
+    host = Host(tmp_path, MEMBER, OF_MASTER)
+    assert host.place.follow(replace(KNOWN, generation=4, master=THIRD))  # it begins anew in a moment
+    host.place.notice(Mastership(MEMBER, 5, 18))
+    assert (await host.settled())[0] == HostRole()
+    assert host.place.is_master
+    host.place.begin()
+    assert host.place.standing.refusal() is None
+
+
 async def test_what_the_database_said_long_ago_is_no_news(tmp_path: Path) -> None:
     host = Host(tmp_path, MEMBER, HostRole(), replace(KNOWN, generation=5, master=MEMBER))
     host.place.notice(Mastership(MASTER, 3, 17))
