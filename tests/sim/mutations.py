@@ -139,7 +139,7 @@ _LEFT_OUT = lives._left_out
 
 _NO_HOLD = property(lambda self: self.lease_s - self.watchdog_reset_s)
 _HALF_HOLD = property(lambda self: self.lease_s - self.hold_s / 2)
-_NO_DRIFT = property(lambda self: self.lease_s * 0.9)
+_NO_DRIFT = property(lambda self: self.lease_s * 0.85)
 
 MUTATIONS: Mapping[str, tuple[Patch, ...]] = {
     "R4 e1: stamped when the cycle ends": ((evidence, "from_cycle", _stamped_at_the_end),),
