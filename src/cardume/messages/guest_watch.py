@@ -173,8 +173,17 @@ class GuestWatch:
         vm = find_vm(self._db, event.uuid)
         if vm is not None:
             self._queue.put_nowait(_Seen(event, self._db.get(vm).domid))
-            if event.kind is GuestEventKind.RESUMED and self._db.get(vm).power_state is not VMPowerState.HALTED:
-                self.wants_clock.put_nowait(vm)  # a guest that is just being started has a clock of its own
+            if self._stood_still(vm, event):
+                self.wants_clock.put_nowait(vm)
+
+    def _stood_still(self, vm: Ref[VM], event: GuestEvent) -> bool:
+        """Whether a guest goes on after a time that its clock does not know of.
+
+        Not one that is just being started, whose clock is its own. Nor one that has moved: it stood still for less than
+        a second, and a guest that was moved again while it wrote its hardware clock hung.
+        """
+        is_started = self._db.get(vm).power_state is VMPowerState.HALTED
+        return event.kind is GuestEventKind.RESUMED and not event.is_migrated and not is_started
 
     async def _handle(self, seen: _Seen) -> None:
         ref = find_vm(self._db, seen.event.uuid)

@@ -227,6 +227,20 @@ async def test_a_host_is_evacuated(two: Two) -> None:
     assert await two.guests() == (0, 1)
 
 
+async def test_the_clock_of_a_guest_that_has_moved_is_left_alone(two: Two) -> None:
+    """A guest that is moved again while it writes its hardware clock may hang."""
+    watch = GuestWatch(two.db, two.second.hands, two.second.host)
+    running = asyncio.create_task(watch.run())
+    await pool_migrate(two.call, two.vm, two.second.host, {})
+    await asyncio.sleep(0.05)
+    assert watch.wants_clock.empty()
+    await two.second.guests.pause(two.db.get(two.vm).uuid)
+    await two.second.guests.unpause(two.db.get(two.vm).uuid)
+    async with asyncio.timeout(5):
+        assert await watch.wants_clock.get() == two.vm
+    running.cancel()
+
+
 async def test_a_guest_that_ends_on_its_way_is_halted(two: Two) -> None:
     two.first.guests.slow("migrate", 30)
     watch = GuestWatch(two.db, two.first.hands, two.first.host)

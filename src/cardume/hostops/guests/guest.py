@@ -186,6 +186,7 @@ class GuestEvent:
     reason: StopReason | None = None  # for STOPPED
     agent_connected: bool | None = None  # for AGENT
     device: str | None = None  # for DISK_ERROR
+    is_migrated: bool = False  # for RESUMED: it stood still for the last moment of its move
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from cardume.hostops.guests.guest import GuestEvent, GuestEventKind, StopReason
 _STARTED, _SUSPENDED, _RESUMED, _STOPPED = 2, 3, 4, 5
 
 _STOPPED_FAILED = 5
+_RESUMED_MIGRATED = 1
 
 _KINDS = {_STARTED: GuestEventKind.STARTED, _SUSPENDED: GuestEventKind.PAUSED, _RESUMED: GuestEventKind.RESUMED}
 
@@ -40,4 +41,5 @@ def guest_event(uuid: str, event: int, detail: int, *, starting: bool = False) -
         reason = StopReason.FAILED if failed else _REASONS.get(detail, StopReason.CRASHED)
         return GuestEvent(uuid, GuestEventKind.STOPPED, reason=reason)
     kind = _KINDS.get(event)
-    return GuestEvent(uuid, kind) if kind is not None else None
+    is_migrated = event == _RESUMED and detail == _RESUMED_MIGRATED
+    return GuestEvent(uuid, kind, is_migrated=is_migrated) if kind is not None else None

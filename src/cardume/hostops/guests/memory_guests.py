@@ -305,7 +305,7 @@ class MemoryGuests:
         self._last_domid += 1
         self._machines[machine.spec.uuid] = replace(machine, domid=self._last_domid)
         self._tell(GuestEvent(machine.spec.uuid, GuestEventKind.STARTED))
-        self._tell(GuestEvent(machine.spec.uuid, GuestEventKind.RESUMED))
+        self._tell(GuestEvent(machine.spec.uuid, GuestEventKind.RESUMED, is_migrated=True))
 
     async def attach_nic(self, uuid: str, nic: Nic) -> None:
         check_nic(nic)

@@ -80,6 +80,8 @@ def test_aliases_of_ours_stand_for_userdevices() -> None:
         (2, 0, GuestEvent(UUID, GuestEventKind.STARTED)),
         (3, 2, GuestEvent(UUID, GuestEventKind.PAUSED)),
         (4, 0, GuestEvent(UUID, GuestEventKind.RESUMED)),
+        (4, 1, GuestEvent(UUID, GuestEventKind.RESUMED, is_migrated=True)),
+        (4, 2, GuestEvent(UUID, GuestEventKind.RESUMED)),
         (5, 0, GuestEvent(UUID, GuestEventKind.STOPPED, reason=StopReason.SHUTDOWN)),
         (5, 1, GuestEvent(UUID, GuestEventKind.STOPPED, reason=StopReason.DESTROYED)),
         (5, 2, GuestEvent(UUID, GuestEventKind.STOPPED, reason=StopReason.CRASHED)),
