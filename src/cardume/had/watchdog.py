@@ -88,21 +88,6 @@ class FifoWatchdog:
             raise
 
 
-def find_watchdog(devices: str = "/dev", classes: str = "/sys/class/watchdog") -> str:
-    """The path of the watchdog to use: the lab's FIFO, else a device of the machine's own before the kernel's timer."""
-    first = os.path.join(devices, "watchdog")
-    names = sorted(os.listdir(classes)) if os.path.isdir(classes) else []
-    known = [(is_software(_read(f"{classes}/{name}/identity")), name) for name in names]
-    if not known or (os.path.exists(first) and stat.S_ISFIFO(os.stat(first).st_mode)):
-        return first
-    return os.path.join(devices, min(known)[1])
-
-
-def is_software(identity: str) -> bool:
-    """Whether a watchdog is a timer of the kernel's own, which a kernel that hangs for good may take with it."""
-    return identity.startswith("Software Watchdog")
-
-
 def open_watchdog(path: str, timeout_s: float) -> Watchdog:
     """The watchdog at that path with that timeout. A device is armed by this; WatchdogError leaves none armed."""
     try:
