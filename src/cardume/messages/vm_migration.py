@@ -6,7 +6,7 @@ the end, the host that it was going to tells what became of it (messages/guest_w
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMOperation
 from cardume.hostops.errors import GuestError, GuestNotFound, GuestUncertain, LinkLost
-from cardume.hostops.guests.guest import DiskSource, GuestSpec
+from cardume.hostops.guests.guest import DiskSource, GuestPower, GuestSpec
 from cardume.hostops.hands import Hands
 from cardume.messages.activations import expect, expect_no_more
 from cardume.messages.call import Call
@@ -39,6 +39,9 @@ from cardume.pooldb.db import Reader
 MOST_AT_ONCE = 2
 """How many VMs leave a host, or come to it, at a time: more would only take each other's network."""
 LONGEST_S = 3600.0
+ENDING_S = 30.0
+"""How long the host that a guest was to go to may take to end what had come of it."""
+LOOK_S = 0.2
 
 
 class MigrationSlots:
@@ -83,7 +86,7 @@ async def _move(call: Call, vm: Ref[VM], source: Ref[Host], host: Ref[Host]) -> 
         spec = await _prepare(call, vm, host, coming, vbds, undo)
         address = call.db.get(host).address
         try:
-            await leaving.guests.migrate(spec, address, call.task.progress, timeout_s=LONGEST_S)
+            await _leave(leaving, coming, spec, address, call.task.progress)
         except (GuestUncertain, LinkLost) as fault:
             undo.pop_all()  # the host that it was going to tells where it is
             raise errors.VM_MIGRATE_FAILED(vm, source, host, str(fault)) from None
@@ -95,6 +98,38 @@ async def _move(call: Call, vm: Ref[VM], source: Ref[Host], host: Ref[Host]) -> 
             raise errors.VM_MIGRATE_FAILED(vm, source, host, str(fault)) from None
         undo.pop_all()
     await _record_arrival(call, vm, source, host, coming)
+
+
+async def _leave(
+    leaving: Hands, coming: Hands, spec: GuestSpec, address: str, progress: Callable[[float], None]
+) -> None:
+    """The guest moves; when it did not, nothing is left of it where it was to go. Raises as `Guests.migrate`."""
+    try:
+        await leaving.guests.migrate(spec, address, progress, timeout_s=LONGEST_S)
+    except (GuestUncertain, GuestNotFound):
+        raise
+    except GuestError:
+        await _has_come(coming, spec.uuid)
+        raise
+    except asyncio.CancelledError:
+        if not await _has_come(coming, spec.uuid):
+            raise
+
+
+async def _has_come(coming: Hands, uuid: str) -> bool:
+    """Whether the guest runs where it was to go: libvirtd there may need a moment to end what had come of it.
+
+    GuestUncertain: it is there still, and does not run.
+    """
+    try:
+        async with asyncio.timeout(ENDING_S):
+            while (guest := await coming.guests.find(uuid)) is not None:
+                if guest.power is GuestPower.RUNNING:
+                    return True
+                await asyncio.sleep(LOOK_S)
+    except TimeoutError:
+        raise GuestUncertain("what had come of the guest is still on the host that it was to go to") from None
+    return False
 
 
 async def _prepare(
@@ -199,6 +234,8 @@ async def evacuate(call: Call, host: Ref[Host], network: Ref[Network], evacuate_
         others = [load for load in host_loads(call.db) if load.ref != host]
         target = placement.choose_host(_demand(call.db, vm), others)
         await pool_migrate(Part.of(call, number, len(vms)), vm, Ref(target), {})
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError  # it came too late for this one, and counts for the others
 
 
 @implements(Host.assert_can_evacuate)

@@ -1,7 +1,7 @@
 """A running VM moved between two hosts in memory: where the database says it is, at every end that a move can have."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -13,11 +13,12 @@ from cardume.datamodel.activation import Activation
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.pool import Pool
-from cardume.datamodel.refs import NULL, Ref
+from cardume.datamodel.refs import NULL, Ref, new_uuid
 from cardume.datamodel.roles import Role
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.hostops.errors import GuestError, GuestUncertain
+from cardume.hostops.guests.guest import GuestPower
 from cardume.hostops.hands import Hands
 from cardume.hostops.storage.driver import Volume
 from cardume.hostops.storage.memory_driver import MemoryDriver
@@ -161,6 +162,37 @@ async def test_a_refused_move_leaves_it_where_it_is_and_says_why(two: Two) -> No
     assert two.where() == (two.first.host, NULL, {two.first.host})
 
 
+async def test_a_move_that_is_not_made_ends_when_nothing_is_left_where_it_was_to_go(two: Two) -> None:
+    two.first.guests.fail_next("migrate", GuestError("cancelled by an operator"))
+    uuid = two.db.get(two.vm).uuid
+    two.second.guests.take_over(replace(two.first.guests._machines[uuid], power=GuestPower.PAUSED))  # it was coming
+    moving = asyncio.create_task(pool_migrate(two.call, two.vm, two.second.host, {}))
+    await on_its_way(two, moving)
+    await asyncio.wait((moving,), timeout=0.3)
+    assert two.where()[1] == two.second.host, "it is not over"
+
+    await two.second.guests.destroy(uuid)
+
+    assert (await refusal(moving))[0] == "VM_MIGRATE_FAILED"
+    assert two.where() == (two.first.host, NULL, {two.first.host})
+
+
+async def test_a_cancel_that_comes_too_late_ends_well(two: Two) -> None:
+    two.first.guests.slow("migrate", 30)
+    uuid = two.db.get(two.vm).uuid
+    moving = asyncio.create_task(pool_migrate(two.call, two.vm, two.second.host, {}))
+    await on_its_way(two, moving)
+    while not two.task.seen:
+        await asyncio.sleep(0.001)
+    two.second.guests.take_over(two.first.guests._machines.pop(uuid))  # and the word of it is lost
+
+    moving.cancel()
+    await moving
+
+    assert two.where() == (two.second.host, NULL, {two.second.host})
+    assert await two.guests() == (0, 1)
+
+
 async def test_of_a_move_that_nobody_saw_to_its_end_the_destination_tells(two: Two) -> None:
     two.first.guests.fail_next("migrate", GuestUncertain("libvirtd went away"))
     assert (await refusal(pool_migrate(two.call, two.vm, two.second.host, {})))[0] == "VM_MIGRATE_FAILED"
@@ -225,6 +257,27 @@ async def test_a_host_is_evacuated(two: Two) -> None:
     await evacuate(two.call, two.first.host, NULL, 0)
     assert two.where()[0] == two.second.host
     assert await two.guests() == (0, 1)
+
+
+async def test_a_cancel_that_comes_too_late_for_one_vm_keeps_the_others(two: Two) -> None:
+    async with two.db.transaction() as txn:
+        second = txn.create(
+            replace(txn.get(two.vm), uuid=new_uuid(), name_label="second", VBDs=(), VIFs=(), consoles=())
+        )
+        assert second in txn.get(two.first.host).resident_VMs
+    two.first.guests.slow("migrate", 30)
+    emptying = asyncio.create_task(evacuate(two.call, two.first.host, NULL, 0))
+    while not two.task.seen:
+        await asyncio.sleep(0.001)
+    uuid = two.db.get(two.vm).uuid
+    two.second.guests.take_over(two.first.guests._machines.pop(uuid))
+
+    emptying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await emptying
+
+    assert two.where()[0] == two.second.host
+    assert two.db.get(second).resident_on == two.first.host
 
 
 async def test_the_clock_of_a_guest_that_has_moved_is_left_alone(two: Two) -> None:
