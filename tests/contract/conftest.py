@@ -4,11 +4,28 @@
 of them inside one of its hosts, in `tests/lab/test_contracts_in_host.py`, and lets nothing be left out there.
 """
 
+import ctypes
 import os
+from collections.abc import Iterator
 
 import pytest
 
 LEFT_OUT = pytest.StashKey[int]()
+_NEW_NETWORK = 0x40000000  # CLONE_NEWNET
+
+
+@pytest.fixture
+def own_network() -> Iterator[None]:
+    """This process, and what it starts, in an empty network namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = os.open("/proc/self/ns/net", os.O_RDONLY)
+    try:
+        if libc.unshare(_NEW_NETWORK) != 0:
+            pytest.skip(f"no network namespace of our own: {os.strerror(ctypes.get_errno())}")
+        yield
+        assert libc.setns(before, _NEW_NETWORK) == 0
+    finally:
+        os.close(before)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

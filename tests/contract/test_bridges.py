@@ -1,11 +1,8 @@
 """Bridges: the same tests in memory and on Linux; the latter in a network namespace of their own, as root."""
 
 import asyncio
-import ctypes
-import os
 import socket
 import time
-from collections.abc import Iterator
 
 import pytest
 from tests.contract.packets import MAC, arp, dhcp
@@ -17,22 +14,6 @@ from cardume.hostops.network.interface import BridgeInUse, Bridges
 from cardume.hostops.network.linux_bridges import LinuxBridges
 from cardume.hostops.network.memory_bridges import MemoryBridges
 from cardume.hostops.run import run
-
-_NEW_NETWORK = 0x40000000  # CLONE_NEWNET
-
-
-@pytest.fixture
-def own_network() -> Iterator[None]:
-    """This process, and what it starts, in an empty network namespace."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    before = os.open("/proc/self/ns/net", os.O_RDONLY)
-    try:
-        if libc.unshare(_NEW_NETWORK) != 0:
-            pytest.skip(f"no network namespace of our own: {os.strerror(ctypes.get_errno())}")
-        yield
-        assert libc.setns(before, _NEW_NETWORK) == 0
-    finally:
-        os.close(before)
 
 
 @pytest.fixture(params=["memory", "linux"])

@@ -35,6 +35,31 @@ if wish["format"]:
 lun.close()
 write_config(CONFIG, config)
 """
+_GUEST = """
+exec qemu-system-x86_64 -accel tcg -S -m 16 -nodefaults -display none -daemonize \\
+  -pidfile /run/guest.pid -monitor unix:/run/guest,server=on,wait=off \\
+  -drive "if=none,id=disk,format=raw,cache=none,file=iscsi://cardume%chap-secret-12@$0/$1/1"
+"""
+_WRITE = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as monitor:
+    monitor.settimeout(10)
+    monitor.connect("/run/guest")
+    for at in range(int(sys.argv[1]), int(sys.argv[1]) + 64 * 4096, 4096):
+        monitor.sendall(b'qemu-io disk "aio_write -P 0xcd %d 4k"\\n' % at)
+    heard = b""
+    while heard.count(b"(qemu)") < 65:
+        heard += monitor.recv(65536)
+"""
+_READ = """
+import sys
+from cardume.had.config import read_config
+from cardume.had.disk import open_statefile_lun
+from cardume.had.places import CONFIG
+lun = open_statefile_lun(read_config(CONFIG).statefile, "ffffffff-0000-4000-8000-000000000009", 5)
+print(lun.read(int(sys.argv[1]), 64 * 4096).count(0xcd))
+lun.close()
+"""
 _FORGET = "rm -f /var/lib/cardume/ha.json /var/lib/cardume/ha-last-words.json"
 
 
@@ -53,7 +78,7 @@ class HadRoom:
             own = {"me": me, "format": host == HOSTS[0], "hosts": list(zip(UUIDS, addresses, strict=True))}
             self.lab.exec(host, f"{VENV}/bin/python", "-c", _PREPARE, json.dumps(wish | own))
 
-    def ask(self, host: str, do: str, **details: Any) -> dict[str, Any]:
+    def ask(self, host: str, do: str, /, **details: Any) -> dict[str, Any]:
         """The daemon's answer; ProgramError with its refusal."""
         answer: dict[str, Any] = json.loads(self.lab.exec(host, "cardume-had", json.dumps({"do": do, **details})))
         return answer
@@ -77,6 +102,19 @@ class HadRoom:
         wait_until(f"{what} on {host}", says_so, timeout_s, every_s=0.3)
         return found[0]
 
+    def start_guest(self, host: str) -> None:
+        """A guest of that host on the LUN, that does nothing of its own accord."""
+        portal = f"{self.lab.address('freenas', Network.STORAGE)}:3260"
+        self.lab.exec(host, "sh", "-c", _GUEST, portal, _IQN)
+
+    def write_as_guest(self, host: str, at: int) -> None:
+        """Have the guest write 256 KiB; nobody waits for the target's answer."""
+        self.lab.exec(host, f"{VENV}/bin/python", "-c", _WRITE, str(at))
+
+    def written(self, host: str, at: int) -> int:
+        """How much of what `write_as_guest` writes there is on the LUN, as another host reads it."""
+        return int(self.lab.exec(host, f"{VENV}/bin/python", "-c", _READ, str(at)))
+
     def forget(self) -> None:
         """Leave nothing of it on the hosts, whatever state they are in."""
         for host in HOSTS:
@@ -89,4 +127,5 @@ class HadRoom:
                     self.ask(host, do)
                 except ProgramError:
                     pass  # it takes no part
+            self.lab.exec(host, "sh", "-c", "pkill -9 -F /run/guest.pid 2>/dev/null || true")
             self.lab.exec(host, "sh", "-c", f"{_FORGET} /var/lib/cardume/ha-void")

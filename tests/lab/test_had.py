@@ -17,6 +17,7 @@ LEASE_S = 20.5
 G1_S = 2.0
 """A watchdog of the lab that fires later than this makes a run void."""
 FIRST, SECOND = HOSTS
+SANE, LATE, WRITTEN = 16 << 20, 32 << 20, 64 * 4096
 
 
 @pytest.fixture
@@ -32,8 +33,7 @@ def killed(lab: LabHandle, name: str) -> bool:
     return lab.exec(SECOND, "sh", "-c", f"pkill -9 -x {name} && echo yes || true").strip() == "yes"
 
 
-def test_the_ha_daemons_hold_two_hosts(room: HadRoom) -> None:
-    lab = room.lab
+def make_members(room: HadRoom) -> None:
     room.prepare()
     for host in HOSTS:
         room.ask(host, "start", enabling=True)
@@ -43,6 +43,28 @@ def test_the_ha_daemons_hold_two_hosts(room: HadRoom) -> None:
     for host in HOSTS:
         room.wait("a member", host, 15, phase="member", members=list(UUIDS), life=1, epoch=1)
     room.wait("the lead", FIRST, 10, leading=1)
+
+
+def test_a_host_that_is_left_out_takes_back_what_its_guests_wrote_and_the_target_has_not(room: HadRoom) -> None:
+    """Without that the kernel would send it when the cable is back: long after the guests run elsewhere."""
+    lab = room.lab
+    make_members(room)
+    room.start_guest(SECOND)
+    room.write_as_guest(SECOND, SANE)
+    wait_until("the guest's first writes", lambda: room.written(FIRST, SANE) == WRITTEN, timeout_s=30)
+    lab.unplug(SECOND, Network.STORAGE)
+    room.write_as_guest(SECOND, LATE)
+    room.ask(FIRST, "evict", host=UUIDS[1])
+    room.wait("the other's word", FIRST, LEASE_S - 5, members=[UUIDS[0]], ended_lives={UUIDS[1]: 1})
+    lab.plug(SECOND)
+    room.wait("that it is out", SECOND, 30, off="left", guests=0)  # it read the statefile since: its target is reached
+    time.sleep(5)  # a retransmission of that kernel's would be due
+    assert room.written(FIRST, LATE) == 0
+
+
+def test_the_ha_daemons_hold_two_hosts(room: HadRoom) -> None:
+    lab = room.lab
+    make_members(room)
 
     # Processes that are killed come back, and nobody is declared dead for it: the same life, the same epoch.
     for name in ("had-core", "had-disk", "had-network", "had-feeder", "cardume-had"):

@@ -41,9 +41,20 @@ def are_gone(timeout_s: float) -> bool:
 def _runs_guest(entry: str) -> bool:
     """By the program's file: a name can be changed. A process that has ended but was not collected runs nothing."""
     try:
-        comm = Path("/proc", entry, "comm").read_text()
-        if comm.startswith(_NAMES):
-            return Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        if Path("/proc", entry, "comm").read_text().startswith(_NAMES):
+            return _has_live_thread(entry)
         return os.path.basename(os.readlink(f"/proc/{entry}/exe")).startswith(_NAMES)
     except OSError:
         return False
+
+
+def _has_live_thread(entry: str) -> bool:
+    """The first thread may have ended before the others: one of those may still be in the middle of an I/O."""
+    for thread in os.listdir(f"/proc/{entry}/task"):
+        try:
+            stat = Path("/proc", entry, "task", thread, "stat").read_text()
+        except OSError:
+            continue
+        if stat.rpartition(")")[2].split()[0] not in "ZX":
+            return True
+    return False

@@ -24,6 +24,7 @@ from cardume.had.clock import NS, now_ns
 from cardume.had.config import ConfigError, HadConfig, read_config, write_durably
 from cardume.had.control import ControlServer
 from cardume.had.disk import BlackBoxWritten, DiskTrouble, LastWords, ReadBlackBox, WriteBlackBox
+from cardume.had.ending import Ending
 from cardume.had.guardian import ArmAnswer, ArmRequest, Closed, CloseRequest, Stopping
 from cardume.had.guests import are_gone, kill_guests, list_guests
 from cardume.had.heard import Heard
@@ -44,7 +45,6 @@ LONGEST_REST_S = 0.25
 LAST_WORDS_S = 0.2
 FENCE_EARLY_S = 0.5
 """So long before the watchdog fires this host ends itself: its guests first, and with last words."""
-GUESTS_LOOK_S = 0.1
 
 
 class Keeper:
@@ -65,11 +65,9 @@ class Keeper:
         self.watchdog = ""
         self.disk: DiskServant | None = None
         self.network: Servant | None = None
-        self.killing = False
+        self.ending = Ending(self.starts)
         self.ended_lives: dict[int, int] = {}
         self._deadline_id = 0
-        self._gone_looks = 0
-        self._next_guests_look = 0.0
         self._queue: deque[events.Event] = deque()
         self.server = ControlServer(SOCKET, Questions(self).answer)
 
@@ -146,8 +144,8 @@ class Keeper:
         if self.state is not None and now_s() >= core.wake_s(self.state):
             self.hand(events.Tick(now_s()))
         self._look_at_feeder()
-        if self.killing and now_s() >= self._next_guests_look:
-            self._look_at_guests()
+        if self.ending.look(now_s()):
+            self._tell_guests_gone()
 
     # Events
 
@@ -315,18 +313,11 @@ class Keeper:
     # Guests
 
     def _begin_killing(self, reason: str) -> None:
-        self.killing, self._gone_looks = True, 0
-        killed = kill_guests()
-        self.tell("guests-killed", reason=reason, count=len(killed))
+        self.tell("guests-killed", reason=reason, count=self.ending.begin())
 
-    def _look_at_guests(self) -> None:
-        """They are gone when none was there twice in a row, and no start is under way that might bring one."""
-        self._next_guests_look = now_s() + GUESTS_LOOK_S
-        self._gone_looks = 0 if kill_guests() or self.starts.pending else self._gone_looks + 1
-        if self._gone_looks >= 2:
-            self.killing = False
-            self.tell("guests-gone")
-            self.hand(events.GuestsGone(now_s()))
+    def _tell_guests_gone(self) -> None:
+        self.tell("guests-gone", writes_lost_to=sorted(map(str, self.ending.ended)))
+        self.hand(events.GuestsGone(now_s()))
 
     def fence(self, reason: str) -> NoReturn:
         """End this host: its guests at once, last words if the disk takes them at once, then the machine."""
