@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.unit.had.room import GENERATION, FaultyLun, config, epoch
+from tests.unit.had.room import BOOT, GENERATION, FaultyLun, config, epoch
 
 from cardume.ha.effects import Why
 from cardume.ha.profile import PROFILES
@@ -133,15 +133,32 @@ def test_last_words_fit_and_begin_with_the_reason() -> None:
 
 
 def test_what_is_remembered_is_recalled_and_what_is_not_understood_is_not(tmp_path: Path) -> None:
-    from tests.unit.had.room import BOOT
-
     memory = Memory(GENERATION, BOOT, 2, epoch(4), 12.5, True, False, True, False)
     assert recall(tmp_path / "memory") is None
     remember(tmp_path / "memory", memory)
     assert recall(tmp_path / "memory") == memory
-    (tmp_path / "memory").write_bytes(b"of another version")
+    (tmp_path / "memory").write_bytes(b"\x80 of nobody")
     assert recall(tmp_path / "memory") is None
     assert boot_id(tmp_path) == boot_id(tmp_path)
+
+
+def test_a_core_of_another_version_recalls_what_this_one_remembered(tmp_path: Path) -> None:
+    """Without it a host with guests resets itself, because nothing says under which life they run."""
+    path = tmp_path / "memory"
+    doubts = ((float("-inf"), 7.5), (float("inf"), 0.0))
+    memory = Memory(GENERATION, BOOT, 2, epoch(4), 12.5, True, False, True, False, 4, doubts, (3, 1))
+    remember(path, memory)
+    assert recall(path) == memory
+    facts = json.loads(path.read_text())
+    later = facts | {"unheard_of": [1]} | {"epoch": facts["epoch"] | {"unheard_of": 2, "reason": "UNHEARD_OF"}}
+    path.write_text(json.dumps(later))
+    assert recall(path) == memory
+    earlier = {key: facts[key] for key in facts if key not in ("doubts", "in_use", "leading", "guests")}
+    path.write_text(json.dumps(earlier))
+    assert recall(path) == replace(memory, leading=None, doubts=((), ()), in_use=(0, 0))  # guests, when in doubt
+    del earlier["evidence_s"]
+    path.write_text(json.dumps(earlier))
+    assert recall(path) is None
 
 
 def test_a_line_carries_values_does_not_wait_and_tells_of_its_end() -> None:
