@@ -157,8 +157,8 @@ class Guardian:
         if watchdog is None:
             return ""
         self._shared.clear()
-        self._tell_feeder(LEAVE)  # none feeds after the magic letter: that would take it back
         try:
+            self._tell_feeder(LEAVE)  # none feeds after the magic letter: that would take it back
             watchdog.disarm()
         except (OSError, WatchdogError) as error:
             return str(error)
@@ -230,8 +230,9 @@ class Guardian:
             if self._control.recv(64) != LEFT:
                 raise OSError("the feeder answers something else")
         except OSError:
-            self._feeder.kill()  # one that does not answer may hold the descriptor, and feed after the magic letter
-            self._feeder.wait()
+            # One that does not answer may hold the descriptor, and feed after the magic letter.
+            if not process.end(self._feeder, ANSWER_S):
+                raise WatchdogError("the feeder does not end: the watchdog is not disarmed, and fires") from None
 
     def _start_core(self) -> None:
         self._line, theirs = Line.pair()
@@ -242,8 +243,7 @@ class Guardian:
 
     def _end_core(self) -> None:
         if self._core is not None:
-            self._core.kill()
-            self._core.wait()
+            process.end(self._core, ANSWER_S)  # one that the kernel holds does nothing more once it is killed
         if self._line is not None:
             self._line.close()
         self._core = self._line = None
@@ -258,8 +258,7 @@ class Guardian:
         if self._watchdog is None:
             for child in (self._core, self._feeder):
                 if child is not None:
-                    child.kill()
-                    child.wait()
+                    process.end(child, ANSWER_S)
             return
         # This host may hold guests, and others would wait for its silence: it ends now, not by and by.
         if self._line is not None:

@@ -86,7 +86,7 @@ class Keeper:
             return False
         self.unload()
         self.config, self.off = config, None
-        self.heard = Heard()
+        self.heard, self.ended_lives = Heard(), {}
         me, hosts = config.me, len(config.hosts)
         self.state = new_state(Config(me, hosts, config.generation, config.profile, seed=me))
         self.disk = DiskServant(CONFIG, config.profile.io_timeout_s)
@@ -103,7 +103,7 @@ class Keeper:
                 now_s=now_s(),
                 boot_id=self.boot_id,
                 memory=memory,
-                guests=bool(list_guests()),
+                guests=bool(list_guests() or self.starts.pending),
                 armed=self.armed,
                 enabling=enabling,
                 void=_names(VOID, config.generation),
@@ -113,6 +113,7 @@ class Keeper:
 
     def unload(self) -> None:
         """Take part in nothing any more."""
+        self.ending.stop()
         for servant in (self.disk, self.network):
             if servant is not None:
                 servant.end()
@@ -146,6 +147,8 @@ class Keeper:
         self._look_at_feeder()
         if self.ending.look(now_s()):
             self._tell_guests_gone()
+        if late := self.ending.kill_late(now_s()):
+            self.tell("guests-killed", reason="they came late: this host is no member", count=late)
 
     # Events
 
@@ -260,6 +263,7 @@ class Keeper:
             case effects.CloseDevice():
                 self.guardian.send(CloseRequest())
             case effects.OpenGate(life):
+                self.ending.stop()
                 self.tell("gate-opened", life=life)
             case effects.CloseGate():
                 self.tell("gate-closed")
@@ -294,6 +298,8 @@ class Keeper:
                 self.tell("lost")
             case effects.TurnedOff(why_off):
                 self.off = why_off
+                if why_off not in (effects.Why.LEFT, effects.Why.NO_DEVICE):
+                    self.ending.stop()
                 self.tell("off", why=why_off.value)
             case effects.Note(notice, note_host, detail):
                 self.tell("note", notice=notice.name.lower(), host=self.name(note_host), detail=detail)

@@ -20,6 +20,17 @@ def start(module: str, *arguments: object, inherit: Sequence[int]) -> "subproces
     return subprocess.Popen(command, pass_fds=inherit, stdin=subprocess.DEVNULL)
 
 
+def end(child: "subprocess.Popen[bytes]", timeout_s: float) -> bool:
+    """Kill a process; whether it is gone by then. One is not whose I/O the kernel does not give back."""
+    child.kill()
+    try:
+        child.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        say(f"process {child.pid} does not end though it was killed")
+        return False
+    return True
+
+
 def begin(name: str) -> None:
     """Take the name that `ps` shows, stay in memory, and end when the starting process ends."""
     with open("/proc/self/comm", "w") as comm:

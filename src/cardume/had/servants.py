@@ -67,11 +67,7 @@ class Servant:
     def end(self) -> None:
         """End it at once; `keep` starts another."""
         if self._process is not None:
-            self._process.kill()
-            try:
-                self._process.wait(END_S)
-            except subprocess.TimeoutExpired:  # the kernel does not give its I/O back: the core must not wait too
-                say(f"{self.module} does not end though it was killed")
+            process.end(self._process, END_S)  # the core must not wait for it
         if self._line is not None:
             self._line.close()
         self._process = self._line = None

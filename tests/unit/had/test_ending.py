@@ -110,6 +110,17 @@ def test_what_comes_again_meanwhile_begins_the_wait_anew(room: Room) -> None:
     assert room.ending.ended == {TARGET}
 
 
+def test_a_guest_that_comes_late_is_killed_until_guests_may_run_again(room: Room) -> None:
+    """Its start was given up by who asked for it, and libvirt did it all the same."""
+    room.ending.begin()
+    assert room.looks(0, 3) is not None
+    assert room.ending.kill_late(4.0) == 0
+    room.guests = [7]
+    assert room.ending.kill_late(5.0) == 1
+    room.ending.stop()
+    assert room.ending.kill_late(6.0) == 0
+
+
 def test_connections_without_a_process_that_may_still_send_are_found(tmp_path: Path) -> None:
     """Not those that a process holds, nor those whose other end has confirmed everything."""
     (tmp_path / "tcp").write_text(TCP)
