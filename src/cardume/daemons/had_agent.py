@@ -64,6 +64,8 @@ class HadAgent:
         self._happened = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
+        self._unnoted: set[str] = set()
+        """Starts that were ordered while HA was off, and are with libvirt still."""
 
     async def __aenter__(self) -> "HadAgent":
         self._listening = asyncio.create_task(self._listen())
@@ -134,6 +136,7 @@ class HadAgent:
         await self._with_lun(facts, begin_anew)
 
     async def arm(self, *, timeout_s: float) -> None:
+        await self._note_starts()
         await self._ask("start", enabling=True)
         told = await self._wait(lambda told: told["armed"] and _phase(told) is not HaPhase.OFF, timeout_s, "arm")
         if told.get("off") is not None:
@@ -184,17 +187,29 @@ class HadAgent:
     @asynccontextmanager
     async def guest_begins(self, operation: str) -> AsyncIterator[None]:
         """Hold while an order to start a guest is with libvirt; HaError when this host may run none now."""
-        if not self._config.exists():  # HA is off: nobody has to know
-            yield
-            return
+        is_unnoted = not self._config.exists()  # HA is off: nobody has to know, until it is switched on
         try:
-            await self._ask("guest-begins", operation=operation)
+            if is_unnoted:
+                self._unnoted.add(operation)
+            else:
+                await self._ask("guest-begins", operation=operation)
             yield
         finally:  # also when no answer came: the daemon may have noted it
-            ending = asyncio.create_task(self._tell_ended(operation))
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
-            await asyncio.wait((ending,), timeout=AGAIN_S)
+            if not is_unnoted or operation not in self._unnoted:
+                ending = asyncio.create_task(self._tell_ended(operation))
+                self._ending.add(ending)
+                ending.add_done_callback(self._ending.discard)
+                await asyncio.wait((ending,), timeout=AGAIN_S)
+            self._unnoted.discard(operation)
+
+    async def _note_starts(self) -> None:
+        """Have the daemon know of what was ordered before there was an arrangement; the rest it is told as it comes."""
+        for operation in list(self._unnoted):
+            await self._ask("guest-begins", operation=operation)
+            if operation in self._unnoted:
+                self._unnoted.discard(operation)  # who ordered it tells of its end
+            else:
+                await self._ask("guest-ended", operation=operation)
 
     async def _tell_ended(self, operation: str) -> None:
         """Until the daemon has heard it: a start that never ends would keep this host from leaving."""

@@ -312,6 +312,20 @@ async def test_guests_start_through_the_gate_and_not_when_it_is_closed(
     assert await guests.list() == ()
 
 
+async def test_a_start_that_was_ordered_before_ha_was_on_is_known_before_the_host_is_armed(
+    agent: HadAgent, daemon: Daemon
+) -> None:
+    """It may come to be while the host is a member: without its note a host that is left out would not wait for it."""
+    daemon.then = {"start": {**ON, "phase": "candidate"}}
+    async with agent.guest_begins("start of web"):
+        await agent.attach(ARRANGEMENT, SOURCE)
+        await agent.arm(timeout_s=30)
+        assert daemon.asked == ["guest-begins", "start"]
+    async with asyncio.timeout(30):
+        while daemon.asked != ["guest-begins", "start", "guest-ended"]:
+            await asyncio.sleep(0.05)
+
+
 async def test_starts_of_an_earlier_life_are_forgotten(agent: HadAgent, daemon: Daemon, tmp_path: Path) -> None:
     (tmp_path / "ha.json").touch()
     daemon.status = {**ON, "pending": ["start/a/1", "start/b/2"]}
