@@ -158,7 +158,8 @@ class HadAgent:
         await self._end("disable", timeout_s)
 
     async def stop_deciding(self) -> None:
-        await self._ask("stop-deciding")
+        if (await self._status())["taking_part"]:  # who takes no part decides nothing
+            await self._ask("stop-deciding")
 
     async def turn_off(self) -> None:
         await self._end("emergency-disable", OPEN_S)

@@ -21,7 +21,6 @@ _SIMPLE: Mapping[str, Callable[[float], events.Event]] = {
     "enable": events.Enable,
     "abort": events.Abort,
     "disable": events.Disable,
-    "stop-deciding": events.StopDeciding,
     "leave": events.Leave,
     "form": events.Form,
 }
@@ -46,9 +45,12 @@ class Questions:
                 return self._stop()
             case {"do": "test-watchdog", "path": str(path), "timeout_s": int() | float() as timeout_s}:
                 return self._test(path, float(timeout_s))
+            case {"do": "stop-deciding"}:
+                self._assert_taking_part()
+                return self._promise(events.StopDeciding(now_s))
             case {"do": "emergency-disable"}:
                 self._assert_taking_part()
-                return self._emergency(now_s)
+                return self._promise(events.EmergencyDisable(now_s))
             case {"do": "evict", "host": str(uuid)}:
                 self._assert_taking_part()
                 keeper.hand(events.Evict(now_s, self._host(uuid), Reason.OPERATOR))
@@ -145,11 +147,12 @@ class Questions:
         except (WatchdogError, OSError) as error:
             raise Refused(str(error)) from None
 
-    def _emergency(self, now_s: float) -> Mapping[str, Any]:
+    def _promise(self, event: events.Event) -> Mapping[str, Any]:
+        """This host decides nothing any more in this generation, whatever happens to it: after a boot neither."""
         assert self._keeper.config is not None, "it takes part"
         with _noted():
             write_durably(VOID, self._keeper.config.generation)  # first: a crash leaves it off, not in doubt
-        self._keeper.hand(events.EmergencyDisable(now_s))
+        self._keeper.hand(event)
         return {}
 
     def _guest_begins(self, operation: str) -> Mapping[str, Any]:

@@ -74,11 +74,11 @@ async def enable_ha(call: Call, heartbeat_srs: Sequence[Ref[SR]], configuration:
         voters = _voters(call)
         sr = await choose_heartbeat_sr(call, heartbeat_srs)
         vdi = await ensure_statefile(call, sr, undo)
-        undo.push_async_callback(_record_off, call)
+        undo.push_async_callback(_if_over, call, lambda: _record_off(call))
         async with call.db.transaction() as txn:
             kept = {**configuration, "profile": profile}
             txn.update(pool_ref, ha_statefiles=(vdi,), ha_configuration=kept, ha_cluster_stack=CLUSTER_STACK)
-        undo.push_async_callback(_give_voters_back, voters)
+        undo.push_async_callback(_if_over, call, lambda: _give_voters_back(voters))
         await _have_voters(voters)
         await _bring_up(call, _arrangement(call.db, profile), vdi, undo)
         async with call.db.transaction() as txn:
@@ -185,16 +185,36 @@ async def _on_each(hosts: Sequence[Ref[Host]], work: Callable[[Ref[Host]], Await
 
 
 async def _give_up(call: Call, hosts: Sequence[Ref[Host]]) -> None:
-    """Nobody is armed any more; a host that cannot be told learns it from the statefile."""
-    await _try("ha_abort_failed", _agent(call, call.localhost).abort(timeout_s=CALL_S))
+    """Nobody is armed any more; a host that cannot be told learns it from the statefile.
+
+    When that cannot be written, nobody is turned off before all have promised: one that goes on deciding may have been
+    made a member meanwhile, and would take the others for dead. Without the promises they stay as they are.
+    """
+    if not await _try("ha_abort_failed", _agent(call, call.localhost).abort(timeout_s=CALL_S)):
+        if not await _try("ha_not_given_up", _on_each(hosts, lambda host: _agent(call, host).stop_deciding())):
+            return
     for host in hosts:
         await _try("ha_not_turned_off", _turn_off(call, host), host=str(host))
 
 
 async def _turn_off(call: Call, host: Ref[Host]) -> None:
     agent = _agent(call, host)
-    if (await agent.status()).is_armed:
+    if (await agent.status()).phase is not HaPhase.OFF:  # one that is still reading would arm a moment later
         await agent.turn_off()
+
+
+async def _if_over(call: Call, work: Callable[[], Awaitable[None]]) -> None:
+    """Undo it once this host is not held any more; else the record goes on naming the statefile.
+
+    The next start of the master, or `pool.disable_ha`, ends what could not be given up.
+    """
+    try:
+        is_held = (await _agent(call, call.localhost).status()).is_armed
+    except HostError as fault:
+        log.error("ha_not_known", reason=str(fault))
+        is_held = True
+    if not is_held:
+        await work()
 
 
 async def _let_go(call: Call, host: Ref[Host], vdi: Ref[VDI]) -> None:
@@ -298,8 +318,8 @@ async def settle_ha(call: Call) -> None:
     status = await _agent(call, call.localhost).status()
     if not pool.ha_enabled:
         log.warning("ha_enabling_given_up", phase=str(status.phase))
-        await _give_up(call, [host for host in call.db.all(Host) if is_live(call.db, host)])
-        await _record_off(call)
+        await _give_up(call, list(call.db.all(Host)))
+        await _if_over(call, lambda: _record_off(call))
     elif status.phase in (HaPhase.OFF, HaPhase.ATTACHED) and pool.master == call.localhost:
         log.error("ha_is_off", reason="the pool says that it is on, and the HA daemon that it is not")
 

@@ -4,18 +4,20 @@ import json
 import socket
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from tests.unit.had.room import BOOT, GENERATION, FaultyLun, config, epoch
 
+from cardume.ha import events
 from cardume.ha.effects import Why
 from cardume.ha.profile import PROFILES
 from cardume.ha.records import Memory
 from cardume.ha.state import Config, State, new_state
-from cardume.had.config import ChapFacts, ConfigError, read_config, write_config
+from cardume.had import questions
+from cardume.had.config import ChapFacts, ConfigError, HadConfig, read_config, write_config
 from cardume.had.control import ControlServer, Refused
 from cardume.had.last_words import LastWords, parse
 from cardume.had.line import Line, LineClosed
@@ -191,10 +193,36 @@ class Idle:
 
 
 def test_a_start_that_cannot_be_noted_is_refused_and_does_not_end_the_daemon(tmp_path: Path) -> None:
-    questions = Questions(cast(Any, Idle(Starts(tmp_path / "none" / "starts.json"))))
+    asked = Questions(cast(Any, Idle(Starts(tmp_path / "none" / "starts.json"))))
     for do in ("guest-begins", "guest-ended"):
         with pytest.raises(Refused, match="cannot note it"):
-            questions.answer({"do": do, "operation": "one"})
+            asked.answer({"do": do, "operation": "one"})
+
+
+@dataclass
+class Member:
+    """A keeper that takes part, as far as promises look at it."""
+
+    void: Path
+    config: HadConfig
+    state: bool = True
+    found: list[tuple[str, str]] = field(default_factory=list)
+
+    def hand(self, event: events.Event) -> None:
+        self.found.append((type(event).__name__, self.void.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("do", "event"), [("stop-deciding", "StopDeciding"), ("emergency-disable", "EmergencyDisable")]
+)
+def test_a_promise_to_decide_nothing_outlives_a_boot(
+    do: str, event: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The others are switched off when all have promised; one that forgot it would take them for dead."""
+    monkeypatch.setattr(questions, "VOID", tmp_path / "ha-void")
+    keeper = Member(tmp_path / "ha-void", config(FaultyLun()))
+    Questions(cast(Any, keeper)).answer({"do": do})
+    assert keeper.found == [(event, GENERATION)]
 
 
 @pytest.mark.parametrize(
@@ -214,10 +242,10 @@ def test_a_host_that_is_out_while_the_pool_goes_on_starts_no_guest(
     """Nothing would end its guests, and the others take its life for over."""
     state = replace(new_state(Config(0, 2, GENERATION, PROFILES["fast"], seed=0)), epoch=epoch(decided))
     keeper = Idle(Starts(tmp_path / "starts.json"), state=state, off=why)
-    questions = Questions(cast(Any, keeper))
+    asked = Questions(cast(Any, keeper))
     if may_start:
-        assert questions.answer({"do": "guest-begins", "operation": "one"}) == {"life": None, "epoch": None}
+        assert asked.answer({"do": "guest-begins", "operation": "one"}) == {"life": None, "epoch": None}
         return
     with pytest.raises(Refused, match="no member of the pool's HA"):
-        questions.answer({"do": "guest-begins", "operation": "one"})
+        asked.answer({"do": "guest-begins", "operation": "one"})
     assert keeper.starts.pending == frozenset()

@@ -174,6 +174,33 @@ async def test_a_failure_on_any_host_leaves_all_of_them_off(
     await ha.enable()  # and nothing stands in the way of the next try
 
 
+async def give_up_without_statefile(ha: Ha) -> None:
+    """All hosts are armed when the enabling fails and the statefile is away."""
+    ha.first.fail_next("enable", HaNotFormed("d2-g1 is not heard"))
+    ha.first.fail_next("abort", HaStatefileLost("the statefile does not answer"))
+    assert (await refusal(enable_ha(ha.two.call, (), {})))[0] == "HA_FAILED_TO_FORM_LIVESET"
+
+
+async def test_without_the_statefile_an_enabling_is_given_up_when_all_have_given_their_word(ha: Ha) -> None:
+    await give_up_without_statefile(ha)
+    for agent in (ha.first, ha.second):
+        assert agent.asked.index("stop_deciding") < agent.asked.index("turn_off")
+    await ha.assert_off()
+
+
+async def test_a_host_that_gives_no_word_keeps_all_of_them_armed_and_the_record_says_so(ha: Ha) -> None:
+    """Made a member meanwhile, it would take those that were turned off for dead, and be master beside them."""
+    ha.second.fail_next("stop_deciding", HaError("no answer"))
+    await give_up_without_statefile(ha)
+    assert await ha.phases() == (HaPhase.CANDIDATE, HaPhase.CANDIDATE)
+    assert "turn_off" not in (*ha.first.asked, *ha.second.asked)
+    assert ha.pool.ha_statefiles
+    assert "one" not in ha.voters.asked
+    await settle_ha(ha.two.call)  # at the next start, or `disable_ha`
+    assert await ha.phases() == (HaPhase.ATTACHED, HaPhase.ATTACHED)
+    assert not ha.pool.ha_statefiles
+
+
 @pytest.mark.parametrize("operation", ["attach", "arm", "enable"])
 async def test_a_cancelled_enabling_leaves_all_hosts_off(ha: Ha, operation: str) -> None:
     ha.first.slow(operation, 20)
