@@ -1,8 +1,9 @@
 """Which VMs high availability starts next, and where: decided anew each time from what is true then.
 
 VMs of one turn (`order`) start together, and the next turn when all of these have started and the longest `start_delay`
-has passed. A VM that could not be started is tried once more after all others, then every two minutes. VMs of priority
-best-effort come when no protected one is due; they are tried three times, and again when a host has come.
+has passed; what comes to wait meanwhile and has an earlier turn does not wait for that. A VM that could not be started
+is tried once more after all others, then every two minutes. VMs of priority best-effort come when no protected one is
+due; they are tried three times, and again when a host has come.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,22 +37,47 @@ class Try:
     last_s: float
 
 
+Rank = tuple[bool, bool, bool, int]
+"""Orders the turns; see `_rank`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Until when turns after one wait for its `start_delay`."""
+
+    after: Rank
+    until_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What was tried since the VM last ran; by reference."""
+    """What was tried since the VM last ran, by reference; and which turns wait for the delay of an earlier one."""
 
     tries: Mapping[str, Try] = field(default_factory=dict)
+    rests: tuple[Rest, ...] = ()
 
     def tried(self, vms: Iterable[str], now_s: float) -> "Past":
         """The past, once these VMs have been tried in vain."""
         tries = {**self.tries}
         for vm in vms:
             tries[vm] = Try(tries[vm].count + 1 if vm in tries else 1, now_s)
-        return Past(tries)
+        return replace(self, tries=tries)
 
     def only(self, vms: Iterable[str]) -> "Past":
         """The past of those that still wait."""
-        return Past({vm: self.tries[vm] for vm in vms if vm in self.tries})
+        return replace(self, tries={vm: self.tries[vm] for vm in vms if vm in self.tries})
+
+    def started(self, turn: "Turn", waiting: Sequence[Waiting], now_s: float) -> "Past":
+        """The past, once a turn's VMs have started: later turns wait for its delay."""
+        ranks = [_rank(vm, self) for vm in waiting if vm.ref in turn.starts]
+        kept = tuple(rest for rest in self.rests if rest.until_s > now_s)
+        if not ranks or not turn.delay_s:
+            return replace(self, rests=kept)
+        return replace(self, rests=(*kept, Rest(max(ranks), now_s + turn.delay_s)))
+
+    def rest_s(self, now_s: float) -> float | None:
+        """Seconds until a delay ends; None when none is waited for."""
+        return min((rest.until_s - now_s for rest in self.rests if rest.until_s > now_s), default=None)
 
     def count(self, vm: str) -> int:
         """How often it was tried."""
@@ -73,7 +99,7 @@ def next_turn(pool: FailoverPool, waiting: Sequence[Waiting], past: Past, now_s:
     `pool`: the hosts, and the protected VMs that run. `spare`: how many more failures the pool is to survive: where
     there is a choice, VMs are placed so that it does.
     """
-    due = [vm for vm in waiting if _is_due(vm, past, now_s)]
+    due = [vm for vm in waiting if _is_due(vm, past, now_s) and not _rests(vm, past, now_s)]
     first = min(due, key=lambda vm: _rank(vm, past), default=None)
     if first is None:
         return None
@@ -98,7 +124,11 @@ def _is_due(vm: Waiting, past: Past, now_s: float) -> bool:
     return count < 2 or now_s - past.tries[vm.ref].last_s >= AGAIN_S
 
 
-def _rank(vm: Waiting, past: Past) -> tuple[bool, bool, bool, int]:
+def _rests(vm: Waiting, past: Past, now_s: float) -> bool:
+    return any(now_s < rest.until_s and _rank(vm, past) > rest.after for rest in past.rests)
+
+
+def _rank(vm: Waiting, past: Past) -> Rank:
     """The lower, the sooner: protected before best-effort, first tries before others, a negative order after all."""
     return (not vm.is_protected, past.count(vm.ref) > 0, vm.order < 0, vm.order)
 

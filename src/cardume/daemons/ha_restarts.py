@@ -193,8 +193,9 @@ class HaRestarts:
                 await self.act()
             except Exception:
                 log.exception("ha_restarts_put_off")
+            rest_s = self._past.rest_s(time.monotonic())
             try:
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(LOOK_S if rest_s is None else min(LOOK_S, rest_s)):
                     await self._wake.wait()
             except TimeoutError:
                 continue
@@ -323,7 +324,7 @@ class HaRestarts:
             await self._tell_of_failure(Ref(vm), waiting[vm])
         if len(failed) < len(starts):
             self._planned_at_s = 0.0
-            await asyncio.sleep(turn.delay_s)
+            self._past = self._past.started(turn, list(waiting.values()), time.monotonic())
 
     async def _try(self, vm: Ref[VM], host: Ref[Host], waiting: Waiting) -> bool:
         try:

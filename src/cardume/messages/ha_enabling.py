@@ -190,9 +190,9 @@ async def _give_up(call: Call, hosts: Sequence[Ref[Host]]) -> None:
     When that cannot be written, nobody is turned off before all have promised: one that goes on deciding may have been
     made a member meanwhile, and would take the others for dead. Without the promises they stay as they are.
     """
-    if not await _try("ha_abort_failed", _agent(call, call.localhost).abort(timeout_s=CALL_S)):
-        if not await _try("ha_not_given_up", _on_each(hosts, lambda host: _agent(call, host).stop_deciding())):
-            return
+    is_over = await _try("ha_abort_failed", _agent(call, call.localhost).abort(timeout_s=CALL_S))
+    if not is_over and not await _try("ha_not_given_up", _have_promises(call, hosts)):
+        return
     for host in hosts:
         await _try("ha_not_turned_off", _turn_off(call, host), host=str(host))
 
@@ -265,8 +265,12 @@ async def disable_ha(call: Call) -> None:
 async def _disable_without_statefile(call: Call) -> None:
     hosts = list(call.db.all(Host))
     # Nobody may be turned off before all have promised: one that goes on deciding would take the others for dead.
-    await _on_each(hosts, lambda host: _agent(call, host).stop_deciding())
+    await _have_promises(call, hosts)
     await _on_each(hosts, lambda host: _agent(call, host).turn_off())
+
+
+async def _have_promises(call: Call, hosts: Sequence[Ref[Host]]) -> None:
+    await _on_each(hosts, lambda host: _agent(call, host).stop_deciding())
 
 
 @implements(Host.emergency_ha_disable)

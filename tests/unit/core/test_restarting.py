@@ -31,6 +31,21 @@ def test_vms_of_one_order_start_together_and_the_longest_delay_is_kept() -> None
     assert turn(last) == Turn({"web": "a"})
 
 
+def test_a_delay_holds_later_turns_and_nothing_else() -> None:
+    """Another host may be lost meanwhile, with VMs of an earlier turn."""
+    db, web = replace(VM, ref="db", order=1, start_delay_s=300.0), replace(VM, ref="web", order=2)
+    now = turn(db, web)
+    assert now is not None
+    past = Past().started(now, (db, web), 1000.0)
+    assert turn(web, past=past, now_s=1001.0) is None
+    other = replace(VM, ref="other db", order=1)
+    assert turn(web, other, past=past, now_s=1001.0) == Turn({"other db": "a"})
+    assert past.rest_s(1001.0) == 299.0
+    assert turn(web, past=past, now_s=1300.0) == Turn({"web": "a"})
+    assert past.only(()).tried((), 1001.0).rests == past.rests
+    assert past.started(Turn({}), (), 1300.0).rests == ()
+
+
 def test_a_negative_order_is_the_last() -> None:
     assert turn(replace(VM, ref="last", order=-1), replace(VM, ref="late", order=9)) == Turn({"late": "a"})
 

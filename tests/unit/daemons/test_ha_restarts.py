@@ -199,6 +199,23 @@ async def test_vms_start_turn_by_turn(lost: Lost) -> None:
     assert [vm for vm, _ in lost.started] == [first, lost.ha.two.vm, last]
 
 
+async def test_a_long_start_delay_does_not_keep_a_host_that_is_lost_meanwhile_from_being_buried(lost: Lost) -> None:
+    first, last = await more(lost.ha.two, "first", GIB), await more(lost.ha.two, "last", GIB)
+    await waits(lost, first, order=1)
+    await waits(lost, last, order=9)
+    await lost.db.update(first, start_delay=3600)
+    await lost.db.update(lost.ha.two.vm, order=1)
+    await lost.hear()
+    async with asyncio.timeout(30):
+        await lost.act()
+    assert [vm for vm, _ in lost.started] == [first]
+    await lost.power_cut()
+    await lost.declare()
+    async with asyncio.timeout(30):
+        await lost.act()
+    assert [vm for vm, _ in lost.started] == [first, lost.ha.two.vm]
+
+
 async def test_a_protected_vm_that_is_found_halted_is_started_and_one_that_was_stopped_is_not(lost: Lost) -> None:
     waiting, stopped = await more(lost.ha.two, "waiting", GIB), await more(lost.ha.two, "stopped", GIB)
     await waits(lost, waiting)
