@@ -115,6 +115,14 @@ def _why(what: Happened) -> str:
     return f": {'; '.join(parts)}." if parts else "."
 
 
+def watchdog_unsafe(host: str, watchdog: str, warning: str) -> str:
+    """The body of HA_WATCHDOG_UNSAFE."""
+    return (
+        f"The watchdog of server '{host}' is '{watchdog}': {warning}. HA works with it, and a server that hangs so is"
+        " not reset. A watchdog of the hardware would do that: load its driver."
+    )
+
+
 def restart_failed(name: str, reason: str, tries: int) -> str:
     """The body of HA_PROTECTED_VM_RESTART_FAILED."""
     return f"The protected VM '{name}' could not be restarted, tried {tries} times: {reason} It is tried again."

@@ -1,7 +1,7 @@
 """The HA daemon of this host as the toolstack uses it: over its socket, and by the file that it starts from."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from cardume.had import places
 from cardume.had.config import ChapFacts, ConfigError, HadConfig, StatefileFacts, read_config, write_config
 from cardume.had.disk import open_statefile_lun
 from cardume.had.statefile import format_statefile
+from cardume.had.watchdogs import Device, NoWatchdog, choose, list_devices, warning_of
 from cardume.hostops.chap_secrets import read_secret
 from cardume.hostops.durable import sync_folder
 from cardume.hostops.guests.guest import DiskSource, IscsiSource
@@ -42,7 +43,6 @@ T = TypeVar("T")
 LOOK_S = 0.1
 OPEN_S = 10.0
 AGAIN_S = 1.0
-WATCHDOG = Path("/dev/watchdog")
 _LEADING = frozenset({HaEventKind.LEAD, HaEventKind.STOP_LEADING, HaEventKind.TURNED_OFF})
 
 
@@ -55,10 +55,10 @@ class HadAgent:
         *,
         socket: Path = places.SOCKET,
         config: Path = places.CONFIG,
-        watchdog: Path = WATCHDOG,
+        watchdogs: Callable[[], Sequence[Device]] = list_devices,
         open_lun: Callable[[StatefileFacts, str, float], Lun] = open_statefile_lun,
     ) -> None:
-        self._uuid, self._socket, self._config, self._watchdog = host_uuid, socket, config, watchdog
+        self._uuid, self._socket, self._config, self._watchdogs = host_uuid, socket, config, watchdogs
         self._open_lun = open_lun
         self._events: list[HaEvent] = []
         self._happened = asyncio.Event()
@@ -96,14 +96,12 @@ class HadAgent:
             hears=tuple(sorted([*hears, self._uuid])) if phase is HaPhase.MEMBER else (),
             has_statefile=bool(told["statefile"]["ok"]),
             watchdog=str(told["watchdog"]),
+            watchdog_warning=warning_of(str(told["watchdog"])),
         )
 
     async def check(self) -> None:
         await self._status()
-        if not self._watchdog.exists():
-            raise HaWatchdogRefused(
-                f"this host has no {self._watchdog}: load a driver, softdog if there is no hardware"
-            )
+        await self._choose_watchdog(*sorted({profile.watchdog_s for profile in PROFILES.values()}))
 
     async def attach(self, arrangement: Arrangement, statefile: DiskSource) -> None:
         told = await self._status()
@@ -115,6 +113,7 @@ class HadAgent:
         secret = bytes.fromhex(arrangement.secret)
         if arrangement.profile not in PROFILES:
             raise HaError(f"there is no profile {arrangement.profile!r}")
+        watchdog = await self._choose_watchdog(PROFILES[arrangement.profile].watchdog_s)
         config = HadConfig(
             arrangement.generation,
             self._uuid,
@@ -122,7 +121,7 @@ class HadAgent:
             hosts,
             secret,
             facts,
-            watchdog=str(self._watchdog),
+            watchdog=watchdog,
         )
         await in_thread(write_config, self._config, config)
 
@@ -263,6 +262,19 @@ class HadAgent:
         except TimeoutError:
             trouble = told.get("error") or told.get("statefile", {}).get("error") or "it gives no reason"
             raise fault(f"{what} did not end within {timeout_s:.0f} s: {trouble}") from None
+
+    async def _choose_watchdog(self, *timeouts_s: float) -> str:
+        """The device that is taken for one of these times."""
+        devices, reason = await in_thread(self._watchdogs), ""
+        for timeout_s in timeouts_s:
+            try:
+                device = choose(devices, timeout_s)
+            except NoWatchdog as fault:
+                reason = str(fault)
+                continue
+            log.info("ha_watchdog", path=device.path, identity=device.identity, warning=device.warning)
+            return device.path
+        raise HaWatchdogRefused(reason)
 
     def _kept(self) -> HadConfig:
         try:

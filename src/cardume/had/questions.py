@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cardume.ha import events
 from cardume.ha.effects import Why
+from cardume.ha.profile import PROFILES
 from cardume.ha.records import Reason
 from cardume.had.clock import NS, now_ns
 from cardume.had.config import write_durably
@@ -13,10 +14,12 @@ from cardume.had.control import Refused
 from cardume.had.guests import list_guests
 from cardume.had.places import VOID
 from cardume.had.watchdog import WatchdogError, test_watchdog
+from cardume.had.watchdogs import NoWatchdog, choose, list_devices, why_not
 
 if TYPE_CHECKING:
     from cardume.had.keeper import Keeper
 
+DEFAULT_TIMEOUT_S = PROFILES["fast"].watchdog_s
 _SIMPLE: Mapping[str, Callable[[float], events.Event]] = {
     "enable": events.Enable,
     "abort": events.Abort,
@@ -48,6 +51,8 @@ class Questions:
             case {"do": "stop-deciding"}:
                 self._assert_taking_part()
                 return self._promise(events.StopDeciding(now_s))
+            case {"do": "watchdogs"}:
+                return {"watchdogs": _watchdogs(float(question.get("timeout_s", DEFAULT_TIMEOUT_S)))}
             case {"do": "emergency-disable"}:
                 self._assert_taking_part()
                 return self._promise(events.EmergencyDisable(now_s))
@@ -180,6 +185,25 @@ class Questions:
             if host.uuid == uuid:
                 return at
         raise Refused(f"there is no host {uuid} in the table")
+
+
+def _watchdogs(timeout_s: float) -> list[Mapping[str, Any]]:
+    """This host's devices, why each cannot be taken or what is to be said against it, and which one is."""
+    devices = list_devices()
+    try:
+        taken = choose(devices, timeout_s)
+    except NoWatchdog:
+        taken = None
+    return [
+        {
+            "path": device.path,
+            "identity": device.identity,
+            "why_not": why_not(device, timeout_s),
+            "warning": device.warning,
+            "is_taken": device == taken,
+        }
+        for device in devices
+    ]
 
 
 @contextmanager

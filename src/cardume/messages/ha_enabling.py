@@ -12,9 +12,11 @@ from typing import Any, Protocol, cast
 
 import structlog
 
-from cardume.datamodel import errors
+from cardume.core.ha_alerts import watchdog_unsafe
+from cardume.datamodel import api_messages, errors
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
+from cardume.datamodel.message import AlertClass
 from cardume.datamodel.pool import Pool, PoolOperation
 from cardume.datamodel.refs import Ref, new_uuid
 from cardume.datamodel.sr import SR
@@ -33,6 +35,7 @@ from cardume.messages.call import Call
 from cardume.messages.ha_plan import refresh_plan, the_pool
 from cardume.messages.ha_statefile import choose_heartbeat_sr, close_statefile, ensure_statefile, open_statefile
 from cardume.messages.lifecycle import operation
+from cardume.messages.message import add_alert
 from cardume.messages.registry import implements
 from cardume.messages.storage_values import is_live
 from cardume.pooldb.db import Reader, Transaction
@@ -85,6 +88,7 @@ async def enable_ha(call: Call, heartbeat_srs: Sequence[Ref[SR]], configuration:
             _record_on(txn, vdi)
         undo.pop_all()
     await refresh_plan(call.db)
+    await _warn_of_watchdogs(call)
     call.log.warning("ha_enabled", sr=call.db.get(sr).uuid, profile=profile, user=call.caller.user)
 
 
@@ -182,6 +186,20 @@ async def _on_each(hosts: Sequence[Ref[Host]], work: Callable[[Ref[Host]], Await
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
             raise outcome
+
+
+async def _warn_of_watchdogs(call: Call) -> None:
+    """Tell of each host whose watchdog would not end it in every case."""
+    for ref, host in call.db.all(Host).items():
+        try:
+            status = await _agent(call, ref).status()
+        except HostError as fault:
+            log.warning("ha_watchdog_not_known", host=str(ref), reason=str(fault))
+            continue
+        if status.watchdog_warning:
+            body = watchdog_unsafe(host.name_label, status.watchdog, status.watchdog_warning)
+            async with call.db.transaction() as txn:
+                add_alert(txn, api_messages.HA_WATCHDOG_UNSAFE, AlertClass.HOST, host.uuid, body)
 
 
 async def _give_up(call: Call, hosts: Sequence[Ref[Host]]) -> None:

@@ -17,6 +17,7 @@ from cardume.daemons.had_agent import HadAgent
 from cardume.had.config import read_config
 from cardume.had.control import ControlServer, Refused
 from cardume.had.statefile import read_superblock
+from cardume.had.watchdogs import SOFTDOG, Device, list_devices
 from cardume.hostops.guests.guest import FileSource, GuestSpec, IscsiSource
 from cardume.hostops.guests.memory_guests import MemoryGuests
 from cardume.hostops.ha.interface import (
@@ -124,7 +125,7 @@ async def agent(daemon: Daemon, lun: MemoryLun, tmp_path: Path) -> AsyncIterator
         OWN,
         socket=tmp_path / "had.sock",
         config=tmp_path / "ha.json",
-        watchdog=tmp_path / "watchdog",
+        watchdogs=lambda: list_devices(tmp_path, tmp_path / "sys"),
         open_lun=lambda facts, uuid, timeout_s: lun,
     )
     async with made:
@@ -151,8 +152,27 @@ async def test_without_a_daemon_it_says_so(tmp_path: Path) -> None:
 async def test_a_host_without_a_watchdog_is_refused(agent: HadAgent, tmp_path: Path) -> None:
     await agent.check()
     (tmp_path / "watchdog").unlink()
-    with pytest.raises(HaWatchdogRefused):
+    with pytest.raises(HaWatchdogRefused, match="load a driver"):
         await agent.check()
+    with pytest.raises(HaWatchdogRefused, match="load a driver"):
+        await agent.attach(ARRANGEMENT, SOURCE)
+
+
+async def test_a_watchdog_of_the_hardware_is_taken_and_softdog_is_warned_of(
+    agent: HadAgent, daemon: Daemon, tmp_path: Path
+) -> None:
+    agent._watchdogs = lambda: [Device("/dev/watchdog0", SOFTDOG), Device("/dev/watchdog1", "iTCO_wdt", longest_s=4)]
+    await agent.check()
+    await agent.attach(ARRANGEMENT, SOURCE)
+    config = read_config(tmp_path / "ha.json")
+    assert config is not None
+    assert config.watchdog == "/dev/watchdog1"
+    await agent.attach(replace(ARRANGEMENT, profile="standard"), SOURCE)  # which needs 5 s
+    config = read_config(tmp_path / "ha.json")
+    assert config is not None
+    assert config.watchdog == "/dev/watchdog0"
+    daemon.status = {**ON, "watchdog": SOFTDOG}
+    assert "hangs for good" in (await agent.status()).watchdog_warning
 
 
 async def test_a_status_in_the_toolstacks_words(agent: HadAgent, daemon: Daemon) -> None:

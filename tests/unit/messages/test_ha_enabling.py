@@ -9,6 +9,7 @@ from tests.unit.messages.test_two_hosts import GIB, Alone
 from tests.unit.messages.test_vm_migration import Two, refusal, two
 
 from cardume.datamodel.host import Host
+from cardume.datamodel.message import Message
 from cardume.datamodel.pbd import PBD
 from cardume.datamodel.pool import Pool, PoolOperation
 from cardume.datamodel.refs import Ref
@@ -149,6 +150,14 @@ async def test_switched_off_the_statefile_stays_for_hosts_that_were_away_and_is_
     assert await refusal(disable_ha(ha.two.call)) == ["HA_NOT_ENABLED"]
     await ha.enable()
     assert ha.statefiles() == [statefile]
+
+
+async def test_a_watchdog_that_does_not_end_its_host_in_every_case_is_told_of(ha: Ha) -> None:
+    ha.second.watchdog_warning = "it is a timer of the kernel itself"
+    await ha.enable()
+    (told,) = ha.two.db.all(Message).values()
+    assert (told.name, told.priority, told.obj_uuid) == ("HA_WATCHDOG_UNSAFE", 3, ha.second.uuid)
+    assert "is 'memory': it is a timer of the kernel itself." in told.body
 
 
 FAILURES: list[tuple[str, str, HostError, str]] = [

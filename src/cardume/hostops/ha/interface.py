@@ -71,7 +71,8 @@ class HaStatus:
     master: str = ""  # uuid
     hears: tuple[str, ...] = ()  # uuids of hosts whose datagrams arrive, its own included
     has_statefile: bool = False
-    watchdog: str = ""  # the device, and what is to be said against it
+    watchdog: str = ""  # what the device calls itself
+    watchdog_warning: str = ""  # what is to be said against it
 
     @property
     def is_armed(self) -> bool:

@@ -40,6 +40,7 @@ class MemoryHa:
         self.uuid = uuid
         self.asked: list[str] = []
         self.has_statefile = True
+        self.watchdog_warning = ""
         self._shared = statefile or MemoryStatefile()
         self._shared.hosts.append(self)
         self._arrangement: Arrangement | None = None
@@ -102,6 +103,7 @@ class MemoryHa:
             hears=tuple(sorted(heard)) if is_member else (),
             has_statefile=self.has_statefile and self._arrangement is not None,
             watchdog="memory",
+            watchdog_warning=self.watchdog_warning,
         )
 
     async def check(self) -> None:
