@@ -87,6 +87,7 @@ class HaRestarts:
         self._held_until_s = 0.0
         self._members: frozenset[str] = frozenset()
         self._ended: dict[str, int] = {}  # hosts by uuid whose life is over, and which
+        self._over: dict[str, int] = {}  # for each host the highest life that was told to be over
         self._rebooted: dict[str, int] = {}  # members on a new life, and the decision that says so
         self._best_effort: set[Ref[VM]] = set()  # that ran on hosts that were lost
         self._past = Past()
@@ -136,6 +137,7 @@ class HaRestarts:
     def take(self, event: HaEvent) -> None:
         """Take in one event; again is no error."""
         self._epoch = max(self._epoch, event.epoch)
+        is_known = event.kind is HaEventKind.LIFE_ENDED and self._is_known(event)
         match event.kind:
             case HaEventKind.LEAD:
                 self._leads = True
@@ -145,6 +147,7 @@ class HaRestarts:
                 self._leads = False
                 self._epoch = self._obeyed = 0  # the next enabling counts its decisions from one
                 self._members = frozenset()
+                self._over = {}
                 self._ended, self._rebooted = {}, {}
             case HaEventKind.LIFE_ENDED:
                 # A member's ended life is an earlier one: what runs there it tells itself when it is connected.
@@ -162,11 +165,20 @@ class HaRestarts:
             case _:
                 pass
         log.info("ha_event", kind=str(event.kind), epoch=event.epoch, host=event.host)
-        self._note(event)
+        self._note(event, is_known)
 
-    def _note(self, event: HaEvent) -> None:
+    def _is_known(self, event: HaEvent) -> bool:
+        """Whether the end of this life is nothing to tell of: it was known, or the host has gone on since.
+
+        An HA daemon that starts anew tells once more of every life that has ended.
+        """
+        is_known = event.life <= self._over.get(event.host, 0)
+        self._over[event.host] = max(event.life, self._over.get(event.host, 0))
+        return is_known or (event.host in self._members and event.rule != REBOOTED)
+
+    def _note(self, event: HaEvent, is_known: bool) -> None:
         """Keep what is to be told: the database may not be writable before the verdict that comes next."""
-        is_planned = event.kind is HaEventKind.LIFE_ENDED and event.rule in ("", LEFT)
+        is_planned = event.kind is HaEventKind.LIFE_ENDED and (is_known or event.rule in ("", LEFT))
         happened = Happened(event.kind, event.host, event.epoch, event.rule, event.channel, event.lasted_s, is_planned)
         name = next((host.name_label for host in self._db.all(Host).values() if host.uuid == event.host), event.host)
         self._untold += self._watch.look(happened, name)

@@ -15,6 +15,12 @@ _NOTES: Mapping[str, HaEventKind] = {
     "peer_quiet": HaEventKind.NETWORK_SLOW,
     "write_slow": HaEventKind.STATEFILE_SLOW,
 }
+_CHANNELS: Mapping[HaEventKind, str] = {
+    HaEventKind.PEER_NETWORK_LOST: "network",
+    HaEventKind.PEER_STATEFILE_LOST: "statefile",
+    HaEventKind.NETWORK_SLOW: "both",
+}
+TWIN = "the disk is not the one that the others see"
 _RULES: Mapping[str, tuple[str, str]] = {
     "silent": ("it was silent on every channel for longer than its lease lasts", "both"),
     "rebooted": ("it has started anew", ""),
@@ -22,6 +28,7 @@ _RULES: Mapping[str, tuple[str, str]] = {
     "uplink": ("its networks had lost their uplink, and others' had not", ""),
     "storage": ("it had lived without the statefile for too long", "statefile"),
     "operator": ("an administrator had it left out", ""),
+    "none": ("it was left out by an earlier decision", ""),
     "formed": ("an administrator has sworn that it is off", ""),
 }
 LEFT = _RULES["left"][0]
@@ -39,7 +46,8 @@ def event_of(told: Mapping[str, Any], own: str) -> HaEvent | None:
         case "proved-dead":
             rule, channel = _RULES.get(str(told["reason"]), (str(told["reason"]), ""))
             host, life, epoch = str(told["host"]), int(told["life"]), int(told["epoch"])
-            return HaEvent(0, HaEventKind.LIFE_ENDED, epoch, host, life, rule=rule, channel=channel)
+            silent_s = _silent_s(told, channel)
+            return HaEvent(0, HaEventKind.LIFE_ENDED, epoch, host, life, rule=rule, channel=channel, lasted_s=silent_s)
         case "lead":
             return HaEvent(0, HaEventKind.LEAD, int(told["epoch"]), own)
         case "lost":
@@ -49,8 +57,22 @@ def event_of(told: Mapping[str, Any], own: str) -> HaEvent | None:
         case "was-fenced":
             return HaEvent(0, HaEventKind.FENCED, host=own, rule=str(told["reason"]))
         case "note" if told["notice"] in _NOTES:
-            return HaEvent(0, _NOTES[told["notice"]], host=str(told["host"] or own), rule=str(told["detail"]))
+            return _noted(told, own)
     return None
+
+
+def _noted(told: Mapping[str, Any], own: str) -> HaEvent:
+    kind, host = _NOTES[told["notice"]], str(told["host"] or own)
+    channel = _CHANNELS.get(kind, "")
+    lasted_s = _silent_s(told, channel) or float(told.get("lasted_s") or 0.0)
+    rule = TWIN if told["notice"] == "storage_twin" else ""
+    return HaEvent(0, kind, host=host, rule=rule, channel=channel, lasted_s=lasted_s)
+
+
+def _silent_s(told: Mapping[str, Any], channel: str) -> float:
+    """How long nothing new of a host came by a channel; 0.0 when nobody knows."""
+    ages_s = [told.get(f"{one}_s") for one in ("network", "statefile") if channel in (one, "both")]
+    return float(min((age_s for age_s in ages_s if age_s is not None), default=0.0))
 
 
 def events_of_status(told: Mapping[str, Any], own: str) -> list[HaEvent]:

@@ -5,6 +5,7 @@ All of it after the own slot has published the epoch: publishing precedes every 
 
 from cardume.ha import lives, silence
 from cardume.ha.effects import Lead, LifeEnded, MembersChanged, OpenGate
+from cardume.ha.records import Reason
 from cardume.ha.state import Device, Phase
 from cardume.ha.turn import TAKES_PART, Turn
 
@@ -56,5 +57,8 @@ def _tell_ended(turn: Turn) -> None:
         over = life - 1 if may_live else life
         if over > told[host]:
             told[host] = over
-            turn.emit(LifeEnded(host, over, s.epoch.number, s.epoch.reason))
+            reason = (
+                s.epoch.reason if host in s.epoch.about else Reason.NONE
+            )  # it was decided before, for its own reason
+            turn.emit(LifeEnded(host, over, s.epoch.number, reason))
     s.told_ended = tuple(told)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from cardume.ha.effects import Notice
+
 
 @dataclass(slots=True)
 class Heard:
@@ -27,6 +29,35 @@ class Heard:
     def disk_age_s(self, host: int, now_s: float) -> float | None:
         """How long ago something new of the host was read from the statefile; None: never."""
         return _age(self._disk_s.get(host), now_s)
+
+    def silence(self, host: int, now_s: float) -> dict[str, float | None]:
+        """How long nothing new came of the host, by any network and by the statefile."""
+        newest_s = max((at_s for (heard, _), at_s in self._network_s.items() if heard == host), default=None)
+        return {"network_s": _age(newest_s, now_s), "statefile_s": self.disk_age_s(host, now_s)}
+
+
+class Troubles:
+    """Since when a channel was said to be slow or lost: how long it was, is told when it is well again."""
+
+    def __init__(self) -> None:
+        self._since_s: dict[tuple[str, int | None], float] = {}
+
+    def note(self, notice: Notice, host: int | None, now_s: float) -> float | None:
+        """Take in a note; how long what is over had lasted, None when nothing is over."""
+        match notice:
+            case Notice.STORAGE_BACK:
+                began_s = self._since_s.pop(("own", host), None)
+            case Notice.PEER_BACK:
+                began_s = self._since_s.pop(("peer", host), None)
+            case Notice.STORAGE_LOST:
+                self._since_s.setdefault(("own", host), now_s)
+                return None
+            case Notice.PEER_QUIET | Notice.PEER_NETWORK_LOST | Notice.PEER_STORAGE_LOST:
+                self._since_s.setdefault(("peer", host), now_s)
+                return None
+            case _:
+                return None
+        return _age(began_s, now_s)
 
 
 def _age(then_s: float | None, now_s: float) -> float | None:

@@ -27,7 +27,7 @@ from cardume.had.disk import BlackBoxWritten, DiskTrouble, LastWords, ReadBlackB
 from cardume.had.ending import Ending
 from cardume.had.guardian import ArmAnswer, ArmRequest, Closed, CloseRequest, Stopping
 from cardume.had.guests import are_gone, kill_guests, list_guests
-from cardume.had.heard import Heard
+from cardume.had.heard import Heard, Troubles
 from cardume.had.last_words import LastWords as Words
 from cardume.had.last_words import keep_locally, parse, recall_words
 from cardume.had.line import Line, LineClosed
@@ -57,7 +57,7 @@ class Keeper:
         self.error = ""
         self.boot_id = boot_id(RUN)
         self.starts = Starts(RUN / "starts.json")
-        self.heard = Heard()
+        self.heard, self._troubles = Heard(), Troubles()
         self.words = Words()
         self.off: effects.Why | None = None
         self.trouble = ""
@@ -86,7 +86,7 @@ class Keeper:
             return False
         self.unload()
         self.config, self.off = config, None
-        self.heard, self.ended_lives = Heard(), {}
+        self.heard, self._troubles, self.ended_lives = Heard(), Troubles(), {}
         me, hosts = config.me, len(config.hosts)
         self.state = new_state(Config(me, hosts, config.generation, config.profile, seed=me))
         self.disk = DiskServant(CONFIG, config.profile.io_timeout_s)
@@ -291,7 +291,8 @@ class Keeper:
             case effects.LifeEnded(host, life, epoch_number, reason):
                 self.ended_lives[host] = max(life, self.ended_lives.get(host, 0))
                 name, why = self.name(host), reason.name.lower()
-                self.tell("proved-dead", host=name, life=life, epoch=epoch_number, reason=why)
+                silence = self.heard.silence(host, now_s())
+                self.tell("proved-dead", host=name, life=life, epoch=epoch_number, reason=why, **silence)
             case effects.Lead(number):
                 self.tell("lead", epoch=number)
             case effects.StopLeading():
@@ -302,7 +303,11 @@ class Keeper:
                     self.ending.stop()
                 self.tell("off", why=why_off.value)
             case effects.Note(notice, note_host, detail):
-                self.tell("note", notice=notice.name.lower(), host=self.name(note_host), detail=detail)
+                now = now_s()
+                facts: dict[str, object] = {"detail": detail, "lasted_s": self._troubles.note(notice, note_host, now)}
+                if note_host is not None:
+                    facts |= self.heard.silence(note_host, now)
+                self.tell("note", notice=notice.name.lower(), host=self.name(note_host), **facts)
 
     def _set_deadline(self, deadline_s: float) -> None:
         if not math.isfinite(deadline_s):

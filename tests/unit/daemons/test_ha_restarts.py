@@ -327,6 +327,22 @@ async def test_what_a_dying_host_showed_for_a_moment_is_not_told(lost: Lost) -> 
     assert [name for name in lost.alerts() if name.startswith(("HA_NETWORK", "HA_HOST"))] == ["HA_HOST_FAILED"]
 
 
+async def test_an_ha_daemon_that_starts_anew_tells_nothing_new_of_lives_that_have_ended(lost: Lost) -> None:
+    first = lost.ha.first.uuid
+    await lost.power_cut()
+    await lost.declare()
+    members = frozenset((first, lost.ha.second.uuid))
+    lost.restarts.take(HaEvent(9, HaEventKind.MEMBERS, 3, members=tuple(members), master=lost.ha.second.uuid))
+    for rule in ("admitted", "it was left out by an earlier decision"):
+        lost.restarts.take(HaEvent(10, HaEventKind.LIFE_ENDED, 3, first, 1, rule=rule))
+    lost.restarts.take(HaEvent(11, HaEventKind.LIFE_ENDED, 3, first, 2, rule="admitted"))  # a life that never was one
+    await lost.act()
+    assert lost.alerts().count("HA_HOST_FAILED") == 1
+    lost.restarts.take(HaEvent(12, HaEventKind.LIFE_ENDED, 4, first, 3, rule=REBOOTED))
+    await lost.act()
+    assert lost.alerts().count("HA_HOST_FAILED") == 2
+
+
 async def test_it_listens_and_acts_by_itself(lost: Lost) -> None:
     running = asyncio.create_task(lost.restarts.run())
     await lost.power_cut()

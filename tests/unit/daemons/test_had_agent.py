@@ -272,21 +272,31 @@ async def test_what_the_daemon_does_not_do_in_time_or_at_all_is_told_with_its_re
 async def test_what_happens_is_heard_in_order(agent: HadAgent, daemon: Daemon) -> None:
     daemon.status = dict(OFF)
     await events(agent, lambda told: bool(told))
-    daemon.server.publish("proved-dead", host=OTHER, life=1, epoch=8, reason="silent")
+    daemon.server.publish("proved-dead", host=OTHER, life=1, epoch=8, reason="silent", network_s=9.1, statefile_s=8.4)
     daemon.server.publish("lead", epoch=8)
-    daemon.server.publish("note", notice="peer_network_lost", host=OTHER, detail="")
+    ages = {"network_s": 3.2, "statefile_s": 0.5, "lasted_s": None}
+    daemon.server.publish("note", notice="peer_network_lost", host=OTHER, detail="", **ages)
+    daemon.server.publish("note", notice="peer_back", host=OTHER, detail="", **{**ages, "lasted_s": 12.5})
     daemon.server.publish("started", generation=GENERATION)
     daemon.server.publish("was-fenced", reason="no evidence", at="then")
     told = await events(agent, lambda told: any(event.kind is HaEventKind.FENCED for event in told))
-    assert [event.kind for event in told][-4:] == [
+    assert [event.kind for event in told][-5:] == [
         HaEventKind.LIFE_ENDED,
         HaEventKind.LEAD,
         HaEventKind.PEER_NETWORK_LOST,
+        HaEventKind.PEER_BACK,
         HaEventKind.FENCED,
     ]
     dead = next(event for event in told if event.kind is HaEventKind.LIFE_ENDED)
     assert (dead.host, dead.life, dead.epoch, dead.channel) == (OTHER, 1, 8, "both")
     assert dead.rule == "it was silent on every channel for longer than its lease lasts"
+    assert dead.lasted_s == 8.4  # the channel that spoke last
+    lost, back = (
+        next(event for event in told if event.kind is kind)
+        for kind in (HaEventKind.PEER_NETWORK_LOST, HaEventKind.PEER_BACK)
+    )
+    assert (lost.channel, lost.lasted_s, lost.rule) == ("network", 3.2, "")
+    assert (back.channel, back.lasted_s) == ("", 12.5)
 
 
 async def test_only_what_is_true_now_says_that_this_host_leads(daemon: Daemon, tmp_path: Path) -> None:
