@@ -31,6 +31,18 @@ def pool_emergency_transition_to_master(call: Call) -> None:
     )
 
 
+@commands.add("host-emergency-ha-disable", optional=("soft", "force"), on_host=True)
+def host_emergency_ha_disable(call: Call) -> None:
+    """Switch HA off on this host alone, when the pool cannot. Warns and asks, unless --force is given."""
+    confirm(
+        call,
+        "WARNING: this host stops proving that it is alive. Others that still work with HA take it for dead, and start"
+        " its VMs: one that runs here too would run twice, and a disk that two of them write is destroyed."
+        " If the pool answers, use pool-ha-disable.",
+    )
+    call.server.call("host.emergency_ha_disable", call.params.flag("soft"))
+
+
 @commands.add("host-declare-dead", "uuid", optional=("force",))
 def host_declare_dead(call: Call) -> None:
     """Swear that a host is off, so that its VMs are free. Asks for its name, unless --force is given."""

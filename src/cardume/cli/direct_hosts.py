@@ -92,13 +92,6 @@ ROWS: tuple[Direct, ...] = (
         "Let this host check certificates again.",
         on_host=True,
     ),
-    Direct(
-        "host-emergency-ha-disable",
-        "host.emergency_ha_disable",
-        "soft=false",
-        "Switch HA off on this host alone, when the pool cannot; be sure that its VMs run nowhere else.",
-        on_host=True,
-    ),
     Direct("host-enable-display", "host.enable_display", "uuid", "Let a host use its own screen after a restart."),
     Direct("host-disable-display", "host.disable_display", "uuid", "Free a host's graphics card after a restart."),
     Direct(

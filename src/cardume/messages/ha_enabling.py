@@ -296,10 +296,18 @@ async def emergency_ha_disable(call: Call, soft: bool) -> None:
     """On the host that answers alone, whatever the others think; `soft`: no error when it is off already."""
     agent = _agent(call, call.localhost)
     with ha_failures(call.localhost):
-        if not (await agent.status()).is_armed:
+        status = await agent.status()
+        if not status.is_armed:
             if not soft:
                 raise errors.HA_NOT_ENABLED()
             return
+        others = {*status.members} & {*status.hears} - {call.db.get(call.localhost).uuid}
+        # They would take this host for dead a moment later, and start its VMs beside it.
+        if others and status.has_statefile and await call.hosts.hands(call.localhost).guests.list():
+            raise errors.OPERATION_NOT_ALLOWED(
+                "other servers work with high availability and would start this server's VMs again while they run here:"
+                " switch it off for the pool, or shut these VMs down first"
+            )
         await agent.turn_off()
     call.log.warning("ha_disabled_here", user=call.caller.user)
 

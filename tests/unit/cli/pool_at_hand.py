@@ -70,12 +70,12 @@ class PoolAtHand(xmlrpc.client.Transport):
         return xmlrpc.client.loads(body)[0]
 
     def _answer(self, method: str, params: list[Any]) -> Any:
-        if method == "session.login_with_password":
+        if method in ("session.login_with_password", "session.slave_local_login_with_password"):
             if params[1] != PASSWORD:
                 raise Refusal("SESSION_AUTHENTICATION_FAILED", params[0], "Authentication failure")
             return "OpaqueRef:session"
         assert params[0] == "OpaqueRef:session", "every call but the login carries the session"
-        if method == "session.logout":
+        if method in ("session.logout", "session.local_logout"):
             self.logged_out = True
             return ""
         return self._do(method, params[1:])

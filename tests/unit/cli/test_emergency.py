@@ -50,6 +50,18 @@ def test_a_host_is_declared_dead_at_once_with_force(shell: Shell) -> None:
     assert shell.pool.done("host.declare_dead") == [("host.declare_dead", "OpaqueRef:two")]
 
 
+@pytest.mark.parametrize(
+    ("words", "typed", "is_done"), [((), "yes\n", True), ((), "\n", False), (("--force",), "", True)]
+)
+def test_ha_is_switched_off_on_one_host_after_a_warning(
+    shell: Shell, words: tuple[str, ...], typed: str, is_done: bool
+) -> None:
+    shell.pool.answers["host.emergency_ha_disable"] = lambda soft: ""
+    outcome = shell.xe("host-emergency-ha-disable", *words, typed=typed)
+    assert ("run twice" in outcome.out) is not bool(words)
+    assert shell.pool.done("host.emergency_ha_disable") == ([("host.emergency_ha_disable", False)] if is_done else [])
+
+
 def test_what_is_for_a_host_without_its_master_is_asked_of_the_host_itself() -> None:
     commands = {name: command for name, command in all_commands().items() if "-emergency-" in name}
     assert len(commands) >= 7

@@ -283,6 +283,9 @@ async def test_one_host_alone_is_switched_off_in_an_emergency(ha: Ha) -> None:
     assert await refusal(emergency_ha_disable(ha.two.call, False)) == ["HA_NOT_ENABLED"]
     await emergency_ha_disable(ha.two.call, True)
     await ha.enable()
+    refused = await refusal(emergency_ha_disable(ha.two.call, False))
+    assert refused[0] == "OPERATION_NOT_ALLOWED"  # a VM runs here, and the other one would start it too
+    ha.first.has_statefile = False
     await emergency_ha_disable(ha.two.call, False)
     assert await ha.phases() == (HaPhase.ATTACHED, HaPhase.MEMBER)
 
