@@ -21,6 +21,7 @@ THEMES = (
     "commands_pool",
     "commands_emergency",
     "commands_ha",
+    "commands_diagnostics",
     "commands_migration",
     "commands_backup",
     "commands_blobs",
