@@ -5,6 +5,11 @@ import time
 NS = 1_000_000_000
 
 
+def now_s() -> float:
+    """The same in seconds."""
+    return now_ns() / NS
+
+
 def now_ns() -> int:
     """Nanoseconds since some moment before this boot."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cardume.ha import effects, events
-from cardume.had.clock import NS, now_ns
+from cardume.had.clock import now_s
 from cardume.had.config import HadConfig, StatefileFacts, read_config
 from cardume.had.line import Line, LineClosed
 from cardume.had.process import begin, say
@@ -60,10 +60,6 @@ class DiskTrouble:
 
 Work = effects.WriteSlot | effects.WriteBallot | effects.ReadSlots | effects.ReadAll | WriteBlackBox | ReadBlackBox
 Answer = events.Event | BlackBoxWritten | LastWords | DiskTrouble
-
-
-def now_s() -> float:
-    return now_ns() / NS
 
 
 class Engine:

@@ -13,6 +13,12 @@ class Heard:
     _disk_s: dict[int, float] = field(default_factory=dict)
     _newest: dict[int, tuple[int, int]] = field(default_factory=dict)
 
+    def forget(self) -> None:
+        """Nobody was heard of yet."""
+        self._network_s.clear()
+        self._disk_s.clear()
+        self._newest.clear()
+
     def on_network(self, host: int, network: int, now_s: float) -> None:
         self._network_s[host, network] = now_s
 

@@ -4,12 +4,9 @@ It never waits for anything but the next event. Disk and network are processes o
 guardian's, and people ask over a socket.
 """
 
-import contextlib
-import json
 import math
 import os
 import select
-import stat
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -20,31 +17,27 @@ from typing import NoReturn
 from cardume.ha import core, effects, events
 from cardume.ha.records import Slot
 from cardume.ha.state import Config, State, new_state
-from cardume.had.clock import NS, now_ns
-from cardume.had.config import ConfigError, HadConfig, read_config, write_durably
+from cardume.had.clock import NS, now_s
+from cardume.had.config import ConfigError, HadConfig, read_config
 from cardume.had.control import ControlServer
 from cardume.had.disk import BlackBoxWritten, DiskTrouble, LastWords, ReadBlackBox, WriteBlackBox
 from cardume.had.ending import Ending
+from cardume.had.fence import end_host, take_reason, why_now
 from cardume.had.guardian import ArmAnswer, ArmRequest, Closed, CloseRequest, Stopping
-from cardume.had.guests import are_gone, kill_guests, list_guests
-from cardume.had.heard import Heard, Troubles
-from cardume.had.last_words import LastWords as Words
-from cardume.had.last_words import keep_locally, parse, recall_words
+from cardume.had.guests import kill_guests, list_guests
+from cardume.had.last_words import recall_words
 from cardume.had.line import Line, LineClosed
 from cardume.had.memory import boot_id, recall, remember
+from cardume.had.people import People
 from cardume.had.places import CONFIG, LOCAL_WORDS, RUN, SOCKET, VOID
 from cardume.had.process import begin, say
 from cardume.had.questions import Questions
-from cardume.had.reset import reset_now
 from cardume.had.servants import DiskServant, Servant
 from cardume.had.shared import SharedDeadline
 from cardume.had.starts import Starts
 
 FENCED = "fenced.json"
 LONGEST_REST_S = 0.25
-LAST_WORDS_S = 0.2
-FENCE_EARLY_S = 0.5
-"""So long before the watchdog fires this host ends itself: its guests first, and with last words."""
 
 
 class Keeper:
@@ -57,8 +50,6 @@ class Keeper:
         self.error = ""
         self.boot_id = boot_id(RUN)
         self.starts = Starts(RUN / "starts.json")
-        self.heard, self._troubles = Heard(), Troubles()
-        self.words = Words()
         self.off: effects.Why | None = None
         self.trouble = ""
         self.fenced = recall_words(RUN / FENCED)
@@ -66,10 +57,12 @@ class Keeper:
         self.disk: DiskServant | None = None
         self.network: Servant | None = None
         self.ending = Ending(self.starts)
-        self.ended_lives: dict[int, int] = {}
         self._deadline_id = 0
         self._queue: deque[events.Event] = deque()
         self.server = ControlServer(SOCKET, Questions(self).answer)
+        self.people = People(self.server.publish)
+        self.tell, self.name, self.names = self.people.tell, self.people.name, self.people.names
+        self.heard, self.ended_lives = self.people.heard, self.people.ended_lives
 
     # Life
 
@@ -86,7 +79,7 @@ class Keeper:
             return False
         self.unload()
         self.config, self.off = config, None
-        self.heard, self._troubles, self.ended_lives = Heard(), Troubles(), {}
+        self.people.begin(config)
         me, hosts = config.me, len(config.hosts)
         self.state = new_state(Config(me, hosts, config.generation, config.profile, seed=me))
         self.disk = DiskServant(CONFIG, config.profile.io_timeout_s)
@@ -118,6 +111,7 @@ class Keeper:
             if servant is not None:
                 servant.end()
         self.config = self.state = self.disk = self.network = None
+        self.people.end()
 
     def run(self) -> NoReturn:
         """Do what comes, for ever."""
@@ -232,16 +226,8 @@ class Keeper:
 
     def _look_at_feeder(self) -> None:
         """End this host in good order when the watchdog is about to end it anyway."""
-        fed_ns = self.shared.fed_ns
-        if not self.armed or self.config is None or fed_ns is None:
-            return
-        profile = self.config.profile
-        age_s = (now_ns() - fed_ns) / NS
-        if age_s > profile.watchdog_s - min(FENCE_EARLY_S, profile.feed_tick_s):
-            looked_ns = self.shared.looked_ns or 0
-            stands = (now_ns() - looked_ns) / NS > 4 * profile.feed_tick_s
-            cause = "the feeder stands still" if stands else "there was no new evidence in time"
-            self.fence(f"the watchdog was not fed for {age_s:.1f} s: {cause}")
+        if self.armed and self.config is not None and (reason := why_now(self.shared, self.config.profile)):
+            self.fence(reason)
 
     # Effects
 
@@ -271,43 +257,11 @@ class Keeper:
                 self._begin_killing(reason)
             case effects.Reset(reason):
                 self.fence(reason)
+            case effects.TurnedOff(why):
+                self._note_off(why)
+                self.people.take(effect)
             case _:
-                self._tell_people(effect)
-
-    def _tell_people(self, effect: effects.Effect) -> None:
-        match effect:
-            case effects.MembersChanged(epoch):
-                members = self.names(epoch.live)
-                self.tell(
-                    "members",
-                    epoch=epoch.number,
-                    state=epoch.kind.name.lower(),
-                    members=members,
-                    unproven=self.names(epoch.unproven),
-                    master=self.name(epoch.master),
-                    reason=epoch.reason.name.lower(),
-                    about=self.names(epoch.about),
-                )
-            case effects.LifeEnded(host, life, epoch_number, reason):
-                self.ended_lives[host] = max(life, self.ended_lives.get(host, 0))
-                name, why = self.name(host), reason.name.lower()
-                silence = self.heard.silence(host, now_s())
-                self.tell("proved-dead", host=name, life=life, epoch=epoch_number, reason=why, **silence)
-            case effects.Lead(number):
-                self.tell("lead", epoch=number)
-            case effects.StopLeading():
-                self.tell("lost")
-            case effects.TurnedOff(why_off):
-                self.off = why_off
-                if why_off not in (effects.Why.LEFT, effects.Why.NO_DEVICE):
-                    self.ending.stop()
-                self.tell("off", why=why_off.value)
-            case effects.Note(notice, note_host, detail):
-                now = now_s()
-                facts: dict[str, object] = {"detail": detail, "lasted_s": self._troubles.note(notice, note_host, now)}
-                if note_host is not None:
-                    facts |= self.heard.silence(note_host, now)
-                self.tell("note", notice=notice.name.lower(), host=self.name(note_host), **facts)
+                self.people.take(effect)
 
     def _set_deadline(self, deadline_s: float) -> None:
         if not math.isfinite(deadline_s):
@@ -320,6 +274,11 @@ class Keeper:
         assert self.config is not None, "the core takes part"
         profile = self.config.profile
         self.guardian.send(ArmRequest(self.config.watchdog, profile.feed_tick_s, profile.watchdog_s))
+
+    def _note_off(self, why: effects.Why) -> None:
+        self.off = why
+        if why not in (effects.Why.LEFT, effects.Why.NO_DEVICE):  # those are out alone, and run no guests
+            self.ending.stop()
 
     # Guests
 
@@ -337,72 +296,22 @@ class Keeper:
         say(f"this host ends itself: {reason}")
         evidence_s = self.state.evidence_s if self.state is not None else -math.inf
         age_s = round(now_s() - evidence_s, 3) if math.isfinite(evidence_s) else None
-        text = self.words.text(reason, self.boot_id, age_s)
-        writing = keep_locally(LOCAL_WORDS, text)
-        if self.disk is not None and self.config is not None and self.disk.send(WriteBlackBox(self.config.me, text)):
-            self._wait_for_black_box()
-        writing.join(LAST_WORDS_S)
-        are_gone(LAST_WORDS_S)
-        reset_now(reason, in_lab=self.config is None or _is_fifo(self.config.watchdog))
-
-    def _wait_for_black_box(self) -> None:
-        assert self.disk is not None, "it was asked"
-        until = now_s() + LAST_WORDS_S
-        while (left := until - now_s()) > 0 and (number := self.disk.fileno()) is not None:
-            readable, _, _ = select.select([number], [], [], left)
-            if readable and any(isinstance(answer, BlackBoxWritten) for answer in self.disk.receive()):
-                return
+        text = self.people.words.text(reason, self.boot_id, age_s)
+        end_host(reason, text, LOCAL_WORDS, self.config, self.disk)
 
     def _take_last_words(self, text: bytes | None) -> None:
-        """Whether the life before this boot ended itself, and why: from the statefile, else from this host's disk."""
-        try:
-            local = LOCAL_WORDS.read_bytes()
-        except OSError:
-            local = b""
-        told = next((words for words in (parse(text), parse(local)) if words is not None), None)
-        if told is None or told.get("boot_id") == self.boot_id:
+        told = take_reason(text, LOCAL_WORDS, self.boot_id, RUN / FENCED)
+        if told is None:
             return
         self.fenced = told
-        with contextlib.suppress(OSError):  # for people only: a disk that is full or broken shall not end this process
-            write_durably(RUN / FENCED, json.dumps(told))
         self.tell("was-fenced", reason=told["reason"], at=told.get("at"))
-        # Told once: after a later boot they would be taken for the end of a life that ended well.
         if self.disk is not None and self.config is not None:
             self.disk.ask(WriteBlackBox(self.config.me, b""))
-        with contextlib.suppress(OSError):
-            LOCAL_WORDS.unlink(missing_ok=True)
-
-    # People
-
-    def tell(self, kind: str, **facts: object) -> None:
-        """Tell who follows, the journal, and the black box."""
-        self.server.publish(kind, **facts)
-        text = " ".join([kind, *(f"{key}={value}" for key, value in facts.items())])
-        self.words.note(text)
-        say(text)
-
-    def name(self, host: int | None) -> str | None:
-        """The UUID of a host of the table."""
-        return None if host is None or self.config is None else self.config.hosts[host].uuid
-
-    def names(self, hosts: frozenset[int]) -> list[str | None]:
-        return [self.name(host) for host in sorted(hosts)]
-
-
-def now_s() -> float:
-    return now_ns() / NS
 
 
 def _names(path: Path, generation: str) -> bool:
     try:
         return path.read_text().strip() == generation
-    except OSError:
-        return False
-
-
-def _is_fifo(path: str) -> bool:
-    try:
-        return stat.S_ISFIFO(os.stat(path).st_mode)
     except OSError:
         return False
 

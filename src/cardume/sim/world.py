@@ -1,7 +1,8 @@
 """A machine room on virtual time: shipped cores, and everything around them that may be slow, late, lost or cut.
 
 The room's own random numbers choose each delay; a schedule (schedule.py) chooses what breaks. Violation is raised at
-the moment when a rule is broken.
+the moment when a rule is broken. It says that rules hold, not when something happens: stories with exact times are
+played in `tests/unit/ha/room.py`, in which nothing takes time.
 """
 
 import random

@@ -1,6 +1,9 @@
-"""A small machine room for stories: cores, one disk, one network, watchdogs, guests, on one clock that the story moves.
+"""A machine room in which nothing takes time: for stories whose every time is written out.
 
-Everything takes no time unless the story breaks it. The room checks at each start of a guest that nobody else runs it.
+Cores, one disk, one network, watchdogs, guests, on one clock that the story moves. What a story says happens at its
+second, so a test can tell that something happens at 8.2 s and not at 8.1 s. Chance has no part in it, and no delays:
+what comes of those is for `cardume.sim.world`, in which all I/O takes its time and seeds choose the schedule. The room
+checks at each start of a guest that nobody else runs it.
 """
 
 from collections import deque
