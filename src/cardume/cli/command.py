@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from cardume.cli.arguments import Pairs, Settings
+from cardume.cli.desk import Desk, ThisMachine
 from cardume.cli.directory import Directory
 from cardume.cli.failures import Plain, missing
 from cardume.cli.output import Printer
@@ -24,6 +24,7 @@ class Params:
     """A command's parameters as they were typed; the first of a name counts."""
 
     pairs: Pairs
+    desk: Desk = field(default_factory=ThisMachine)  # where the files are that they name
 
     def __contains__(self, name: str) -> bool:
         return any(key == name for key, _ in self.pairs)
@@ -61,7 +62,7 @@ class Params:
             return self.get(name)
         if name in self:
             raise Plain(f"Parameters {name} and {name}-file cannot be used together")
-        return read_secret(Path(path))
+        return self.desk.read_text(path).removesuffix("\n").removesuffix("\r")
 
     def words(self, name: str) -> list[str]:
         """The parts of a comma-separated parameter."""
@@ -92,6 +93,11 @@ class Call:
     printer: Printer
     terminal: Terminal
     settings: Settings = field(default_factory=Settings)
+
+    @property
+    def desk(self) -> Desk:
+        """Where files are read and written."""
+        return self.terminal.desk
 
     def get(self, method: str, *params: object) -> str:
         """The answer of a message that answers with a text or a reference."""
@@ -153,15 +159,6 @@ class Commands:
 
     def __iter__(self) -> Iterator[Command]:
         return iter(self.declared)
-
-
-def read_secret(path: Path) -> str:
-    """The secret that a file holds; a line's end at its end is not part of it."""
-    try:
-        return path.read_text().removesuffix("\n").removesuffix("\r")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise Plain(f"The file {path} cannot be read: {reason}.") from None
 
 
 def parse_size(text: str, name: str) -> int:

@@ -2,7 +2,6 @@
 
 from cardume.cli.command import Call, Commands
 from cardume.cli.failures import Plain
-from cardume.cli.transfer import download, upload
 
 commands = Commands()
 
@@ -32,10 +31,10 @@ def blob_destroy(call: Call) -> None:
 @commands.add("blob-get", "uuid", "filename")
 def blob_get(call: Call) -> None:
     """Write the bytes of a blob to a new file."""
-    download(call, "/blob", {"ref": call.by_uuid("blob")}, call.params.get("filename"))
+    call.desk.download(call, "/blob", {"ref": call.by_uuid("blob")}, call.params.get("filename"))
 
 
 @commands.add("blob-put", "uuid", "filename")
 def blob_put(call: Call) -> None:
     """Replace the bytes of a blob by those of a file."""
-    upload(call, "/blob", {"ref": call.by_uuid("blob")}, call.params.get("filename"))
+    call.desk.upload(call, "/blob", {"ref": call.by_uuid("blob")}, call.params.get("filename"))

@@ -1,7 +1,5 @@
 """Commands about SRs, disks, drives and the links between hosts and SRs."""
 
-from pathlib import Path
-
 from cardume.cli.command import Call, Commands, parse_size
 from cardume.cli.enum_texts import wired
 from cardume.cli.failures import Plain
@@ -57,10 +55,7 @@ def _device_config(call: Call) -> dict[str, str]:
     config = {}
     for key, value in call.params.map_of("device-config").items():
         if key.endswith(_FROM_FILE):
-            try:
-                config[key.removesuffix(_FROM_FILE)] = Path(value).read_text().rstrip("\n")
-            except OSError as error:
-                raise Plain(f"{value} cannot be read: {error.strerror}") from None
+            config[key.removesuffix(_FROM_FILE)] = call.desk.read_text(value).rstrip("\n")
         else:
             config[key] = value
     return config

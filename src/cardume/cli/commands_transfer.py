@@ -5,7 +5,6 @@ import re
 from cardume.cli.command import Call, Commands
 from cardume.cli.failures import Plain, missing
 from cardume.cli.selection import each
-from cardume.cli.transfer import download, upload
 
 commands = Commands()
 
@@ -38,7 +37,7 @@ def _export(call: Call, uuid: str) -> None:
     query = {"uuid": uuid, **({"use_compression": compress} if compress else {})}
     if call.params.flag("preserve-power-state"):
         query["preserve_power_state"] = "true"
-    download(call, "/export", query, call.params.get("filename"))
+    call.desk.download(call, "/export", query, call.params.get("filename"))
 
 
 @commands.add("vm-import", optional=("filename", "url", "sr-uuid", "preserve", "force"), common=True)
@@ -53,7 +52,7 @@ def vm_import(call: Call) -> None:
         query = {"restore": str(preserve).lower(), "force": str(force).lower()}
         if "sr-uuid" in params:
             query["sr_id"] = call.by_uuid("SR", "sr-uuid")
-        made = re.findall(r"OpaqueRef:[\w-]+", upload(call, "/import", query, params.get("filename")))
+        made = re.findall(r"OpaqueRef:[\w-]+", call.desk.upload(call, "/import", query, params.get("filename")))
     else:
         raise missing("filename or url")
     call.printer.lines(*(call.get("VM.get_uuid", vm) for vm in made))
@@ -65,11 +64,11 @@ def vdi_export(call: Call) -> None:
     query = {"vdi": call.params.get("uuid"), "format": call.params.get("format", "raw")}
     if "base" in call.params:
         query["base"] = call.params.get("base")
-    download(call, "/export_raw_vdi", query, call.params.get("filename"))
+    call.desk.download(call, "/export_raw_vdi", query, call.params.get("filename"))
 
 
 @commands.add("vdi-import", "uuid", "filename", optional=("format",))
 def vdi_import(call: Call) -> None:
     """Replace what a disk holds by what is in a file, which is format=raw, vhd or qcow2."""
     query = {"vdi": call.params.get("uuid"), "format": call.params.get("format", "raw")}
-    upload(call, "/import_raw_vdi", query, call.params.get("filename"))
+    call.desk.upload(call, "/import_raw_vdi", query, call.params.get("filename"))

@@ -20,21 +20,26 @@ def converse(
 ) -> int:
     """Do a command; 0 when it was done, 1 when it failed and the reason was printed."""
     server = connect(settings)
-    directory = Directory(server)
-    call = Call(server, directory, params, printer, terminal, settings)
+    call = Call(server, Directory(server), params, printer, terminal, settings)
     if command.local:
         command.run(call)
         return 0
     login(server, settings, on_host=command.on_host)
     try:
-        command.run(call)
-        printer.close()
-        return 0
-    except (Refused, SomeFailed) as failure:
-        explain(failure, printer.out, printer.err, directory)
-        return 1
+        return perform(command, call)
     finally:
         server.logout()
+
+
+def perform(command: Command, call: Call) -> int:
+    """Do a command in a session that is open; 0 when it was done, 1 when it failed and the reason was printed."""
+    try:
+        command.run(call)
+        call.printer.close()
+        return 0
+    except (Refused, SomeFailed) as failure:
+        explain(failure, call.printer.out, call.printer.err, call.directory)
+        return 1
 
 
 def login(server: Server, settings: Settings, *, on_host: bool = False) -> None:

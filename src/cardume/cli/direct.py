@@ -20,11 +20,9 @@ Of a constructor, which is given one record, the words are the record's fields; 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from cardume.cli.command import Call, Command
-from cardume.cli.failures import Plain
 from cardume.datamodel.declare import REQUIRED
 from cardume.datamodel.schema import Message, Param, XenClass, xenclass_named
 from cardume.datamodel.values import to_plain
@@ -140,7 +138,7 @@ def _value(call: Call, word: _Word, of: WireType, default: Callable[[], Any]) ->
         text = word.default
     if text is None:
         return default()
-    return _file(text) if word.kind == "<" else typed(call, word.name, text, of)
+    return call.desk.read_text(text) if word.kind == "<" else typed(call, word.name, text, of)
 
 
 def _default(param: Param) -> Any:
@@ -170,11 +168,3 @@ def _send(call: Call, message: Message, values: list[Any], long: bool) -> None:
     result = work(call, message.full_name, *values)
     if isinstance(message.result, RefType) or message.result is Prim.STRING:
         print_answer(call, result, message.result)
-
-
-def _file(name: str) -> str:
-    try:
-        return Path(name).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise Plain(f"The file {name} cannot be read: {reason}") from None

@@ -1,10 +1,12 @@
-"""The person at the terminal, if there is one: questions, and the progress of long work."""
+"""The person at the terminal, if there is one: questions, the progress of long work, and their files."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TextIO
+
+from cardume.cli.desk import Desk, ThisMachine
 
 
 class Meter(Protocol):
@@ -15,10 +17,11 @@ class Meter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Where to ask, and where progress is drawn."""
+    """Where to ask, where progress is drawn, and where files are."""
 
     input: TextIO
     err: TextIO
+    desk: Desk = field(default_factory=ThisMachine)
 
     @property
     def answers(self) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -10,7 +10,13 @@ from cardume.cli.arguments import Invocation, read_invocation
 from cardume.cli.failures import Misused, XeFailure
 
 if TYPE_CHECKING:
+    from cardume.cli.command import Command, Params
     from cardume.cli.conversation import Connect
+    from cardume.cli.output import Printer
+    from cardume.cli.terminal import Terminal
+
+    Do = Callable[[Command, Params, Printer], int]
+    """Does a command; 0 when it was done, 1 when it failed and the reason was printed."""
 
 
 def main() -> None:
@@ -45,12 +51,27 @@ def run(
 
 
 def _run(invocation: Invocation, out: TextIO, err: TextIO, input_: TextIO, connect: "Connect | None") -> int:
+    from cardume.cli.terminal import Terminal
+
+    terminal = Terminal(input_, err)
+
+    def do(command: "Command", params: "Params", printer: "Printer") -> int:
+        from cardume.cli import server
+        from cardume.cli.conversation import converse
+
+        return converse(command, invocation.settings, params, printer, terminal, connect or server.connect)
+
+    return obey(invocation, out, terminal, do)
+
+
+def obey(invocation: Invocation, out: TextIO, terminal: "Terminal", do: "Do") -> int:
+    """Find the command and have it done; what `do` returns, and failures of the command line itself raised."""
     from cardume.cli.command import Params
     from cardume.cli.commands import find_command
     from cardume.cli.output import Printer
 
-    params = Params(invocation.params)
-    printer = Printer(out, err, minimal=invocation.minimal)
+    params = Params(invocation.params, terminal.desk)
+    printer = Printer(out, terminal.err, minimal=invocation.minimal)
     if invocation.command == "help":
         from cardume.cli.help import print_help
 
@@ -62,12 +83,7 @@ def _run(invocation: Invocation, out: TextIO, err: TextIO, input_: TextIO, conne
         raise Misused(f"Unknown command: {invocation.command}")
     for name in command.required:
         params.get(name)
-    from cardume.cli import server
-    from cardume.cli.conversation import converse
-    from cardume.cli.terminal import Terminal
-
-    terminal = Terminal(input_, err)
-    return converse(command, invocation.settings, params, printer, terminal, connect or server.connect)
+    return do(command, params, printer)
 
 
 if __name__ == "__main__":
