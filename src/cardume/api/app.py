@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
+from cardume.api.bodies import Bodies, BodyRefused, closing, page
 from cardume.api.budget import Budget
 from cardume.api.dispatch import Peer
 from cardume.api.door import Connection, Door
@@ -85,7 +86,7 @@ def _through(door: Door) -> Middleware:
         try:
             door.works(connection)
             if request.method == hdrs.METH_PUT and hdrs.TRANSFER_ENCODING in request.headers:
-                return _closing(411, "The length of what is sent must be said beforehand.")
+                return closing(411, "The length of what is sent must be said beforehand.")
             return await handler(request)
         finally:
             connection.request_ends()
@@ -94,20 +95,11 @@ def _through(door: Door) -> Middleware:
     return through
 
 
-class _Refused(Exception):
-    """A body is not taken; carries what the client is answered."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.response = _closing(status, sentence)
-
-
 class _Rpc:
     def __init__(self, responder: Responder, door: Door, bodies: Budget, answers: Budget, is_local_root: bool) -> None:
         self._responder = responder
         self._door = door
-        self._limits = door.limits
-        self._bodies = bodies
+        self._bodies = Bodies(door, bodies)
         self._answers = answers
         self._is_local_root = is_local_root
 
@@ -123,7 +115,7 @@ class _Rpc:
         connection = self._door.connection(request.protocol)
         peer = Peer(request.remote or "", self._is_local_root)
         try:
-            answer = await ask(await self._read(request, connection), peer)
+            answer = await ask(await self._bodies.read(request, connection), peer)
             self._bodies.release(connection)
             if isinstance(answer, Later):
                 late = await answer_late(request, answer, _CORS)
@@ -131,37 +123,12 @@ class _Rpc:
             return await self._send(request, answer, connection)
         except Malformed as fault:
             self._door.refused(peer.address, f"malformed request: {fault}")
-            return _html(500, "The body of this request is not understood.")
-        except _Refused as refused:
+            return page(500, "The body of this request is not understood.")
+        except BodyRefused as refused:
             self._door.refused(peer.address, str(refused))
             return refused.response
         finally:
             self._bodies.release(connection)
-
-    async def _read(self, request: web.Request, connection: Connection) -> bytes:
-        """The whole body; as long as it is not whole, or large, it counts among the bodies of all clients."""
-        if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
-            raise _Refused(415, "Compressed requests are not taken.")
-        if (request.content_length or 0) > self._limits.most_body:
-            raise _Refused(413, "The body is too large.")
-        self._door.waits(connection)
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._limits.body_s):
-                async for piece in request.content.iter_any():
-                    body += piece
-                    if len(body) > self._limits.most_body:
-                        raise _Refused(413, "The body is too large.")
-                    self._bodies.hold(connection, len(piece), connection.abort)
-                    self._bodies.trim()
-        except TimeoutError:
-            raise _Refused(408, "The body took too long to come.") from None
-        except web.RequestPayloadError:
-            raise _Refused(400, "The body is no HTTP.") from None
-        self._door.works(connection)
-        if len(body) <= self._limits.large_body:
-            self._bodies.release(connection)
-        return bytes(body)
 
     async def _send(self, request: web.Request, answer: Answer, connection: Connection) -> web.StreamResponse:
         """One write for the usual answer; a long one in pieces, so that others get their turn in between."""
@@ -184,18 +151,6 @@ class _Rpc:
             self._answers.release(connection)
 
 
-def _html(status: int, sentence: str) -> web.Response:
-    text = f"<!DOCTYPE html>\n<html><body><h1>{status}</h1><p>{sentence}</p></body></html>\n"
-    return web.Response(status=status, body=text.encode(), headers={hdrs.CONTENT_TYPE: "text/html"})
-
-
-def _closing(status: int, sentence: str) -> web.Response:
-    """A refusal after which the connection is of no more use: what follows on it may be anything."""
-    response = _html(status, sentence)
-    response.force_close()
-    return response
-
-
 async def _options(request: web.Request) -> web.Response:
     asked = request.headers.get("Access-Control-Request-Headers", "")
     allowed = f"{asked}, X-Requested-With" if asked else "X-Requested-With"
@@ -214,10 +169,10 @@ async def _page(_: web.Request) -> web.Response:
 async def _nothing_to_see(request: web.Request) -> web.Response:
     """405 where there is something to post to, 404 elsewhere."""
     if request.path.lstrip("/") in ("RPC2", "json", "jsonrpc"):
-        refusal = _html(405, "RPC is asked for with POST.")
+        refusal = page(405, "RPC is asked for with POST.")
         refusal.headers[hdrs.ALLOW] = "OPTIONS, POST"
         return refusal
-    return _html(404, "There is no such page.")
+    return page(404, "There is no such page.")
 
 
 async def _not_yet(request: web.Request, _: Transfer) -> web.StreamResponse:
@@ -232,7 +187,7 @@ async def _redirect(request: web.Request) -> web.Response:
     # The header itself: without one, aiohttp asks the name service for a name, and everybody waits.
     host = _HOST.fullmatch(request.headers.get(hdrs.HOST, ""))
     if host is None:
-        return _closing(400, "This request names no host.")
+        return closing(400, "This request names no host.")
     # Permanent, and 308 so that a POST stays one.
     path = request.rel_url.raw_path_qs
     where = f"https://{host[1]}{path if path.startswith('/') else '/'}"

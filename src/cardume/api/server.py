@@ -26,18 +26,20 @@ import cardume.messages.task
 from cardume.api import xmlrpc
 from cardume.api.app import make_app, make_redirect_app
 from cardume.api.audit import Auditor, Note, no_note
+from cardume.api.bodies import Bodies
 from cardume.api.budget import Budget
 from cardume.api.dispatch import AlwaysMaster, Dispatcher, Standing
 from cardume.api.door import Door, open_sockets
 from cardume.api.encode import Encoder
 from cardume.api.events import Events
-from cardume.api.http_access import FindCaller, Handler, HttpAccess
+from cardume.api.http_access import FindCaller, Handler, HttpAccess, route
 from cardume.api.limits import Limits
 from cardume.api.ova_xml import OvaFile
 from cardume.api.refusals import HttpLog, Refusals
 from cardume.api.respond import Responder
 from cardume.api.sessions import Sessions, StillThere
 from cardume.api.tasks import Tasks
+from cardume.api.thin_cli import StartXe, ThinCli
 from cardume.api.tunnel import understand_connect
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import Ref
@@ -79,6 +81,7 @@ class Server:
     bodies: Budget
     answers: Budget
     refused: Refusals
+    thin_cli: ThinCli | None
     port: int = 0
     redirect_port: int = 0
 
@@ -97,6 +100,7 @@ class Parts:
     services: Mapping[str, Any] = field(default_factory=dict)  # more, for the messages that need them
     handlers: Mapping[tuple[str, str], Handler] = field(default_factory=dict)
     find_caller: FindCaller | None = None  # of sessions that another host of the pool has
+    start_xe: StartXe | None = None  # for clients of the thin CLI protocol
 
 
 @asynccontextmanager
@@ -161,7 +165,8 @@ def _compose(parts: Parts, limits: Limits) -> Server:
     answers = Budget(limits.most_answers, grace_s=limits.answer_grace_s)
     responder = Responder(parts.db, dispatcher, limits, answers.room)
     refused = Refusals(limits.log_lines_per_minute)
-    return Server(sessions, tasks, events, dispatcher, responder, access, limits, bodies, answers, refused)
+    thin_cli = None if parts.start_xe is None else ThinCli(dispatcher, parts.start_xe)
+    return Server(sessions, tasks, events, dispatcher, responder, access, limits, bodies, answers, refused, thin_cli)
 
 
 def _still_there(parts: Parts) -> StillThere:
@@ -170,7 +175,10 @@ def _still_there(parts: Parts) -> StillThere:
 
 
 def _app(server: Server, parts: Parts, door: Door, access: HttpAccess) -> web.Application:
-    return make_app(server.responder, access, door, server.bodies, server.answers, handlers=parts.handlers)
+    handlers = dict(parts.handlers)
+    if server.thin_cli is not None:
+        handlers[route("post_cli")] = server.thin_cli.handler(door, Bodies(door, server.bodies))
+    return make_app(server.responder, access, door, server.bodies, server.answers, handlers=handlers)
 
 
 async def _listen(

@@ -1,4 +1,7 @@
-"""CONNECT as XenAPI has it: the request names a path of this host, and after the answer the bytes are raw both ways."""
+"""CONNECT as XenAPI has it: the request names a path of this host, and after the answer the bytes are raw both ways.
+
+The thin CLI protocol goes further: its POST is never answered as HTTP, see `NoAnswer`.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -69,6 +72,15 @@ class Tunnel:
 
     async def write(self, data: bytes) -> None:
         await self._response.write(data)
+
+
+class NoAnswer(web.StreamResponse):
+    """A response without status and headers: whatever is written is all that the client gets."""
+
+    _length_check = False  # as for WebSockets: nothing is cut into chunks
+
+    async def _write_headers(self) -> None:
+        """Nothing of HTTP is said."""
 
 
 class _Feeding:

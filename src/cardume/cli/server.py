@@ -39,6 +39,10 @@ class Server:
         self._session = self._request("session.slave_local_login_with_password", username, password)
         self._ends_by = "session.local_logout"
 
+    def join(self, session: str) -> None:
+        """Use a session that is open."""
+        self._session = session
+
     def logout(self) -> None:
         """End the session; a server that is gone does not matter any more."""
         if self._session is not None:
@@ -93,6 +97,13 @@ def connect(settings: Settings, local_socket: Path = LOCAL_SOCKET, *, call_timeo
     address = settings.server or "127.0.0.1"
     name = server_name(address, settings.port)
     return Server(_TlsTransport(address, settings.port, settings.trust, call_timeout_s), name)
+
+
+def joined(port: int, session: str) -> Server:
+    """This host's server, in a session that somebody else has opened and ends."""
+    server = Server(_TlsTransport("127.0.0.1", port, Trust(), CALL_TIMEOUT_S), "The daemon of this host")
+    server.join(session)
+    return server
 
 
 def server_name(address: str, port: int) -> str:

@@ -43,7 +43,7 @@ def download(call: Call, path: str, query: Mapping[str, str], filename: str, *, 
         if isinstance(failure, KeyboardInterrupt):
             cancel(call, task)
         if isinstance(failure, OSError | http.client.HTTPException):
-            _raise_task(call, task)
+            raise_task(call, task)
             raise Plain(f"The transfer broke off: {failure}.") from None
         raise
 
@@ -59,7 +59,7 @@ def upload(call: Call, path: str, query: Mapping[str, str], filename: str) -> st
         try:
             answer = _ask(call, "PUT", path, query, task, file.fileno(), _look(call, task, meter))
         except (OSError, http.client.HTTPException) as error:
-            _raise_task(call, task)
+            raise_task(call, task)
             raise Plain(f"The transfer broke off: {error}.") from None
         except KeyboardInterrupt:
             cancel(call, task)
@@ -106,7 +106,7 @@ def _ask(
         connection.close()
         answer = _once(call.server.raw_connection(there.hostname), verb, f"{there.path}?{there.query}", body, sent)
     if answer.status != 200:
-        _raise_task(call, task)
+        raise_task(call, task)
         raise Plain(f"The server refused {path}: {answer.status} {answer.reason}.")
     return answer
 
@@ -130,7 +130,7 @@ def _once(
     return connection.getresponse()
 
 
-def _raise_task(call: Call, task: str) -> None:
+def raise_task(call: Call, task: str) -> None:
     """Raise the error that a task ended with, if it did: it says more than the status of HTTP."""
     record = call.server.call("task.get_record", task)
     if record["error_info"]:

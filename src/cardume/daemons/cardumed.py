@@ -46,6 +46,7 @@ from cardume.daemons.pool_database import NotTheMaster, PoolDatabase
 from cardume.daemons.role import Standing, read_role
 from cardume.daemons.session_questions import SessionAnswers
 from cardume.daemons.storage_watching import StorageWatching
+from cardume.daemons.thin_xe import thin_xe
 from cardume.daemons.this_host import HereNow, this_host
 from cardume.daemons.upkeep import Upkeep
 from cardume.daemons.vote import Vote
@@ -259,6 +260,7 @@ async def _master(
                 **pool_dump_handlers(db, place.step_down),
                 **metric_handlers(db, here.meter, histories.find),
             },
+            start_xe=thin_xe(config.listen_port),
         )
         server = await stack.enter_async_context(serve(parts, here.listen))
 

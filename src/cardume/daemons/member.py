@@ -33,6 +33,7 @@ from cardume.daemons.place import Place
 from cardume.daemons.pool_certificate import keep_pool_certificate
 from cardume.daemons.pool_map import parse
 from cardume.daemons.session_questions import PoolSessions
+from cardume.daemons.thin_xe import thin_xe
 from cardume.daemons.this_host import HereNow
 from cardume.daemons.vote import Vote
 from cardume.daemons.voting import Voting
@@ -110,6 +111,7 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
                 **metric_handlers(db, here.meter, find_history),
             },
             find_caller=None if place.is_master else sessions.find,
+            start_xe=thin_xe(config.listen_port),
         )
         await stack.enter_async_context(serve(parts, here.listen))
         await stack.enter_async_context(

@@ -16,12 +16,11 @@ MAJOR, MINOR = 0, 2
 GREETING = _NAME + _INT.pack(MAJOR) + _INT.pack(MINOR)
 """What each side says first."""
 
-MOST_REQUEST_BYTES = 256 * 1024
+MOST_REQUEST_BYTES = 64 * 1024
 MOST_FRAME_BYTES = 64 * 1024
 """Of a frame that a client sends: it has three numbers at most."""
 MOST_FILE_BYTES = 4 * 1024 * 1024
 """Of a file that is loaded whole: a certificate, a secret, a script. Disks and VMs go over HTTP."""
-_MOST_LIST = 1024
 
 
 class Malformed(Exception):
@@ -84,14 +83,6 @@ class HttpConnect:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Error:
-    """Tell an error that has no sentence: its code and parameters."""
-
-    code: str
-    params: tuple[str, ...]
-
-
 class Response(Enum):
     """How a client answers."""
 
@@ -112,7 +103,7 @@ class End:
     """No chunk follows."""
 
 
-Command = Print | PrintStderr | Load | Prompt | Exit | HttpGet | HttpPut | HttpConnect | Error
+Command = Print | PrintStderr | Load | Prompt | Exit | HttpGet | HttpPut | HttpConnect
 Message = Command | Response | Chunk | End
 
 _COMMAND, _RESPONSE, _BLOB = 9, 10, 11
@@ -123,7 +114,6 @@ _COMMANDS: Mapping[int, type] = {
     4: Exit,
     12: HttpGet,
     13: HttpPut,
-    14: Error,
     16: PrintStderr,
     17: HttpConnect,
 }
@@ -171,13 +161,7 @@ def _payload(message: Message) -> bytes:
         return _ints(_RESPONSE, message.value)
     parts = [_ints(*_NUMBERS[type(message)])]
     for value in (getattr(message, field.name) for field in fields(message)):
-        match value:
-            case str():
-                parts.append(_text(value))
-            case int():
-                parts.append(_ints(value))
-            case _:
-                parts += [_ints(len(value)), *map(_text, value)]
+        parts.append(_text(value) if isinstance(value, str) else _ints(value))
     return b"".join(parts)
 
 
@@ -189,7 +173,7 @@ def _message(reader: "_Reader") -> Message:
     if cls is None:
         raise Malformed(f"no message is {kind} {number}")
     read: Mapping[object, Callable[[], object]] = {str: reader.text, int: reader.integer}
-    message: Message = cls(*(read.get(field.type, reader.texts)() for field in fields(cls)))
+    message: Message = cls(*(read[field.type]() for field in fields(cls)))
     if isinstance(message, Chunk) and message.size_bytes < 0:
         raise Malformed(f"a chunk of {message.size_bytes} bytes")
     return message
@@ -228,12 +212,6 @@ class _Reader:
             return self._take(self.size()).decode()
         except UnicodeDecodeError:
             raise Malformed("a text that is not UTF-8") from None
-
-    def texts(self) -> tuple[str, ...]:
-        count = self.size()
-        if count > _MOST_LIST:
-            raise Malformed(f"a list of {count}")
-        return tuple(self.text() for _ in range(count))
 
     def _take(self, size: int) -> bytes:
         if size > self.rest:

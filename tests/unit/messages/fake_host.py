@@ -23,6 +23,7 @@ from cardume.api.tls import HostFiles
 from cardume.api.xva import xva_handlers
 from cardume.daemons.members import Members
 from cardume.daemons.metering import Histories
+from cardume.daemons.thin_xe import thin_xe
 from cardume.daemons.upkeep import Upkeep
 from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.roles import Role
@@ -162,6 +163,7 @@ async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
             **pool_dump_handlers(db, restarts.set),
             **metric_handlers(db, meter, Histories(db, Members(db, hands, ref), ref).find),
         },
+        start_xe=lambda words, session: thin_xe(server.port)(words, session),
     )
     listen = Listen(tls=certificate.context, address="127.0.0.1", port=0)
 

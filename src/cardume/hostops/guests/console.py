@@ -59,14 +59,16 @@ async def opened_socket(path: str) -> AsyncIterator[ByteStream]:
     except (OSError, TimeoutError) as fault:
         raise GuestError(f"the guest's screen does not answer at {path}: {type(fault).__name__}") from fault
     try:
-        yield _SocketStream(reader, writer)
+        yield SocketStream(reader, writer)
     finally:
         writer.transport.abort()  # what the guest has not taken by now is for nobody
         with suppress(OSError):
             await writer.wait_closed()
 
 
-class _SocketStream:
+class SocketStream:
+    """The stream of a socket that asyncio has opened."""
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
