@@ -13,12 +13,14 @@ from tests.lab.npm_client import node_modules
 
 from cardume.lab import room, starting_point
 from cardume.lab.api import session
-from cardume.lab.handle import LabHandle, quiet
+from cardume.lab.handle import LabHandle, handle, quiet
 
 __all__ = ["node_modules"]
 
 NAME = os.environ.get("CARDUME_TEST_LAB", "test")
 SUBNET = os.environ.get("CARDUME_TEST_SUBNET", "10.148.0.0/23")
+KEPT = os.environ.get("CARDUME_COMPAT_LAB", "")
+"""A lab that is up and stays, for the foreign clients alone: `make compat LAB=name`."""
 
 
 def _interrupt(*_: object) -> None:
@@ -31,6 +33,9 @@ def lab() -> Iterator[LabHandle]:
 
     The storage server offers the further targets too.
     """
+    if KEPT:
+        yield handle(KEPT)
+        return
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         room.down(NAME, quiet)  # of a session that could not tidy up

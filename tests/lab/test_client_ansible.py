@@ -19,6 +19,7 @@ from cardume.lab.api import PASSWORD, USER
 from cardume.lab.handle import LabHandle
 
 PLAYBOOK = Path(__file__).parent / "clients/ansible/life_of_a_vm.yml"
+CLIENT = "Ansible xenserver_*"
 VM = "by-ansible"
 FIRST_NETWORK = "Pool-wide network associated with eth0"
 SECOND_NETWORK = "Pool-wide network associated with eth1"
@@ -55,6 +56,7 @@ def answers(lab: LabHandle, api: Any, tmp_path: Path) -> dict[str, Any]:
     return {**steps, "VDIs before": disks}
 
 
+@pytest.mark.compat(CLIENT, "log in", "create", "facts", "power", "change", "clone", "remove")
 def test_a_vm_lives_by_the_modules_of_community_general(answers: dict[str, Any], api: Any) -> None:
     created = answers["created"]["instance"]
     assert (created["state"], created["name_desc"]) == ("poweredon", "made by Ansible")

@@ -7,11 +7,13 @@ life is told here through that cache alone: a change that is not told as an even
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.lab.npm_client import tell
 
 from cardume.lab.handle import LabHandle
 from cardume.lab.starting_point import LOCAL_PATH
 
+CLIENT = "npm xen-api"
 NAME = "npm-story"
 
 
@@ -22,6 +24,7 @@ def left_behind(lab: LabHandle) -> tuple[list[str], list[str]]:
     return sorted(files), sorted(domains)
 
 
+@pytest.mark.compat(CLIENT, "log in", "facts", "create", "power", "change", "clone", "events", "remove", "refusals")
 def test_a_vm_lives_and_ends_through_the_package_s_cache_and_leaves_nothing(lab: LabHandle, node_modules: Path) -> None:
     before = left_behind(lab)
     steps = tell(lab, node_modules, "life_of_a_vm.mjs", "d1-g1", NAME)
@@ -37,6 +40,7 @@ def test_a_vm_lives_and_ends_through_the_package_s_cache_and_leaves_nothing(lab:
         "suspend",
         "resume",
         "shutDown",
+        "clone",
         "destroy",
         "refusals",
         "cancel",
@@ -62,6 +66,7 @@ def test_a_vm_lives_and_ends_through_the_package_s_cache_and_leaves_nothing(lab:
     assert left_behind(lab) == before
 
 
+@pytest.mark.compat(CLIENT, "stats")
 def test_the_stats_of_a_host_and_a_vm_are_read_as_xen_orchestra_reads_them(
     lab: LabHandle, api: Any, node_modules: Path
 ) -> None:

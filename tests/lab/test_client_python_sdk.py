@@ -22,6 +22,7 @@ from cardume.lab.api import PASSWORD, USER, session
 from cardume.lab.handle import LabHandle
 from cardume.lab.starting_point import ISO_SR, LOCAL_PATH, LOCAL_SR, management_network
 
+CLIENT = "Python XenAPI"
 MIB = 1 << 20
 
 
@@ -97,6 +98,7 @@ def domain(lab: LabHandle, api: Any, vm: str) -> ET.Element:
 # Its life, told by events
 
 
+@pytest.mark.compat(CLIENT, "log in", "create", "power", "events", "remove")
 def test_a_vm_lives_and_ends_and_leaves_nothing(
     nothing_left: None, lab: LabHandle, api: Any, pool: Follower, scratch: Callable[[str], str]
 ) -> None:
@@ -163,6 +165,7 @@ def _plug_and_unplug_a_disk(lab: LabHandle, api: Any, pool: Follower, vm: str) -
 # A guest that boots from an ISO image
 
 
+@pytest.mark.compat(CLIENT, "create", "power", "events", "remove")
 def test_a_blank_vm_boots_from_a_disc_of_the_library_which_can_be_changed_while_it_runs(
     nothing_left: None, lab: LabHandle, api: Any, pool: Follower
 ) -> None:
@@ -280,6 +283,7 @@ def uuids(api: Any, sr: str) -> dict[str, str]:
 # What can be asked of a VM
 
 
+@pytest.mark.compat(CLIENT, "power", "change")
 def test_a_running_vm_is_paused_given_a_processor_and_rebooted(
     nothing_left: None, lab: LabHandle, api: Any, pool: Follower, scratch: Callable[[str], str]
 ) -> None:
@@ -339,6 +343,7 @@ def _pause_and_unpause(api: Any, pool: Follower, vm: str, address: str) -> None:
     assert after["ticks"] - before["ticks"] < 4
 
 
+@pytest.mark.compat(CLIENT, "clone", "change")
 def test_a_copy_has_the_disk_s_contents_and_a_disk_grows_while_its_vm_is_off(
     nothing_left: None, lab: LabHandle, api: Any, pool: Follower, scratch: Callable[[str], str]
 ) -> None:
@@ -390,9 +395,28 @@ def cards(api: Any, vm: str) -> set[str]:
     return {api.VIF.get_MAC(vif) for vif in api.VM.get_VIFs(vm)}
 
 
+# What is there
+
+
+@pytest.mark.compat(CLIENT, "facts")
+def test_the_records_of_every_class_are_read_and_name_what_is_there(lab: LabHandle, api: Any) -> None:
+    listed = XenAPI.Session(f"https://{lab.address('d1-g1')}", ignore_ssl=True).system.listMethods()
+    classes = [name.partition(".")[0] for name in listed if name.endswith(".get_all_records")]
+    records = {cls: getattr(api, cls).get_all_records() for cls in classes if cls != "session"}
+    assert len(records) > 40
+    assert [host["name_label"] for host in records["host"].values()] == ["d1-g1"]
+    (pool,) = records["pool"].values()
+    assert pool["master"] in records["host"]
+    assert "vm-d1-g1" in {vm["name_label"] for vm in records["VM"].values()}
+    for vm in records["VM"].values():
+        assert set(vm["VBDs"]) <= records["VBD"].keys()
+        assert set(vm["VIFs"]) <= records["VIF"].keys()
+
+
 # What is refused
 
 
+@pytest.mark.compat(CLIENT, "refusals")
 def test_who_does_not_know_the_password_gets_nothing(lab: LabHandle) -> None:
     stranger = XenAPI.Session(f"https://{lab.address('d1-g1')}", ignore_ssl=True)
     with refused("SESSION_AUTHENTICATION_FAILED", USER):
@@ -403,6 +427,7 @@ def test_who_does_not_know_the_password_gets_nothing(lab: LabHandle) -> None:
     assert answer["ErrorDescription"][0] == "SESSION_INVALID"
 
 
+@pytest.mark.compat(CLIENT, "log in")
 def test_a_closed_session_is_refused_and_the_package_opens_another(lab: LabHandle) -> None:
     client = XenAPI.Session(f"https://{lab.address('d1-g1')}", ignore_ssl=True)
     client.xenapi.login_with_password(USER, PASSWORD, "1.0", "test")
@@ -415,6 +440,7 @@ def test_a_closed_session_is_refused_and_the_package_opens_another(lab: LabHandl
     client.xenapi.session.logout()
 
 
+@pytest.mark.compat(CLIENT, "events")
 def test_a_wait_for_events_ends_with_its_session(lab: LabHandle) -> None:
     client = XenAPI.Session(f"https://{lab.address('d1-g1')}", ignore_ssl=True)
     client.xenapi.login_with_password(USER, PASSWORD, "1.0", "test")
@@ -431,6 +457,7 @@ def test_a_wait_for_events_ends_with_its_session(lab: LabHandle) -> None:
     assert [answer["ErrorDescription"][0] for answer in answers] == ["SESSION_INVALID"]
 
 
+@pytest.mark.compat(CLIENT, "refusals")
 def test_what_makes_no_sense_is_refused_by_name(api: Any, scratch: Callable[[str], str]) -> None:
     vm = scratch("sdk-refusals")
     (template,) = api.VM.get_by_name_label("Cardume lab guest")

@@ -1,4 +1,4 @@
-"""Needs a lab, and pip's package index once. Proves that the PyPI package `xen-bridge`, unmodified, logs in and reads.
+"""Needs a lab, and pip's package index once. Proves that the PyPI package `xen-bridge`, unmodified, drives a host.
 
 The package declares every field's type and converts what it is told: a value of another shape than XenServer's fails.
 """
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.lab.clients.packages import foreign_packages
 
 from cardume.lab.api import PASSWORD, USER
@@ -27,15 +28,24 @@ NO_LONGER_IN_XENAPI = {
     "PIFMetrics.io_write_kbs",
 }
 """Fields that the package of 2021 declares and XenAPI 2.23 has dropped: a pool of XenServer refuses them too."""
+CLIENT = "xen-bridge"
 READER = Path(__file__).parent / "clients/xen_bridge_reads.py"
+LIFE = Path(__file__).parent / "clients/xen_bridge_life.py"
 
 
-def test_xen_bridge_logs_in_reads_every_field_and_is_refused_by_name(lab: LabHandle) -> None:
+def run(lab: LabHandle, program: Path) -> dict[str, Any]:
+    """What a program that uses the package has told."""
     environment = {**os.environ, "PYTHONPATH": str(foreign_packages()), "XENSERVER_PASSWORD": PASSWORD}
-    command = [sys.executable, str(READER), f"https://{lab.address('d1-g1')}", USER]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    command = [sys.executable, str(program), f"https://{lab.address('d1-g1')}", USER]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.mark.compat(CLIENT, "log in", "facts", "refusals")
+def test_xen_bridge_logs_in_reads_every_field_and_is_refused_by_name(lab: LabHandle) -> None:
+    told = run(lab, READER)
     assert told["refused"] == "VM_BAD_POWER_STATE"
     assert told["pools"] == 1
     assert told["hosts"] == ["d1-g1"]
@@ -45,3 +55,15 @@ def test_xen_bridge_logs_in_reads_every_field_and_is_refused_by_name(lab: LabHan
     # The package's lists of operations are older than SR's vdi_forget and host's enable, which XenServer tells as well.
     assert told["unreadable"].keys() - dropped == {"SR.allowed_operations", "Host.allowed_operations"}
     assert told["fields_read"] > 300
+
+
+@pytest.mark.compat(CLIENT, "create", "power", "change", "clone", "remove")
+def test_a_vm_lives_by_the_objects_of_the_package(lab: LabHandle, api: Any) -> None:
+    before = set(api.VM.get_all()), set(api.VDI.get_all())
+    assert run(lab, LIFE) == {
+        "made": ["Halted", False],
+        "described": "by xen-bridge",
+        "states": ["Running", "Suspended", "Running", "Halted"],
+        "clone": ["by-xen-bridge-2", "Halted", 1],
+    }
+    assert (set(api.VM.get_all()), set(api.VDI.get_all())) == before

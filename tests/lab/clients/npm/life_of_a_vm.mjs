@@ -139,6 +139,17 @@ async function shutDown() {
   await seen('end of the metrics', () => cached(vm).$guest_metrics === undefined)
 }
 
+async function clone() {
+  const copy = await xapi.callAsync('VM.clone', vm, `${name} copy`)
+  const made = await xapi.barrier(copy)
+  check(made.name_label === `${name} copy` && made.power_state === 'Halted', made)
+  const [disk] = disksOf(copy).map(vbd => vbd.VDI)
+  check(disk !== undefined && disk !== disksOf(vm)[0].VDI, disk)
+  await xapi.callAsync('VM.destroy', copy)
+  await xapi.callAsync('VDI.destroy', disk)
+  await seen('end of the copy', () => cached(copy) === undefined && cached(disk) === undefined)
+}
+
 async function destroy() {
   const disks = disksOf(vm).map(vbd => vbd.VDI)
   await xapi.callAsync('VM.destroy', vm)
@@ -195,7 +206,7 @@ async function reconnect() {
 }
 
 const steps = {
-  logIn, barrier, make, start, answer, plugDisk, unplugDisk, suspend, resume, shutDown, destroy, refusals, cancel, reconnect,
+  logIn, barrier, make, start, answer, plugDisk, unplugDisk, suspend, resume, shutDown, clone, destroy, refusals, cancel, reconnect,
 }
 try {
   for (const [label, work] of Object.entries(steps)) {
