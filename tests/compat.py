@@ -1,7 +1,7 @@
 """`make compat`: clients that we did not write, run against a lab, and one table of what each of them can do.
 
-The tests are those of `tests/lab/test_client_*.py`, which `make test` runs too; here they are told by client and
-operation. A cell stands for every test that names it: one that fails makes it FAILED.
+The tests are those of `tests/lab/test_client_*.py`, most of which `make test` runs too; here they are told by client
+and operation. A cell stands for every test that names it: one that fails makes it FAILED.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def main() -> None:
     os.environ.setdefault("CARDUME_TEST_SUBNET", SUBNET)
     reporter = Reporter()
     files = [str(path) for path in sorted(FOLDER.glob("test_client_*.py"))]
-    status = pytest.main([*files, "-v", "--tb=short"], plugins=[reporter])
+    status = pytest.main([*files, "-m", "", "-v", "--tb=short", "--durations=20"], plugins=[reporter])
     print("\n" + "\n".join(table(reporter.cells)))
     sys.exit(status)
 

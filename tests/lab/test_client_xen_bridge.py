@@ -57,6 +57,7 @@ def test_xen_bridge_logs_in_reads_every_field_and_is_refused_by_name(lab: LabHan
     assert told["fields_read"] > 300
 
 
+@pytest.mark.soak  # the Python SDK and xe do the same in every run
 @pytest.mark.compat(CLIENT, "create", "power", "change", "clone", "remove")
 def test_a_vm_lives_by_the_objects_of_the_package(lab: LabHandle, api: Any) -> None:
     before = set(api.VM.get_all()), set(api.VDI.get_all())

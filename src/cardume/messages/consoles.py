@@ -6,15 +6,16 @@ from cardume.datamodel.console import Console, ConsoleProtocol
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.vm import VM
+from cardume.messages.guest_spec import has_serial_line
 from cardume.pooldb.db import Transaction
-
-PROTOCOLS = (ConsoleProtocol.RFB, ConsoleProtocol.VT100)
 
 
 def ensure_consoles(txn: Transaction, vm: Ref[VM]) -> None:
     """The VM that runs has its consoles; those that it has stay, wherever it runs."""
-    present = {txn.get(console).protocol for console in txn.get(vm).consoles}
-    for protocol in PROTOCOLS:
+    record = txn.get(vm)
+    present = {txn.get(console).protocol for console in record.consoles}
+    serial = (ConsoleProtocol.VT100,) if has_serial_line(record) else ()
+    for protocol in (ConsoleProtocol.RFB, *serial):
         if protocol not in present:
             made = txn.create(Console(protocol=protocol, VM=vm, location="", other_config={}))
             txn.update(made, location=_location(txn, txn.get(made).uuid))

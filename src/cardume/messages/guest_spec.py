@@ -39,6 +39,7 @@ def guest_spec(
         localtime=_is_true(vm.platform.get("localtime", "false")),
         hyperv=_is_true(vm.platform.get("viridian", "false")),
         platform=dict(vm.platform),
+        serial_line=has_serial_line(vm),
         hidden_features=hidden_from_guests(db, host),
         bios_strings=dict(vm.bios_strings),
     )
@@ -75,6 +76,11 @@ def nic(db: Reader, vm: VM, vif_ref: Ref[VIF], order: str = "cd") -> Nic:
 def is_emulated(vm: VM) -> bool:
     """True for guests that are given hardware their own installer knows (Windows): SATA disks, e1000e cards."""
     return vm.platform.get("device-model") == EMULATED
+
+
+def has_serial_line(vm: VM) -> bool:
+    """False for a VM that was told to have none."""
+    return vm.platform.get("hvm_serial") != "none"
 
 
 def _boot_index(order: str, letter: str, device: int) -> int | None:

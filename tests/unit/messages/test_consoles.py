@@ -105,6 +105,13 @@ async def test_a_running_vm_has_a_screen_and_a_serial_line_each_with_its_locatio
     assert await api("VM.get_consoles", running) == []
 
 
+async def test_a_vm_may_be_told_to_have_no_serial_line(api: Client, vm: str) -> None:
+    await api("VM.add_to_platform", vm, "hvm_serial", "none")
+    await api("VM.start", vm, False, False)
+    (only,) = await api("VM.get_consoles", vm)
+    assert await api("console.get_protocol", only) == "rfb"
+
+
 async def test_connect_gives_the_screens_bytes_both_ways(
     host: FakeHost, api: Client, running: str, guest: MemoryConsoles
 ) -> None:

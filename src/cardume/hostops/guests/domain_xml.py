@@ -193,9 +193,12 @@ def _controllers() -> list[Element]:
 
 
 def _consoles(spec: GuestSpec) -> list[Element]:
-    return [
+    line = [
         element("serial", element("target", type_="isa-serial", port=0), type_="pty"),
         element("console", element("target", type_="serial", port=0), type_="pty"),
+    ]
+    return [
+        *(line if spec.serial_line else []),
         element("channel", element("target", type_="virtio", name="org.qemu.guest_agent.0"), type_="unix"),
         element("input", type_="tablet", bus="usb"),  # absolute positions: a VNC pointer that stays under the mouse
         # A socket in the directory that libvirt makes for this very guest: QEMU's user can write there, nobody else

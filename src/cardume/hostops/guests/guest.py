@@ -133,6 +133,7 @@ class GuestSpec:
     hyperv: bool = False
     platform: Mapping[str, str] = field(default_factory=dict)
     hidden_features: tuple[str, ...] = ()  # of the host's processor, in Linux's words
+    serial_line: bool = True
     bios_strings: Mapping[str, str] = field(default_factory=dict)  # what it reads as its maker, by XenAPI's keys
 
 

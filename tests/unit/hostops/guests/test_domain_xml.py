@@ -205,3 +205,11 @@ def test_libvirts_own_words_are_read_from_its_list(tmp_path: Path) -> None:
     listed.write_text("<cpus>\n  <feature name='fpu'>\n <feature name=\"sse4.2\" migratable='no'>\n</cpus>")
     assert known_features(listed) == {"fpu", "sse4.2"}
     assert known_features(tmp_path / "none") == frozenset()
+
+
+def test_a_guest_without_a_serial_line_has_neither_the_line_nor_its_console() -> None:
+    devices = ET.fromstring(domain_xml(replace(EMPTY, serial_line=False), Accelerator.TCG)).find("devices")
+    assert devices is not None
+    assert devices.find("serial") is None
+    assert devices.find("console") is None
+    assert devices.find("channel") is not None
