@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from nicegui import ui
 from tests.unit.console.rooms import Room
 
 from cardume.console.connections.metering import History, read_history
@@ -108,6 +109,25 @@ def test_a_part_that_cannot_be_shown_leaves_the_others_up_to_date(
     assert T("error.unknown") in parts["_body"].content
     assert "Events" in parts["_drawer"].content
     assert parts["_banner"].content == ""
+
+
+def test_the_tree_is_told_of_a_change_that_the_rest_of_the_page_shows_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(ui, "run_javascript", told.append)
+    screen = Screen(Workspaces(tmp_path).new(), T, "/", None)
+    vars(screen).update(
+        {name: SimpleNamespace(content="") for name in ("_top", "_banner", "_head", "_body", "_drawer")}
+    )
+    screen._tick()
+    told.clear()
+    screen.workspace.changed()
+    screen.refresh()  # a person went to another place
+    screen._tick()
+    assert told == ["window.cardume?.changed()"]
+    screen._tick()
+    assert len(told) == 1
 
 
 def test_no_secret_of_a_repository_is_shown() -> None:

@@ -52,6 +52,7 @@ class Screen:
         self._theme = theme
         self._shown_version = -1
         self._shown_measured = -1
+        self._told_version = -1  # the tree fetches its rows by itself when it is told of a change
         self._shown_second = 0.0
         self._drawer_open = False
         self._last_tab: dict[str, str] = {}
@@ -146,7 +147,9 @@ class Screen:
         is_measured = self._shown_measured != self.workspace.measured
         if changed or is_measured or time.time() - self._shown_second > 10.0:
             self.refresh()
-        if changed:
+        if self._told_version != self.workspace.version:
+            # By a count of its own: what a person does in between brings the rest of the page up to date already.
+            self._told_version = self.workspace.version
             ui.run_javascript("window.cardume?.changed()")
 
     def find(self, place: Place) -> tuple[Connection, Source] | None:
