@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from tests.console.desk import Desk
+from tests.lab.npm_client import installed
 from tests.lab.pool_room import pool_lab
 
 from cardume.lab.handle import LabHandle, handle
@@ -54,12 +55,24 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def axe() -> Path:
+    """The script of axe-core, as its authors publish it."""
+    return installed(Path(__file__).parent / "axe", "axe") / "axe-core/axe.min.js"
+
+
 @pytest.fixture
-def desk(console: str, chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A person at a browser: nothing may go wrong in it, and every step leaves a picture."""
+def desk(console: str, chromium: Browser, axe: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A person at a browser: nothing may go wrong in it, every step is audited and leaves a picture."""
     pictures = Path(os.environ.get("CARDUME_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-    context = chromium.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 800}, locale="en-US")
+    context = chromium.new_context(
+        ignore_https_errors=True,
+        viewport={"width": 1280, "height": 800},
+        locale="en-US",
+        reduced_motion="reduce",  # what fades in or out cannot be read meanwhile: the audit would find that
+    )
+    context.add_init_script(path=axe)
     desk = Desk(context.new_page(), console, pictures)
     yield desk
     context.close()
-    assert desk.mistakes == []
+    assert desk.mistakes == [], "\n".join(desk.mistakes)

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+from tests.console.audit import findings
 
 from cardume.lab.api import PASSWORD
 
@@ -44,10 +45,15 @@ class Desk:
             self.mistakes.append(f"console: {message.text}")
 
     def shoot(self, name: str) -> None:
-        """A picture of what is seen, after a look at its controls."""
+        """A picture of what is seen, after a look at it as people see it who read by ear or by key."""
+        self.look(name)
+        self.page.screenshot(path=self._pictures / f"{name}.png")
+
+    def look(self, name: str) -> None:
+        """Audit what is seen: controls without a name, and what axe-core finds serious."""
         self.wait(0.4)  # dialogs come in slowly
         self.mistakes += [f"{name}: no label on {one}" for one in self.page.evaluate(_UNLABELLED)]
-        self.page.screenshot(path=self._pictures / f"{name}.png")
+        self.mistakes += [f"{name}: {one}" for one in findings(self.page)]
 
     def log_in(self, server: str, username: str = "root", password: str = PASSWORD) -> None:
         """Log in to a server, and accept its key when it is the first time."""

@@ -25,7 +25,12 @@ def node_modules() -> Path:
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True, timeout=20).stdout
     if int(version.removeprefix("v").partition(".")[0]) < NODE_AT_LEAST:
         pytest.fail(f"node is {version.strip()}; the package xen-api needs {NODE_AT_LEAST} or later")
-    declared = [STORY / "package.json", STORY / "package-lock.json"]
+    return installed(STORY, "npm")
+
+
+def installed(declared_in: Path, name: str) -> Path:
+    """The packages of a lock file, installed into a part of the cache, unmodified and without running any of them."""
+    declared = [declared_in / "package.json", declared_in / "package-lock.json"]
 
     def install(fresh: Path) -> None:
         for path in declared:
@@ -36,7 +41,7 @@ def node_modules() -> Path:
             pytest.fail(f"npm ci failed: {done.stderr[-2000:]}")
         shutil.rmtree(fresh / ".npm", ignore_errors=True)
 
-    return built(CACHE, "npm", key_of(1, key_of_files(STORY, declared)), install, quiet) / "node_modules"
+    return built(CACHE, name, key_of(1, key_of_files(declared_in, declared)), install, quiet) / "node_modules"
 
 
 def tell(

@@ -85,17 +85,17 @@ class Tree extends HTMLElement {
     node.tabIndex = row.key === this.current ? 0 : -1;
     node.dataset.row = row.key;
     const words = [row.name, row.state, ...row.marks].filter(Boolean).join(", ");
-    node.setAttribute("aria-label", words);
     node.title = words;
-    const part = (name, text) => { const span = document.createElement("span"); span.className = name; span.textContent = text; span.setAttribute("aria-hidden", "true"); node.append(span); };
-    part("twist", row.opens ? (this.wanted || !this.closed.has(row.key) ? "▾" : "▸") : "");
+    const part = (name, text, isDecoration) => { const span = document.createElement("span"); span.className = name; span.textContent = text; if (isDecoration) span.setAttribute("aria-hidden", "true"); node.append(span); };
+    part("twist", row.opens ? (this.wanted || !this.closed.has(row.key) ? "▾" : "▸") : "", true);
     const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     icon.setAttribute("class", "icon"); icon.setAttribute("aria-hidden", "true");
     const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
     use.setAttribute("href", `/static/icons.svg#${row.icon}`);
     icon.append(use); node.append(icon);
-    if (row.tone) part(`tone ${row.tone}`, SHAPES[row.tone] ?? "");
+    if (row.tone) part(`tone ${row.tone}`, SHAPES[row.tone] ?? "", true);
     part("name", row.name);
+    if (row.state) part("heard", `, ${row.state}`);
     for (const mark of row.marks) part("mark", mark);
     return node;
   }

@@ -1,0 +1,46 @@
+"""Every page and tab of the console under axe-core, in light and dark, wide and narrow.
+
+Needs a lab, in whatever state. Proves that nothing serious is wrong with any page for people who use it by ear, by key
+or with weak eyes. What the other stories open besides, their dialogs above all, is audited where they open it.
+"""
+
+import pytest
+from tests.console.audit import SERIOUS
+from tests.console.desk import Desk
+
+from cardume.console.presenters.places import TABS
+from cardume.lab.handle import LabHandle
+
+OBJECTS = {"host": "d1-g1", "vm": "vm-d1-g1", "sr": "Local storage"}
+
+
+@pytest.mark.parametrize(("colours", "width"), [("light", 1280), ("dark", 390)])
+def test_every_page_can_be_used_by_everybody(desk: Desk, room: LabHandle, colours: str, width: int) -> None:
+    page = desk.page
+    desk.log_in(room.address("d1-g1"))
+    page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
+    places = {kind: page_of(desk, name) for kind, name in OBJECTS.items()}
+    if desk.row("pool-g1").count():
+        places["pool"] = page_of(desk, "pool-g1")
+    page.set_viewport_size({"width": width, "height": 800})
+    for path in ("/", "/alerts", *(f"{place}/{tab}" for kind, place in places.items() for tab in TABS[kind])):
+        page.goto(f"{desk.console}{path}")
+        page.locator("cardume-tree .tree-row").first.wait_for(state="attached")
+        desk.look(f"{path.rsplit('/', 1)[-1]} {colours} {width}")
+    page.locator(".strip").click()
+    desk.look(f"events {colours} {width}")
+
+
+def page_of(desk: Desk, name: str) -> str:
+    """The address of an object's page, without its tab."""
+    desk.open(name)
+    return desk.page.url.removeprefix(desk.console)
+
+
+def test_the_audit_finds_what_is_wrong(desk: Desk, room: LabHandle) -> None:
+    desk.log_in(room.address("d1-g1"))
+    desk.page.evaluate("document.querySelector('.brand').insertAdjacentHTML('afterend', '<input id=wrong>')")
+    desk.look("wrong")
+    found = [one for one in desk.mistakes if 'id="wrong"' in one]
+    desk.mistakes = [one for one in desk.mistakes if one not in found]
+    assert [one for one in found if "label (" in one], (SERIOUS, found)
