@@ -38,7 +38,7 @@ lab-test: venv packages-tests ## The tests alone that need a lab, those of the w
 soak: venv packages-tests ## Long repetitions: the lab's tests, changed requests for the decoders
 	$(PYTEST) tests -m soak
 
-bench: venv ## The benchmarks, as one table
+bench: venv packages-tests ## The benchmarks, as one table
 	$(BIN)/python -m bench
 
 docs: venv ## Write the generated pages of docs/reference anew

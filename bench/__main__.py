@@ -3,7 +3,7 @@
 import os
 import sys
 
-from bench import lab, plans, pool, shared, wire
+from bench import console, lab, plans, pool, shared, wire
 from bench.table import show
 
 
@@ -13,6 +13,7 @@ def main() -> None:
         sys.exit("the benchmarks bring up a lab: run them as root")
     rows = [*plans.rows()]
     rows += wire.rows()
+    rows += console.rows()
     rows += lab.rows()
     rows += pool.rows()
     rows += shared.rows()

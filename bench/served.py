@@ -19,6 +19,8 @@ from cardume.api.server import Listen, Parts, serve
 from cardume.api.tls import HostFiles, ensure_certificate, server_context
 from cardume.daemons.members import Members
 from cardume.datamodel.host import Host
+from cardume.datamodel.host_metrics import HostMetrics
+from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import NULL, new_ref
 from cardume.datamodel.roles import Role
 from cardume.datamodel.vm import VM
@@ -75,7 +77,11 @@ def _say(answer: dict[str, Any]) -> None:
 @asynccontextmanager
 async def _served(vms: int) -> AsyncIterator[tuple[Objects, int]]:
     db = await Objects.open(MemoryStore())
-    host = await db.create(Host(name_label="d1-g1", hostname="d1-g1", address="127.0.0.1", **_host_rest()))
+    metrics = await db.create(HostMetrics(live=True, memory_total=64 << 30))
+    host = await db.create(
+        Host(name_label="d1-g1", hostname="d1-g1", address="127.0.0.1", metrics=metrics, **_host_rest())
+    )
+    await db.create(Pool(name_label="pool-g1", master=host, **_pool_rest()))
     for begin in range(0, vms, 500):
         async with db.transaction() as txn:
             for number in range(begin, min(begin + 500, vms)):
@@ -101,6 +107,18 @@ def _host_rest() -> dict[str, Any]:
         "other_config": {},
         "suspend_image_sr": NULL,
         "crash_dump_sr": NULL,
+    }
+
+
+def _pool_rest() -> dict[str, Any]:
+    return {
+        "name_description": "",
+        "default_SR": NULL,
+        "suspend_image_SR": NULL,
+        "crash_dump_SR": NULL,
+        "other_config": {},
+        "cpu_info": {},
+        "restrictions": {},
     }
 
 
