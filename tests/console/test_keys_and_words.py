@@ -23,7 +23,7 @@ def test_the_tree_is_driven_by_keys_and_filtered(desk: Desk, room: LabHandle) ->
     expect(desk.row("Local storage")).to_have_count(0)
     keys.press("ArrowRight")
     expect(desk.row("Local storage").first).to_be_visible()
-    keys.press("Control+k")
+    keys.press("/")
     keys.type("local sto")
     expect(desk.row("NFS ISO library")).to_have_count(0)
     expect(desk.row("Local storage").first).to_be_visible()
@@ -33,6 +33,27 @@ def test_the_tree_is_driven_by_keys_and_filtered(desk: Desk, room: LabHandle) ->
     desk.shoot("20-tree-filtered")
     desk.page.go_back()
     expect(desk.page.locator(".head h1")).to_have_text("Cardume")
+
+
+def test_everything_is_found_from_everywhere(desk: Desk, room: LabHandle) -> None:
+    desk.log_in(room.address("d1-g1"))
+    keys = desk.page.keyboard
+    keys.press("Control+k")
+    keys.type("vm-d1")
+    hits = desk.page.locator("cardume-search [role=option]")
+    expect(hits.first).to_contain_text("vm-d1-g1")
+    desk.shoot("24-search")
+    keys.press("Enter")
+    expect(desk.page.locator(".head h1")).to_have_text("vm-d1-g1")
+    keys.press("Control+k")
+    keys.press("Control+a")
+    keys.type("nfs iso")
+    expect(hits.first).to_contain_text("NFS ISO library")
+    keys.type(" nothing like this")
+    expect(desk.page.locator("cardume-search [role=status]")).to_have_text("Nothing was found.")
+    keys.press("Escape")
+    desk.page.get_by_label("View").select_option("tag")
+    expect(desk.row("Without a tag")).to_be_visible()
 
 
 def test_language_and_colours_are_kept(desk: Desk, room: LabHandle) -> None:

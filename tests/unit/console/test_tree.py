@@ -84,3 +84,17 @@ def test_a_repository_that_a_host_does_not_reach_is_broken_by_word_and_shape() -
     room.put("pbd", "lun-b", currently_attached=False)
     (row,) = (row for row in tree_rows([room.source()], T) if row.name == "lun")
     assert (row.state, row.tone) == ("Broken", "error")
+
+
+def test_the_view_by_tag_gathers_what_has_a_tag_and_the_vms_without_one() -> None:
+    room = pool_of_two()
+    room.put("vm", "runs", tags=["web", "Course"])
+    room.put("vm", "stays", tags=["web"])
+    room.put("sr", "lun", tags=["Course"])
+    room.put("pool", "p1", tags=["Course"])
+    rows = tree_rows([room.source()], T, "tag")
+    assert [row.name for row in rows] == [
+        *("Cardume", "Course", "lun", "pool-g1", "runs"),
+        *("web", "runs", "stays"),
+        *("Without a tag", "roams"),
+    ]

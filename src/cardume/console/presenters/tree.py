@@ -1,6 +1,6 @@
 """The tree on the left: pools, their servers, what runs there, and the storage they share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,14 +26,16 @@ class Row:
     kind: str = ""
 
 
-VIEWS = ("infrastructure", "type")
+VIEWS = ("infrastructure", "type", "tag")
 
 
 def tree_rows(sources: Sequence[Source], t: Texts, view: str = "infrastructure") -> list[Row]:
-    """Every node. The view `type` gathers what is alike over all pools."""
+    """Every node. The views `type` and `tag` gather what is alike, and what has a tag, over all pools."""
     rows = [Row(ROOT.path, 0, "root", t("product"), "", "", kind="root")]
     if view == "type":
         return rows + _by_type(sources, t)
+    if view == "tag":
+        return rows + _by_tag(sources, t)
     for source in sorted(sources, key=lambda one: (one.is_standalone, one.name.casefold())):
         rows += _pool(source, t)
     return rows
@@ -99,3 +101,35 @@ def _by_type(sources: Sequence[Source], t: Texts) -> list[Row]:
             rows += [Row("", 1, "folder", heading, "", "", kind="folder")]
             rows += sorted(found, key=lambda row: row.name.casefold())
     return rows
+
+
+def _by_tag(sources: Sequence[Source], t: Texts) -> list[Row]:
+    """A heading for each tag with what has it, and at the end the VMs without one."""
+    tagged: dict[str, list[Row]] = {}
+    untagged: list[Row] = []
+    for source in sources:
+        for tags, row in _with_tags(source, t):
+            for tag in tags:
+                tagged.setdefault(tag, []).append(row)
+            if not tags and row.kind == "vm":
+                untagged.append(row)
+    groups = [(tag, "tag", tagged[tag]) for tag in sorted(tagged, key=str.casefold)]
+    if untagged:
+        groups.append((t("kind.untagged"), "untagged", untagged))
+    rows: list[Row] = []
+    for heading, kind, found in groups:
+        rows += [Row("", 1, "folder", heading, "", "", kind=kind)]
+        rows += sorted(found, key=lambda row: row.name.casefold())
+    return rows
+
+
+def _with_tags(source: Source, t: Texts) -> Iterator[tuple[Sequence[str], Row]]:
+    if source.pool is not None and not source.is_standalone:
+        path = Place("pool", source.uuid).path
+        yield source.pool["tags"], Row(path, 2, "pool", source.name, "", "", kind="pool")
+    for ref, host in source.hosts():
+        yield host["tags"], _host(source, ref, host, 2, t)[0]
+    for _, vm in source.vms():
+        yield vm["tags"], _vm(source, vm, 2, t)
+    for ref, sr in source.srs():
+        yield sr["tags"], _sr(source, ref, sr, 2, t)

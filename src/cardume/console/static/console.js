@@ -1,6 +1,7 @@
 // The page's own behaviour around the toolkit: links without reloads, keys, focus that survives updates.
 import "/static/tree.js";
 import "/static/graph.js";
+import "/static/search.js";
 import "/static/vnc.js";
 
 const send = (name, args) => window.emitEvent?.(name, args);
@@ -22,6 +23,7 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-act], [data-local]");
   if (!button || event.detail > 1) return; // the second click of a double one would send the same again
   if (button.dataset.local === "menu") document.body.classList.toggle("tree-open");
+  else if (button.dataset.local === "search") document.querySelector("cardume-search")?.show();
   else if (button.dataset.local === "language") {
     document.cookie = `cardume_language=${button.dataset.language}; path=/; max-age=31536000; secure; samesite=strict`;
     location.reload();
@@ -51,7 +53,7 @@ new MutationObserver(() => {
   if (focused && document.activeElement === document.body) document.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }).observe(document.documentElement, { childList: true, subtree: true });
 
-const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable], cardume-vnc, .q-dialog");
+const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable], cardume-vnc, dialog, .q-dialog");
 
 document.addEventListener("keydown", (event) => {
   if (event.target.closest?.("cardume-vnc")) return;
@@ -65,8 +67,9 @@ document.addEventListener("keydown", (event) => {
     places[(at + 1) % places.length]?.focus();
   } else if (event.ctrlKey && event.key === "k") {
     event.preventDefault();
-    document.getElementById("tree-filter")?.focus();
+    if (!document.querySelector(".q-dialog")) document.querySelector("cardume-search")?.show();
   } else if (!isTyping(event.target) && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    if (event.key === "/") { event.preventDefault(); document.getElementById("tree-filter")?.focus(); }
     if (event.key === "e") send("act", { act: "drawer" });
     if (event.key === "a") go("/alerts");
   }

@@ -35,9 +35,11 @@ class Tree extends HTMLElement {
   show(view) { this.view = view; this.refresh(); }
   filter(text) { this.wanted = text.trim().toLowerCase(); this.arrange(); }
   arrange() {
-    const parents = [];
+    const parents = [], keys = new Set();
     this.rows.forEach((row, at) => {
       row.key = row.path || `${row.kind}/${row.name}`;
+      if (keys.has(row.key)) row.key = `${parents[row.level - 1]} ${row.key}`; // in the view by tag an object may stand twice
+      keys.add(row.key);
       parents.length = row.level;
       row.parents = [...parents];
       parents[row.level] = row.key;
@@ -148,7 +150,7 @@ class Tree extends HTMLElement {
       Enter: () => this.open(row), " ": () => this.open(row),
     }[event.key];
     if (does) { event.preventDefault(); event.stopPropagation(); does(); return; }
-    if (event.key.length === 1) {
+    if (event.key.length === 1 && event.key !== "/") {
       event.stopPropagation();
       clearTimeout(this.forget);
       this.typed = (this.typed ?? "") + event.key.toLowerCase();

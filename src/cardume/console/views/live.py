@@ -16,6 +16,7 @@ from cardume.console.connections.metering import history
 from cardume.console.connections.workspace import Workspace
 from cardume.console.connections.xenapi import server_of
 from cardume.console.presenters.graphs import KINDS, SPANS_S, graph
+from cardume.console.presenters.search import hits_as_json, search
 from cardume.console.presenters.tree import VIEWS, rows_as_json, tree_rows
 from cardume.console.text.catalogue import Texts
 from cardume.console.views.screen import source_of, sources_of
@@ -54,6 +55,11 @@ def add_views(app: FastAPI, texts_of: Callable[[Request], Texts]) -> None:
         view = request.query_params.get("view", VIEWS[0])
         sources = sources_of(request.scope["workspace"])
         return JSONResponse(rows_as_json(tree_rows(sources, texts_of(request), view if view in VIEWS else VIEWS[0])))
+
+    @app.get("/view/search")
+    async def find(request: Request) -> Response:
+        sources, t = sources_of(request.scope["workspace"]), texts_of(request)
+        return JSONResponse(hits_as_json(search(sources, request.query_params.get("q", "")[:200], t), t))
 
     @app.get("/view/history/pool/{pool}/{cls}/{uuid}")
     async def measured(request: Request, pool: str, cls: str, uuid: str) -> Response:

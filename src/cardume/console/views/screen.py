@@ -16,6 +16,7 @@ from cardume.console.presenters.alerts import count_alerts
 from cardume.console.presenters.places import Place, read_place
 from cardume.console.presenters.refusals import explain_failure
 from cardume.console.presenters.sources import Source
+from cardume.console.presenters.tree import VIEWS
 from cardume.console.text.catalogue import Texts
 from cardume.console.views import acts, contents, drawer
 from cardume.console.views.markup import icon
@@ -80,6 +81,7 @@ class Screen:
                     self._body = ui.html("", sanitize=False).classes("body")
             self._drawer = ui.html("", sanitize=False, tag="section").classes("drawer")
             self._drawer.props(f'aria-label="{esc(t("ui.events"))}"')
+            ui.html(self._search(), sanitize=False)
         ui.on("go", lambda event: self.go(event.args["path"], push=not event.args.get("pop")))
         ui.on("act", lambda event: self._act(event.args))
         self.refresh()
@@ -248,6 +250,7 @@ class Screen:
             f'<button type="button" class="btn plain menu" data-local="menu" aria-label="{esc(t("ui.menu"))}">{icon("menu")}</button>'
             f'<a class="brand" href="/"><img src="/static/favicon.svg" alt="" width="22" height="22">{esc(t("product"))}</a>'
             '<span class="grow"></span>'
+            f'<button type="button" class="btn plain" data-local="search" data-key="search" title="Ctrl+K">{icon("search")}<span>{esc(t("search.title"))}</span></button>'
             f'<a class="btn plain" href="/alerts"{here}>{icon("alert")}<span>{esc(t("page.alerts"))}</span>{count}</a>'
             f'<button type="button" class="btn plain" data-act="theme" data-key="theme" aria-label="{esc(t("ui.theme"))}">{icon("theme")}</button>'
             f'<button type="button" class="btn plain" data-local="language" data-language="{other}" lang="{other}" data-key="language">{label}</button>'
@@ -256,14 +259,16 @@ class Screen:
 
     def _tree(self) -> str:
         t = self.t
-        views = "".join(
-            f'<option value="{view}">{esc(t(f"ui.view.{view}"))}</option>' for view in ("infrastructure", "type")
-        )
+        views = "".join(f'<option value="{view}">{esc(t(f"ui.view.{view}"))}</option>' for view in VIEWS)
         return (
             f'<div class="tree-tools"><input type="search" id="tree-filter" aria-label="{esc(t("ui.search"))}" placeholder="{esc(t("ui.search"))}">'
             f'<select id="tree-view" aria-label="{esc(t("ui.view"))}">{views}</select></div>'
             f'<cardume-tree label="{esc(t("ui.tree"))}" nothing="{esc(t("ui.nomatch"))}"></cardume-tree>'
         )
+
+    def _search(self) -> str:
+        t = self.t
+        return f'<cardume-search label="{esc(t("search.title"))}" hint="{esc(t("search.hint"))}"></cardume-search>'
 
     def _why(self, source: Source) -> str:
         return explain_failure(source.failure, self.t) if source.failure else ""
