@@ -30,10 +30,16 @@ def console(
     ] = False,
 ) -> None:
     """Serve the web console over HTTPS until interrupted. Needs the extra `console` to be installed."""
+    if (certificate is None) != (key is None):
+        print("cardume console: a certificate and its key belong together: give both or neither", file=sys.stderr)
+        raise typer.Exit(2)
     if unit:
         from cardume.console.unit import unit_text
 
-        print(unit_text(listen, port, server or ()), end="")
+        if state is not None:
+            print("cardume console: a service has a folder of its own: --unit takes no --state", file=sys.stderr)
+            raise typer.Exit(2)
+        print(unit_text(listen, port, server or (), certificate, key), end="")
         return
     try:
         from cardume.console.web import Settings, make_app
