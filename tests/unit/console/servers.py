@@ -23,6 +23,7 @@ class Server:
         self.objects: list[dict[str, Any]] = []
         self.fresh: asyncio.Queue[list[dict[str, Any]]] = asyncio.Queue()
         self.master = ""
+        self.is_silent = False  # as without power: connections stay, and nothing is answered
         self.lost_count = False  # of events: the next question for more is refused once
         self.asked: list[str] = []
         self.clients: set[tuple[str, int]] = set()  # where connections came from
@@ -66,6 +67,8 @@ class Server:
         call = await request.json()
         method, params = call["method"], call["params"]
         self.asked.append(method)
+        if self.is_silent:
+            await asyncio.Event().wait()
         assert request.transport is not None, "it asks now"
         self.clients.add(request.transport.get_extra_info("peername"))
         if method == "session.login_with_password":

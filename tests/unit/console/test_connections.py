@@ -155,6 +155,25 @@ async def test_when_the_master_is_lost_what_it_told_stays_and_the_new_master_is_
         await connection.close()
 
 
+async def test_nobody_waits_for_a_master_without_power_once_another_is_the_master(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.05)
+    monkeypatch.setattr(module, "EVENT_WAIT_S", 0.1)
+    monkeypatch.setattr(module, "ANSWER_S", 0.1)
+    monkeypatch.setattr(module, "PROBE_TIMEOUT_S", 3600.0)
+    async with Server(tmp_path, "a").serving() as first, Server(tmp_path, "b").serving() as second:
+        for server in (first, second):
+            pool_of(server)
+            server.tell_of("host", "h2", name_label="h2", address=second.address)
+        keys = {first.address: first.key, second.address: second.key}
+        connection = Connection(first.address, "root", PASSWORD, keys.get)
+        await connection.open()
+        first.is_silent = True
+        await until(lambda: connection.server == second.address)
+        await connection.close()
+
+
 async def test_an_answer_that_makes_no_sense_is_a_lost_pool_and_no_true_view(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

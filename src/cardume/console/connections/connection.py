@@ -12,7 +12,9 @@ from cardume.console.connections.cache import Cache, Record
 from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
 from cardume.console.connections.xenapi import FindKey, XenApi, server_of
 
-EVENT_WAIT_S = 30.0
+EVENT_WAIT_S = 5.0
+"""How long a server that has nothing to tell may wait: a master that lost its power is missed soon after."""
+ANSWER_S = 8.0
 RETRY_S = 3.0
 PROBE_TIMEOUT_S = 15.0
 MOST_REDIRECTS = 3
@@ -175,7 +177,7 @@ class Connection:
 
     async def _next_events(self, token: str) -> str:
         """Take in what happened next, everything anew when the token is empty; the token after it."""
-        batch = await self.call("event.from", ["*"], token, EVENT_WAIT_S, timeout_s=EVENT_WAIT_S + 15.0)
+        batch = await self.call("event.from", ["*"], token, EVENT_WAIT_S, timeout_s=EVENT_WAIT_S + ANSWER_S)
         if not token:
             self.cache.clear()
         self.told_at = time.time()
@@ -193,16 +195,7 @@ class Connection:
         self.state, self.failure = State.LOST, failure
         self.changed()
         while True:
-            servers = tuple(dict.fromkeys((self.server, *self._members)))
-            tries = [asyncio.create_task(self._probe(server)) for server in servers]
-            try:
-                answers = await asyncio.gather(*tries)
-            finally:
-                for task in tries:
-                    task.cancel()
-            masters = tuple(answer for answer in answers if isinstance(answer, str))
-            if isinstance(answers[0], Exception):
-                self.failure = answers[0]
+            masters = await self._find_masters(tuple(dict.fromkeys((self.server, *self._members))))
             try:
                 if masters:
                     return await self._connect(masters)
@@ -217,6 +210,31 @@ class Connection:
                 self.state = State.REFUSED  # asked more seldom: the server delays those who guess
             self.changed()
             await asyncio.sleep(RETRY_S if self.state is State.LOST else 60.0)
+
+    async def _find_masters(self, servers: tuple[str, ...]) -> tuple[str, ...]:
+        """The first of these servers that is the master; else masters that others name and that are not among these.
+
+        A master that has lost its power answers after a long time or never: nobody waits for it once another says
+        that it is the master now.
+        """
+        tries = {asyncio.create_task(self._probe(server)): server for server in servers}
+        named: list[str] = []
+        try:
+            for answered in asyncio.as_completed(tries):
+                answer = await answered
+                if isinstance(answer, str) and answer not in named:
+                    named.append(answer)
+                is_master = {server for task, server in tries.items() if task.done() and task.result() == server}
+                if is_master:
+                    return tuple(is_master)
+            asked = next(task.result() for task, server in tries.items() if server == servers[0])
+            if isinstance(asked, Exception):
+                self.failure = asked
+            return tuple(master for master in named if master not in servers)
+        finally:
+            for task in tries:
+                task.cancel()
+            await asyncio.gather(*tries, return_exceptions=True)
 
     async def _probe(self, server: str) -> str | Exception:
         """The master that a server is or knows, else why it is of no help; asked of all hosts at once."""
