@@ -7,7 +7,7 @@ claims in the database. Which ones and where is decided anew for each turn (`cor
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -375,17 +375,22 @@ class HaRestarts:
             await self._raise(api_messages.HA_PROTECTED_VM_RESTARTED, AlertClass.VM, record.uuid, body)
 
     async def _see_peers(self) -> None:
-        """Record whom each host hears."""
+        """Record whom each host hears, and which still reach the statefile."""
         for host in list(self._db.all(Host)):
             if not self._hosts.is_connected(host):
                 continue
             try:
                 async with asyncio.timeout(ANSWER_S):
-                    heard: Sequence[str] = (await self._hosts.hands(host).ha.status()).hears
+                    status = await self._hosts.hands(host).ha.status()
             except (HostError, ApiError, TimeoutError):
                 continue
-            if tuple(heard) != tuple(self._db.get(host).ha_network_peers):
-                await self._db.update(host, ha_network_peers=tuple(heard))
+            pool, before = the_pool(self._db)[1], self._db.find(host)
+            if before is None or not pool.ha_enabled:
+                continue  # switched off meanwhile, or forgotten
+            hears = tuple(status.hears)
+            statefiles = tuple(pool.ha_statefiles) if status.has_statefile else ()
+            if (hears, statefiles) != (tuple(before.ha_network_peers), tuple(before.ha_statefiles)):
+                await self._db.update(host, ha_network_peers=hears, ha_statefiles=statefiles)
 
     @property
     def _agent(self) -> HaAgent:

@@ -10,12 +10,15 @@ import pytest
 
 import cardume.console
 from cardume.console.text.catalogue import CATALOGUES, Texts, choose_language, epoch_of
-from cardume.console.text.en import ENGLISH
-from cardume.console.text.pt import PORTUGUESE
 from cardume.console.views.acts import _ASKED
 
 FOLDER = Path(cardume.console.__file__).parent
-TREES = [ast.parse(path.read_text()) for path in FOLDER.rglob("*.py") if path.name not in ("en.py", "pt.py")]
+TREES = [
+    ast.parse(path.read_text())
+    for path in FOLDER.rglob("*.py")
+    if path.parent.name != "text" or path.stem.split("_")[0] not in ("en", "pt")
+]
+ENGLISH, PORTUGUESE = CATALOGUES["en"], CATALOGUES["pt-BR"]
 
 
 def asked() -> Iterator[ast.expr]:

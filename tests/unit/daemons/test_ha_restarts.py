@@ -353,6 +353,15 @@ async def test_it_listens_and_acts_by_itself(lost: Lost) -> None:
     running.cancel()
 
 
+async def test_a_host_that_does_not_reach_the_statefile_is_shown_without_it(lost: Lost) -> None:
+    first, second = lost.ha.two.first.host, lost.ha.two.second.host
+    lost.ha.first.has_statefile = False
+    await lost.hear()
+    await lost.act()
+    assert lost.db.get(first).ha_statefiles == ()
+    assert lost.db.get(second).ha_statefiles == lost.ha.pool.ha_statefiles != ()
+
+
 async def waits(lost: Lost, vm: Ref[VM], order: int = 0) -> None:
     await lost.db.update(vm, ha_restart_priority="restart", ha_always_run=True, order=order)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cardume.console.connections.cache import Record
+from cardume.console.presenters.ha_settings import why_not_configurable
 from cardume.console.presenters.sources import Source
 from cardume.console.text.catalogue import Texts
 
@@ -32,8 +33,17 @@ def pool_actions(source: Source, t: Texts) -> list[Action]:
     return [
         Action("new_storage", t("do.new_storage"), away, is_main=True),
         Action("new_vm", t("do.new_vm"), away or _no_template(source, t), is_main=True),
+        *_ha_actions(source, away, t),
         Action("disconnect", t("do.disconnect")),
     ]
+
+
+def _ha_actions(source: Source, away: str, t: Texts) -> list[Action]:
+    why = away or why_not_configurable(source, t)
+    actions = [Action("ha_configure", t("do.ha_configure"), why)]
+    if source.pool is not None and source.pool["ha_enabled"]:
+        actions.append(Action("ha_disable", t("do.ha_disable"), why))
+    return actions
 
 
 def host_actions(source: Source, ref: str, host: Record, t: Texts) -> list[Action]:

@@ -32,6 +32,7 @@ class Alert:
     where: str
     at: float
     date: str
+    told: str = ""  # in words of the console's own what it means, and what to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,23 @@ def alerts_page(sources: Sequence[Source], filters: Mapping[str, str], t: Texts,
     return AlertsPage(tuple(shown[:MOST_SHOWN]), len(every), pools, filters)
 
 
+def ha_alerts(source: Source, t: Texts) -> list[Alert]:
+    """What high availability told of a pool and of its master, the newest first."""
+    listed = [
+        _alert(source, ref, one, t)
+        for ref, one in source.cache.all("message").items()
+        if str(one["name"]).startswith("HA_") or one["name"] == "POOL_MASTER_TRANSITION"
+    ]
+    return sorted(listed, key=lambda alert: alert.at, reverse=True)
+
+
 def as_csv(alerts: Sequence[Alert], t: Texts) -> str:
     """The alerts as a table for other programs."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(("Title", "Severity", "Description", "Applies To", "Timestamp"))
     for alert in alerts:
-        row = (alert.title, t(f"severity.{alert.severity}"), alert.body, alert.applies_to, alert.date)
+        row = (alert.title, t(f"severity.{alert.severity}"), alert.body or alert.told, alert.applies_to, alert.date)
         writer.writerow([_harmless(cell) for cell in row])
     return out.getvalue()
 
@@ -92,16 +103,29 @@ def _alert(source: Source, ref: str, message: Record, t: Texts) -> Alert:
     at = epoch_of(message["timestamp"])
     place = Place(cls, source.uuid, message["obj_uuid"]).path if subject and cls != "pool" else ""
     title = t(f"alert.{name}") if t.has(f"alert.{name}") else name.replace("_", " ").capitalize()
+    body = str(message["body"])
+    told = _told(name, body, applies_to, source, t)
+    if body.isdecimal() and told:
+        body = ""  # a bare number for programs: the sentence has it
     return Alert(
         ref,
         source.uuid,
         severity,
         _TONES[severity],
         title,
-        str(message["body"]),
+        body,
         applies_to,
         place,
         source.name,
         at,
         t.moment(at),
+        told,
     )
+
+
+def _told(name: str, body: str, applies_to: str, source: Source, t: Texts) -> str:
+    """What an alert means, in the reader's language; empty when the console has no words for it."""
+    if name == "HA_POOL_DROP_IN_PLAN_EXISTS_FOR" and body.isdecimal():
+        return t("told.drop_to_none" if body == "0" else "told.drop", pool=source.name, n=body)
+    key = f"told.{name}"
+    return t(key, name=applies_to, pool=source.name) if t.has(key) else ""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 TABS = {
     "root": ("overview",),
-    "pool": ("overview", "general", "storage", "networking"),
+    "pool": ("overview", "general", "storage", "networking", "ha"),
     "host": ("overview", "general", "storage", "networking", "nics", "performance"),
     "vm": ("general", "console", "performance", "storage", "networking"),
     "sr": ("general", "disks"),

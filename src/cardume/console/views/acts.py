@@ -12,7 +12,7 @@ from cardume.console.connections.failures import Refused, Unreachable
 from cardume.console.presenters.alerts import alerts_page, as_csv
 from cardume.console.presenters.refusals import explain_failure
 from cardume.console.presenters.sources import Source
-from cardume.console.views import add_server, confirm, delete_vm, migrate, move_vm, new_pool, new_storage, new_vm
+from cardume.console.views import add_server, confirm, delete_vm, ha, migrate, move_vm, new_pool, new_storage, new_vm
 
 if TYPE_CHECKING:
     from cardume.console.views.screen import Screen
@@ -194,6 +194,8 @@ _OBJECT_ACTS: dict[str, ObjectAct] = {
     "host_disable": _host_disable,
     "host_enable": _host_enable,
     "disconnect": _disconnect,
+    "ha_configure": ha.configure,
+    "ha_disable": ha.disable,
     "sr_scan": _sr_scan,
     "sr_repair": _sr_attach,
     "sr_default": _sr_default,

@@ -31,13 +31,15 @@ def _rows(content: AlertsPage, t: Texts) -> str:
     head = "".join(f'<th scope="col">{esc(t(f"column.{key}"))}</th>' for key in keys)
     body = "".join(f"<tr>{_row(alert, t)}</tr>" for alert in content.shown)
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{esc(t("page.alerts"))}">'
+        f'<div class="scroll told" tabindex="0" role="region" aria-label="{esc(t("page.alerts"))}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
 def _row(alert: Alert, t: Texts) -> str:
-    note = f'<span class="note">{esc(alert.body)}</span>' if alert.body else ""
+    note = f'<span class="note">{esc(alert.told)}</span>' if alert.told else ""
+    if alert.body:
+        note += f'<span class="note">{esc(t("alerts.said", text=alert.body) if alert.told else alert.body)}</span>'
     name = link(alert.applies_to, alert.place)
     pool = "" if alert.applies_to == alert.where else f'<span class="note">{esc(alert.where)}</span>'
     dismiss = (

@@ -10,7 +10,7 @@ from cardume.console.presenters.overview import overview
 from cardume.console.presenters.places import ROOT, TABS, Place
 from cardume.console.presenters.sources import Source
 from cardume.console.presenters.states import Badge, host_state, sr_state, vm_state
-from cardume.console.views import alerts, graphs, vnc
+from cardume.console.views import alerts, graphs, ha_tab, vnc
 from cardume.console.views.markup import action_bar, badge, blocks, icon, tab_bar, table
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def _pool_tab(source: Source, tab: str, screen: "Screen", now: float) -> str:
             return blocks(general.pool_general(source, t))
         case "storage":
             return table(devices.repositories(source, "", t))
+        case "ha":
+            return ha_tab.page(screen, source)
     return blocks(devices.networks(source, "", t))
 
 

@@ -11,8 +11,10 @@ from nicegui import ui
 from cardume.console.connections.cache import Record
 from cardume.console.connections.connection import Connection, State
 from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
+from cardume.console.connections.ha_plan import PlanWatch
 from cardume.console.connections.workspace import Job, Workspace
 from cardume.console.presenters.alerts import count_alerts
+from cardume.console.presenters.failover import banner
 from cardume.console.presenters.places import Place, read_place
 from cardume.console.presenters.refusals import explain_failure
 from cardume.console.presenters.sources import Source
@@ -58,6 +60,7 @@ class Screen:
         self._drawer_open = False
         self._last_tab: dict[str, str] = {}
         self.filters: dict[str, str] = {}
+        self.plans = PlanWatch()
 
     def build(self) -> None:
         """Draw the frame, and keep it up to date while the browser is there."""
@@ -270,13 +273,7 @@ class Screen:
         t = self.t
         return f'<cardume-search label="{esc(t("search.title"))}" hint="{esc(t("search.hint"))}"></cardume-search>'
 
-    def _why(self, source: Source) -> str:
-        return explain_failure(source.failure, self.t) if source.failure else ""
-
     def _stale(self, sources: list[Source]) -> str:
-        lines = (
-            self.t("ui.stale", pool=source.name, at=self.t.clock(source.told_at), why=self._why(source))
-            for source in sources
-            if not source.connected and source.pool is not None
-        )
+        lost = (source for source in sources if not source.connected and source.pool is not None)
+        lines = (banner(source, self.t, time.time()) for source in lost)
         return "".join(f'<p class="banner">{esc(line)}</p>' for line in lines)
