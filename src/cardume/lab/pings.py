@@ -2,10 +2,11 @@
 
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from cardume.lab import container, control
 from cardume.lab.handle import LabHandle
@@ -13,10 +14,13 @@ from cardume.lab.handle import LabHandle
 INTERVAL_S = 0.05
 LIMIT_S = 3600
 _END_S = 15.0
-_REPLY = re.compile(r"^\[(?P<at>[0-9.]+)\] .*icmp_seq=(?P<number>\d+) ", re.MULTILINE)
+_REPLY = re.compile(
+    r"^\[(?P<at>[0-9.]+)\] \d+ bytes from .*icmp_seq=(?P<number>\d+) .*time=(?P<round_trip>[0-9.]+) ms", re.MULTILINE
+)
 _SENT = re.compile(r"^(?P<sent>\d+) packets transmitted", re.MULTILINE)
 # It ends when its standard input does: a signal would reach only the program that entered the box.
-_SCRIPT = 'ping -n -D -i "$2" -w "$3" "$1" & read -r _; kill -INT $!; wait $!'
+# The limit is not ping's own: with one it would also end at the first "Destination Host Unreachable".
+_SCRIPT = 'timeout "$3" ping -n -D -i "$2" "$1" & read -r _; kill -INT $!; wait $!'
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class Answers:
 
     times_s: tuple[float, ...]
     sent: int
+    round_trips_ms: tuple[float, ...] = ()
+    """How long each was under way, in the order of `times_s`."""
 
     @property
     def lost(self) -> int:
@@ -39,9 +45,12 @@ class Answers:
 
 def read_answers(printed: str) -> Answers:
     """What `ping -D` printed."""
-    times = {int(found["number"]): float(found["at"]) for found in _REPLY.finditer(printed)}
+    replies: dict[int, tuple[float, float]] = {}
+    for found in _REPLY.finditer(printed):
+        replies.setdefault(int(found["number"]), (float(found["at"]), float(found["round_trip"])))
+    times_s, round_trips_ms = zip(*sorted(replies.values()), strict=True) if replies else ((), ())
     sent = _SENT.search(printed)
-    return Answers(tuple(sorted(times.values())), int(sent["sent"]) if sent else len(times))
+    return Answers(times_s, int(sent["sent"]) if sent else len(replies), round_trips_ms)
 
 
 @dataclass
@@ -54,23 +63,29 @@ class Pings:
     source: str = "freenas"
     answers: Answers = field(default=Answers((), 0), init=False)
     _process: "subprocess.Popen[str] | None" = field(default=None, init=False)
+    # A file, not a pipe: a full pipe would make ping wait.
+    _printed: "IO[str] | None" = field(default=None, init=False)
 
     def __enter__(self) -> Self:
         leader = control.get_leader(self.lab.lab, self.lab.lab.get_box(self.source))
         command = ("sh", "-c", _SCRIPT, "sh", self.address, str(self.interval_s), str(LIMIT_S))
+        self._printed = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
-            container.entering(leader, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            container.entering(leader, command), stdin=subprocess.PIPE, stdout=self._printed, text=True
         )
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        process = self._process
+        process, printed = self._process, self._printed
         assert process is not None, "it was entered"
-        try:
-            printed, _ = process.communicate("\n", timeout=_END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        self.answers = read_answers(printed)
+        assert printed is not None, "it was entered"
+        with printed:
+            try:
+                process.communicate("\n", timeout=_END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            printed.seek(0)
+            self.answers = read_answers(printed.read())
