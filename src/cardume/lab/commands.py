@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +24,8 @@ from cardume.lab.errors import LabError
 from cardume.lab.facts import lab_facts
 from cardume.lab.layout import DEFAULT_NAME, DEFAULT_SUBNET, FREENAS, Lab, Network, get_lab
 from cardume.lab.services import Service
+from cardume.lab.walkthrough import command as walkthrough_command
+from cardume.lab.walkthrough.texts import Language, Words
 
 app = typer.Typer(
     name="lab",
@@ -200,6 +203,46 @@ def ping(vm: Annotated[str, typer.Argument(metavar="VM", help="A VM's name.")], 
         # From the storage server, which outlives every host; the machine itself may have no ping.
         words = container.entering(control.get_leader(lab, lab.get_box(FREENAS)), ["ping", "-O", address])
         os.execvp(words[0], words)
+
+
+@app.command()
+def walkthrough(
+    section: Annotated[
+        int | None, typer.Option("--section", min=1, max=6, help="One section, after what earlier ones leave.")
+    ] = None,
+    lang: Annotated[Language, typer.Option("--lang", help="What it speaks.")] = Language.EN,
+    step: Annotated[bool, typer.Option("--step", help="Wait for a key before each step.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Walk in the lab as it is; otherwise one of its own is made anew.")
+    ] = False,
+    report: Annotated[
+        Path, typer.Option("--report", metavar="DIR", help="Where the report goes, as Markdown and HTML.")
+    ] = Path("cardume-walkthrough"),
+    profile: Annotated[
+        str,
+        typer.Option(
+            "--profile",
+            callback=walkthrough_command.check_profile,
+            help="Times of high availability: fast; lab on a slow machine.",
+        ),
+    ] = "fast",
+    name: Annotated[
+        str | None,
+        typer.Option("--name", envvar="CARDUME_LAB_NAME", help="Which lab. [default: walk; lab with --keep]"),
+    ] = None,
+    subnet: Annotated[
+        str | None, typer.Option(metavar="A.B.C.0/23", envvar="CARDUME_LAB_SUBNET", help="Its networks.")
+    ] = None,
+) -> None:
+    """Walk the course's six sections by itself: tells, measures, reports; status 0 when all was as expected."""
+    words = Words(lang)
+    with refusals():
+        lab = walkthrough_command.plan(name, subnet, keep)
+        began = "begin.keep" if keep else "begin.fresh"
+        console.print(words(began, lab=lab.name, subnet=str(lab.subnet)), highlight=False)
+        with shown() as progress:
+            walkthrough_command.bring_up(lab, keep, progress)
+        walkthrough_command.go(lab, console, words, section=section, step=step, profile=profile, report=report)
 
 
 def find_vm_address(lab: Lab, vm: str) -> str:
