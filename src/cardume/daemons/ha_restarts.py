@@ -84,6 +84,7 @@ class HaRestarts:
         self._wake, self._is_news = asyncio.Event(), asyncio.Event()
         self._leads = self._is_behind = False
         self._epoch = self._obeyed = 0
+        self._given_up: frozenset[str] = frozenset()  # whom the verdict that was followed last leaves out
         self._held_until_s = 0.0
         self._members: frozenset[str] = frozenset()
         self._ended: dict[str, int] = {}  # hosts by uuid whose life is over, and which
@@ -217,7 +218,7 @@ class HaRestarts:
         _, pool = the_pool(self._db)
         if not self._may_act():
             return
-        if self._obeyed < self._epoch:
+        if not self._has_followed():
             return  # `follow_verdict` has to be done first
         await self._bury_the_dead()
         await self._tell()
@@ -254,13 +255,25 @@ class HaRestarts:
 
     async def follow_verdict(self) -> None:
         """Have the pool database give up the dead: nothing can be written before, and nobody is buried."""
-        if self._may_act() and self._obeyed < self._epoch:
-            epoch, hosts = self._epoch, frozenset(host.uuid for host in self._db.all(Host).values())
-            lost = self._ended.keys() | {uuid for uuid, since in self._rebooted.items() if since == epoch}
+        if self._may_act() and not self._has_followed():
+            epoch, lost = self._epoch, self._lost()
+            hosts = frozenset(host.uuid for host in self._db.all(Host).values())
             await self._obey(Verdict(epoch, self._db.get(self._here).uuid, hosts - lost))
             if self._epoch >= epoch:  # it was not switched off meanwhile
-                self._obeyed = epoch
+                self._obeyed, self._given_up = epoch, lost
             self._wake.set()
+
+    def _has_followed(self) -> bool:
+        """The last verdict was followed with all whose end it tells.
+
+        That a host is no member any more may be heard a moment before the end of its life is: then once more, or the
+        database waits for the dead one.
+        """
+        return self._obeyed >= self._epoch and self._lost() <= self._given_up
+
+    def _lost(self) -> frozenset[str]:
+        """The hosts whose etcd takes no part any more."""
+        return frozenset(self._ended) | {uuid for uuid, since in self._rebooted.items() if since == self._epoch}
 
     def _pool(self) -> FailoverPool:
         """The pool without hosts whose life is over: until they are members again nothing may run there."""

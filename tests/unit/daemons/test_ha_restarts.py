@@ -440,6 +440,22 @@ async def test_the_database_gives_up_a_member_that_has_just_started_anew(lost: L
     assert lost.obeyed[-1].living == frozenset(both)
 
 
+async def test_an_end_that_is_heard_after_the_verdict_was_followed_has_it_followed_again(lost: Lost) -> None:
+    """Between the two the other daemon reads the LUN; whoever is asked just then has heard of the first one alone."""
+    first, second = lost.ha.first.uuid, lost.ha.second.uuid
+    await lost.power_cut()
+    lost.restarts.take(HaEvent(0, HaEventKind.LEAD, 1, second))
+    lost.restarts.take(HaEvent(0, HaEventKind.MEMBERS, 2, members=(second,), master=second))
+    await lost.act()
+    assert lost.where(lost.ha.two.vm)[1] == lost.ha.two.first.host
+    lost.restarts.take(HaEvent(0, HaEventKind.LIFE_ENDED, 2, first, 1))
+    await lost.restarts.act()
+    assert lost.where(lost.ha.two.vm)[1] == lost.ha.two.first.host, "nothing can be written before"
+    await lost.act()
+    assert lost.obeyed[-1] == Verdict(2, second, frozenset({second}))
+    assert lost.where(lost.ha.two.vm)[1] == lost.ha.two.second.host
+
+
 async def test_decisions_count_anew_after_high_availability_was_off(lost: Lost) -> None:
     """Each enabling begins with the first one: of an earlier enabling this host may have followed the ninth."""
     first, second = lost.ha.first.uuid, lost.ha.second.uuid
