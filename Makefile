@@ -19,6 +19,7 @@ lab: venv ## Bring up the machine room: two hosts, storage, a running VM on each
 
 lab-down: venv ## Remove the machine room without a trace
 	$(BIN)/cardume lab down
+	$(BIN)/cardume lab down --name walk
 
 test: venv packages-tests ## Every test: unit, contract, golden, then the lab's
 	$(PYTEST) tests

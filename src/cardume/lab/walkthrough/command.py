@@ -1,6 +1,7 @@
 """`cardume lab walkthrough`: the walk from its lab to its report and exit status."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -15,7 +16,7 @@ from cardume.lab.walkthrough.availability import LEASE_S
 from cardume.lab.walkthrough.findings import Walk
 from cardume.lab.walkthrough.master_lost import power_on
 from cardume.lab.walkthrough.report import PAGE, report_files, summary_lines
-from cardume.lab.walkthrough.stage import Stage
+from cardume.lab.walkthrough.stage import Stage, StepFailed
 from cardume.lab.walkthrough.telling import Telling
 from cardume.lab.walkthrough.texts import Words
 from cardume.lab.walkthrough.walk import walk
@@ -63,7 +64,7 @@ def go(
     with telling.shown():
         walked = walk(stage, telling, section, time.time())
         if walked.held and stage.off:
-            power_on(stage)
+            walked = _with_power(stage, walked)
     paths = write_report(walked, words, report)
     console.print()
     for line in summary_lines(walked, words):
@@ -75,6 +76,15 @@ def go(
     if not walked.held:
         interrupted = walked.failure is not None and walked.failure.key == "failure.interrupted"
         raise typer.Exit(INTERRUPTED if interrupted else 1)
+
+
+def _with_power(stage: Stage, walked: Walk) -> Walk:
+    """The walk with its hosts' power given back, where its last section has cut it."""
+    try:
+        power_on(stage)
+    except StepFailed as failed:
+        return replace(walked, failure=failed.why)
+    return walked
 
 
 def write_report(walked: Walk, words: Words, folder: Path) -> Path:

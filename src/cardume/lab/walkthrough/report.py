@@ -5,7 +5,7 @@ from html import escape
 
 from cardume.lab.walkthrough.findings import Walk, Walked
 from cardume.lab.walkthrough.graph import ping_graph
-from cardume.lab.walkthrough.telling import alert_cells, ping_lines
+from cardume.lab.walkthrough.telling import alert_body, alert_cells, ping_lines
 from cardume.lab.walkthrough.texts import Words
 
 MARKDOWN, PAGE = "report.md", "report.html"
@@ -74,7 +74,7 @@ def _step_markdown(step: Walked, words: Words, graphs: Mapping[str, str]) -> lis
     if finding.alerts:
         heads = tuple(words(f"alerts.{key}") for key in ("message", "about", "date"))
         rows = [
-            (f"**{message}**<br>{alert.body}", about, at)
+            (f"**{message}**<br>{alert_body(alert, words)}", about, at)
             for alert in finding.alerts
             for message, about, at in [alert_cells(alert, words)]
         ]
@@ -142,7 +142,7 @@ def _step_html(step: Walked, words: Words) -> str:
         parts.append(ping_graph(finding.watched, words))
     if finding.alerts:
         heads = tuple(words(f"alerts.{key}") for key in ("message", "about", "date"))
-        rows = [(*alert_cells(alert, words), alert.body) for alert in finding.alerts]
+        rows = [(*alert_cells(alert, words), alert_body(alert, words)) for alert in finding.alerts]
         parts.append(_rows((*heads, ""), rows))
     if step.failure is not None:
         parts.append(f'<p class="no">{escape(words("failed", reason=step.failure))}</p>')

@@ -90,7 +90,7 @@ class Telling:
                 self._say(line, 8)
         for alert in finding.alerts:
             self._say("  ".join(alert_cells(alert, self._words)), 8)
-            self._say(alert.body, 10, "dim")
+            self._say(alert_body(alert, self._words), 10, "dim")
         for each in finding.expectations:
             mark, style = ("✓", "green") if each.held else ("✗", "bold red")
             outcome = "" if each.held else f" – {self._words('broken')}"
@@ -139,3 +139,9 @@ def alert_cells(alert: Alert, words: Words) -> tuple[str, str, str]:
     title = words.find(f"alert.{alert.name}")
     message = title.format(about=alert.about) if title else alert.name
     return message, alert.about, words.moment(alert.at_s)
+
+
+def alert_body(alert: Alert, words: Words) -> str:
+    """What an alert says: in the walk's words where its own are for programs."""
+    text = words.find(f"body.{alert.name}")
+    return text.format(about=alert.about, body=alert.body) if text else alert.body

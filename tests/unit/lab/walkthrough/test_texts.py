@@ -44,7 +44,7 @@ def put_together() -> set[str]:
     """The keys that are made up at run time."""
     steps = {f"{step.key}.{part}" for section in SECTIONS for step in section.steps for part in ("title", "why")}
     sections = {f"section.{section.number}.{part}" for section in SECTIONS for part in ("title", "why")}
-    families = {key for key in ENGLISH if key.startswith(("alert.", "alerts.", "report.", "expect.alert."))}
+    families = {key for key in ENGLISH if key.startswith(("alert.", "body.", "alerts.", "report.", "expect.alert."))}
     return steps | sections | families
 
 
