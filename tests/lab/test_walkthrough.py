@@ -1,4 +1,4 @@
-"""Makes a lab of its own. The course as `cardume lab walkthrough` walks it: from the beginning, and again in what is there.
+"""Makes a lab of its own. The course as `cardume lab walkthrough` walks it: from its beginning, and again after that.
 
 The sections themselves are in the usual tests; the walk as a whole takes some ten minutes and is walked by `-m soak`.
 """

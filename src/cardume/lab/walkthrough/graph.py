@@ -8,7 +8,7 @@ from cardume.lab.walkthrough.findings import Watched, gaps_of
 from cardume.lab.walkthrough.texts import Words
 
 WIDTH, HEIGHT = 760, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 44, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 12, 44, 34
 _Scale = Callable[[float], float]
 _SHADED_S = 0.15
 _TICKS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)

@@ -30,7 +30,7 @@ ENGLISH = {
     "report.step": "step",
     "report.expected": "expected",
     "report.outcome": "outcome",
-    "report.took": "took",
+    "report.took": "Took",
     "report.graph": "Pings over time: how long each was under way. Shaded: no answer.",
     "report.yes": "held",
     "report.no": "did not hold",
