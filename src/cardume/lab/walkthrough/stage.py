@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -99,7 +99,8 @@ class Stage:
                 reason = " ".join(record["error_info"]) or record["status"]
                 raise StepFailed(told("failure.task", what=what, reason=reason))
         finally:
-            api.task.destroy(task)
+            with suppress(XenAPI.Failure, *UNREACHABLE):
+                api.task.destroy(task)
         return time.monotonic() - began
 
     def wait(self, what: Told, look: Callable[[], T | None], timeout_s: float) -> tuple[T, float]:
