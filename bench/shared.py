@@ -1,4 +1,4 @@
-"""Rows from a pool of two with a LUN: copies and moves of disks, what a guest gets of it, live migration, its SR.
+"""Rows from a pool of two with a LUN: copies and moves of disks, what a guest gets of it, migration, failover, its SR.
 
 What `qemu-img` and libvirt do without the product, in the same run and in alternation with it, is the baseline.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import XenAPI
 
-from bench import copies, guest_disk, migration
+from bench import copies, failover, guest_disk, migration
 from bench.table import Row, seconds
 from cardume.lab import room, starting_point
 from cardume.lab.api import PASSWORD, USER, leave_nothing_in_the_way, session
@@ -49,6 +49,7 @@ def rows_of(lab: LabHandle) -> Iterator[Row]:
         yield from guest_disk.rows(lab, api, sr)
         yield from migration.rows(lab, api, sr)
         yield from _volumes(api, sr)
+        yield from failover.rows(lab, api, sr)
 
 
 def _make_pool(lab: LabHandle) -> None:
