@@ -40,8 +40,8 @@ def summary_lines(walk: Walk, words: Words) -> list[str]:
     lines += [f"{step.label}: {words.say(each.told)}" for step, each in walk.broken]
     lines += [f"{step.label}: {words('failed', reason=step.failure)}" for step in walk.steps if step.failure]
     if walk.failure is not None:
-        lines.append(f"{words('end.failed')} {words.say(walk.failure)}")
-    return lines or [words("end.failed")]
+        lines.append(words("end.failed", reason=walk.failure))
+    return lines or [words("end.nothing")]
 
 
 def _markdown(walk: Walk, words: Words, graphs: Mapping[str, str]) -> str:
@@ -65,6 +65,7 @@ def _markdown(walk: Walk, words: Words, graphs: Mapping[str, str]) -> str:
 def _step_markdown(step: Walked, words: Words, graphs: Mapping[str, str]) -> list[str]:
     finding = step.finding
     lines = [f"- {words.say(fact)}" for fact in finding.facts]
+    lines += [f"- {'✓' if each.held else '✗'} {words.say(each.told)}" for each in finding.expectations]
     lines += [f"- {words('took', took_s=step.took_s)}", ""]
     if finding.watched is not None:
         lines += ["```", *ping_lines(finding.watched, words), "```", ""]
@@ -136,6 +137,10 @@ def _step_html(step: Walked, words: Words) -> str:
     parts = [f'<h3 id="s{step.label}">{step.label} {escape(words(f"{step.key}.title"))}</h3>']
     parts.append(f'<p class="why">{escape(words(f"{step.key}.why"))}</p><ul>')
     parts += [f"<li>{escape(words.say(fact))}</li>" for fact in finding.facts]
+    parts += [
+        f'<li class="{"yes" if each.held else "no"}">{"✓" if each.held else "✗"} {escape(words.say(each.told))}</li>'
+        for each in finding.expectations
+    ]
     parts.append(f"<li>{escape(words('took', took_s=step.took_s))}</li></ul>")
     if finding.watched is not None:
         parts.append(f"<pre>{escape(chr(10).join(ping_lines(finding.watched, words)))}</pre>")

@@ -1,6 +1,7 @@
 """The report of a walk, in both languages."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from tests.unit.lab.walkthrough.walks import cut, walk_of, watched
@@ -55,6 +56,13 @@ def test_what_was_not_as_expected_is_named() -> None:
         "5.2: what it had synced to its disk is there",
         "6.2: This step could not be ended: no lab",
     ]
+
+
+def test_a_walk_that_ended_early_says_why() -> None:
+    walk = replace(walk_of(cut()), failure=told("failure.interrupted"))
+
+    assert summary_lines(walk, EN) == ["The walk ended early: it was interrupted"]
+    assert summary_lines(walk_of(), EN) == ["Nothing was walked."]
 
 
 def test_a_graph_shades_the_time_without_an_answer_and_marks_the_cut() -> None:
