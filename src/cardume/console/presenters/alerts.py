@@ -105,8 +105,8 @@ def _alert(source: Source, ref: str, message: Record, t: Texts) -> Alert:
     title = t(f"alert.{name}") if t.has(f"alert.{name}") else name.replace("_", " ").capitalize()
     body = str(message["body"])
     told = _told(name, body, applies_to, source, t)
-    if body.isdecimal() and told:
-        body = ""  # a bare number for programs: the sentence has it
+    if told and (body.isdecimal() or body.startswith("<body>")):
+        body = ""  # for programs: the sentence has it
     return Alert(
         ref,
         source.uuid,

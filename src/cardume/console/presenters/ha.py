@@ -84,12 +84,13 @@ def _of_the_plan(source: Source, pool: Record, plan: Plan, t: Texts) -> Iterator
         yield Finding("error", t("ha.health.short", covered=covered, wanted=wanted), t("ha.health.short_way"))
     elif not pool["ha_overcommitted"]:
         yield Finding("ok", t("ha.health.covered1" if covered == 1 else "ha.health.covered", n=covered))
+    alone = _is_alone(source)  # then every VM of the last server finds no place, and the server that is lost says why
     stuck = {
         vm["name_label"]: told["error_code"]
         for places in plan.places.values()
         for ref, told in places.items()
         if "error_code" in told and (vm := source.cache.find("vm", ref)) is not None
-        if vm["ha_restart_priority"] == RESTART
+        if vm["ha_restart_priority"] == RESTART and not alone
     }
     for name, code in islice(sorted(stuck.items()), MOST_NAMES):
         yield Finding("error", t("ha.health.no_place", vm=name, why=_why_down(code, t)))
@@ -199,7 +200,8 @@ def what_if(source: Source, plan: Plan, t: Texts) -> Table:
 def _fates(source: Source, plan: Plan, t: Texts) -> Iterator[tuple[Cell, ...]]:
     for ref, host in source.hosts():
         path = Place("host", source.uuid, host["uuid"]).path
-        note = t("ha.master_moves") if source.is_master(ref) else ""
+        alone = _is_alone(source)
+        note = t("ha.last_server") if alone else t("ha.master_moves") if source.is_master(ref) else ""
         if not source.is_live(host):
             yield Cell(host["name_label"], path, icon="host", tone="error"), Cell("–"), Cell("–"), Cell(t("host.lost"))
             continue
@@ -214,8 +216,13 @@ def _fates(source: Source, plan: Plan, t: Texts) -> Iterator[tuple[Cell, ...]]:
             yield name, guest, priority, _fate(source, vm, plan.places.get(ref, {}).get(vm_ref), plan, t)
 
 
+def _is_alone(source: Source) -> bool:
+    """True when only one server is left."""
+    return sum(source.is_live(host) for _, host in source.hosts()) < 2
+
+
 def _fate(source: Source, vm: Record, told: object, plan: Plan, t: Texts) -> Cell:
-    if vm["ha_restart_priority"] not in (RESTART, BEST_EFFORT):
+    if vm["ha_restart_priority"] not in (RESTART, BEST_EFFORT) or _is_alone(source):
         return Cell(t("ha.stays_down"), tone="off")
     if not isinstance(told, dict):
         return Cell(t("ha.unknown" if plan.failure else "ha.asking"), tone="off")

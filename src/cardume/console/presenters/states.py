@@ -26,6 +26,11 @@ def vm_state(vm: Record, t: Texts) -> Badge:
     return Badge(t(f"power.{vm['power_state']}"), _POWER.get(vm["power_state"], "off"))
 
 
+def as_told(source: Source, badge: Badge, t: Texts) -> Badge:
+    """A state as it is known: of a pool that does not answer it is what was told last, and no good news."""
+    return badge if source.connected else Badge(t("state.told_last", state=badge.text), "off")
+
+
 def host_state(source: Source, host: Record, t: Texts) -> Badge:
     """Whether a host is there and takes VMs; what a lost pool told of that is not true any more."""
     if not source.connected:

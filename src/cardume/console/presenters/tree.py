@@ -8,7 +8,7 @@ from cardume.console.connections.cache import NULL, Record
 from cardume.console.presenters.places import ROOT, Place
 from cardume.console.presenters.refusals import explain_failure
 from cardume.console.presenters.sources import Source
-from cardume.console.presenters.states import Badge, host_state, sr_state, vm_state
+from cardume.console.presenters.states import Badge, as_told, host_state, sr_state, vm_state
 from cardume.console.text.catalogue import Texts
 
 
@@ -73,7 +73,7 @@ def _vms(source: Source, home: str, level: int, t: Texts) -> list[Row]:
 
 
 def _vm(source: Source, vm: Record, level: int, t: Texts) -> Row:
-    badge = vm_state(vm, t)
+    badge = as_told(source, vm_state(vm, t), t)
     path = Place("vm", source.uuid, vm["uuid"]).path
     return Row(path, level, "vm", vm["name_label"], badge.text, badge.tone, tuple(vm["tags"]), "vm")
 
@@ -83,7 +83,7 @@ def _srs(source: Source, home: str, level: int, t: Texts) -> list[Row]:
 
 
 def _sr(source: Source, ref: str, sr: Record, level: int, t: Texts) -> Row:
-    badge = sr_state(source, sr, t)
+    badge = as_told(source, sr_state(source, sr, t), t)
     marks = (t("mark.default"),) if source.pool and source.pool["default_SR"] == ref else ()
     path = Place("sr", source.uuid, sr["uuid"]).path
     icon = "iso" if sr["content_type"] == "iso" else "sr"

@@ -9,7 +9,7 @@ from cardume.console.presenters.alerts import alerts_page
 from cardume.console.presenters.overview import overview
 from cardume.console.presenters.places import ROOT, TABS, Place
 from cardume.console.presenters.sources import Source
-from cardume.console.presenters.states import Badge, host_state, sr_state, vm_state
+from cardume.console.presenters.states import Badge, as_told, host_state, sr_state, vm_state
 from cardume.console.views import alerts, graphs, ha_tab, vnc
 from cardume.console.views.markup import action_bar, badge, blocks, icon, tab_bar, table
 
@@ -52,12 +52,15 @@ def _object(
             return head, _host_tab(source, ref, record, tab, screen, now)
         case "vm":
             bar = action_bar(actions.vm_actions(source, record, t), t)
-            head = _head("vm", record["name_label"], record["name_description"], vm_state(record, t), bar)
+            head = _head(
+                "vm", record["name_label"], record["name_description"], as_told(source, vm_state(record, t), t), bar
+            )
             return head, _vm_tab(source, record, tab, screen, now)
         case "sr":
             bar = action_bar(actions.sr_actions(source, ref, record, t), t)
             mark = "iso" if record["content_type"] == "iso" else "sr"
-            head = _head(mark, record["name_label"], record["name_description"], sr_state(source, record, t), bar)
+            state = as_told(source, sr_state(source, record, t), t)
+            head = _head(mark, record["name_label"], record["name_description"], state, bar)
             if tab == "disks":
                 return head, table(devices.sr_disks(source, record, t))
             return head, blocks(general.sr_general(source, record, t))
