@@ -39,7 +39,8 @@ def _rows(content: AlertsPage, t: Texts) -> str:
 def _row(alert: Alert, t: Texts) -> str:
     note = f'<span class="note">{esc(alert.told)}</span>' if alert.told else ""
     if alert.body:
-        note += f'<span class="note">{esc(t("alerts.said", text=alert.body) if alert.told else alert.body)}</span>'
+        lead = f"{esc(t('alerts.said'))} " if alert.told else ""
+        note += f'<span class="note">{lead}<span lang="en">{esc(alert.body)}</span></span>'  # servers speak English
     name = link(alert.applies_to, alert.place)
     pool = "" if alert.applies_to == alert.where else f'<span class="note">{esc(alert.where)}</span>'
     dismiss = (

@@ -98,7 +98,7 @@ class PlanPage:
             ui.html(f'<b>{esc(name)}</b><span class="note">{esc(agile)}</span>', sanitize=False).classes("who")
             options = {one: t(f"ha.{one or 'none'}") for one in PRIORITIES}
             priority = ui.select(options, label=t("field.ha_priority"), value=wish.priority).props("outlined dense")
-            order = _number(t("field.order"), wish.order, HIGHEST_ORDER)
+            order = _number(t("ha.order"), wish.order, HIGHEST_ORDER)
             delay = _number(t("ha.delay"), wish.start_delay_s, LONGEST_DELAY_S)
 
         async def choose(value: str) -> None:
