@@ -16,12 +16,14 @@ class HostFacts:
     ref: str
     enabled: bool = True
     guest: str | None = None  # a VM that runs there, if any does
+    live: bool = True
+    can_be_woken: bool = False  # from afar, when it is off
     current_operations: Mapping[str, Op] = field(default_factory=dict)  # task to operation
 
 
 _POWER = frozenset({Op.SHUTDOWN, Op.REBOOT})
 _GUESTS = frozenset({Op.PROVISION, Op.VM_START, Op.VM_RESUME})
-IMPLEMENTED_HOST_OPERATIONS = _POWER | _GUESTS | {Op.ENABLE}
+IMPLEMENTED_HOST_OPERATIONS = _POWER | _GUESTS | {Op.ENABLE, Op.POWER_ON}
 
 
 def assert_can(host: HostFacts, operation: Op) -> None:
@@ -45,4 +47,8 @@ def why_not(host: HostFacts, operation: Op) -> ApiError | None:
         return errors.HOST_NOT_DISABLED()
     if operation in _POWER and host.guest is not None:
         return errors.HOST_IN_USE(host.ref, "VM", host.guest)
+    if operation is Op.POWER_ON and not host.can_be_woken:
+        return errors.HOST_POWER_ON_MODE_DISABLED()
+    if operation is Op.POWER_ON and host.live:
+        return errors.HOST_IS_LIVE(host.ref)
     return why_busy("host", host.ref, host.current_operations)

@@ -143,8 +143,14 @@ def _capabilities(db: Reader, sr_type: str) -> frozenset[str]:
 def host_facts(db: Reader, ref: Ref[Host]) -> HostFacts:
     host = db.get(ref)
     guests = (vm for vm in host.resident_VMs if not db.get(vm).is_control_domain)
+    metrics = db.find(host.metrics)
     return HostFacts(
-        ref=ref, enabled=host.enabled, guest=next(guests, None), current_operations=host.current_operations
+        ref=ref,
+        enabled=host.enabled,
+        guest=next(guests, None),
+        live=metrics is not None and metrics.live,
+        can_be_woken=bool(host.power_on_mode),
+        current_operations=host.current_operations,
     )
 
 

@@ -20,6 +20,7 @@ from cardume.core import (
     vm_lifecycle,
 )
 from cardume.datamodel.host import Host, HostOperation
+from cardume.datamodel.host_metrics import HostMetrics
 from cardume.datamodel.pbd import PBD
 from cardume.datamodel.pool import Pool, PoolOperation
 from cardume.datamodel.refs import Ref
@@ -126,6 +127,8 @@ def _near(txn: Transaction, ref: Ref[Any]) -> Iterator[Ref[Any]]:
             yield from sr.VDIs
         case Host():
             yield from txn.all(Pool)
+        case HostMetrics():
+            yield from (host for host, record in txn.all(Host).items() if record.metrics == ref)
         case PBD() as pbd:
             yield pbd.SR
             sr_of_it = txn.find(pbd.SR)

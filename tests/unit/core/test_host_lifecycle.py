@@ -17,6 +17,12 @@ def test_a_host_out_of_use_may_be_switched_off() -> None:
     assert allowed_operations(HostFacts(HOST, enabled=False)) == (Op.SHUTDOWN, Op.REBOOT, Op.ENABLE)
 
 
+def test_a_host_that_is_off_is_switched_on_if_there_is_a_way() -> None:
+    assert Op.POWER_ON in allowed_operations(HostFacts(HOST, live=False, can_be_woken=True))
+    assert Op.POWER_ON not in allowed_operations(HostFacts(HOST, can_be_woken=True))
+    assert Op.POWER_ON not in allowed_operations(HostFacts(HOST, live=False))
+
+
 def test_nothing_begins_on_a_host_that_restarts() -> None:
     host = HostFacts(HOST, enabled=False, current_operations={"OpaqueRef:task": Op.REBOOT})
 
@@ -29,6 +35,8 @@ def test_nothing_begins_on_a_host_that_restarts() -> None:
         (HostFacts(HOST), Op.REBOOT, ["HOST_NOT_DISABLED"]),
         (HostFacts(HOST, enabled=False, guest=VM), Op.SHUTDOWN, ["HOST_IN_USE", HOST, "VM", VM]),
         (HostFacts(HOST, enabled=False), Op.VM_START, ["HOST_DISABLED", HOST]),
+        (HostFacts(HOST, live=False), Op.POWER_ON, ["HOST_POWER_ON_MODE_DISABLED"]),
+        (HostFacts(HOST, can_be_woken=True), Op.POWER_ON, ["HOST_IS_LIVE", HOST]),
         (HostFacts(HOST), Op.EVACUATE, ["NOT_IMPLEMENTED", "host.evacuate"]),
     ],
 )

@@ -37,6 +37,10 @@ class Machine(Protocol):
         """Begin to restart Cardume's daemon: the calls that it has taken are still answered."""
         ...
 
+    async def wake(self, mac: str, broadcast: str) -> None:
+        """Tell everybody at a broadcast address that the machine with this card is to be switched on."""
+        ...
+
     async def set_hostname(self, name: str) -> None:
         """Give the operating system another name, at once and for good."""
         ...

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from cardume.core.wake_on_lan import magic_packet
 from cardume.hostops.durable import write_text
 from cardume.hostops.errors import RunError
 from cardume.hostops.machine import plugins
@@ -14,6 +15,8 @@ from cardume.hostops.run import run
 AGENT = "cardumed.service"
 LOG_LINES = 2000
 COMMAND_S = 20.0
+DISCARD_PORT = 9
+"""Where nobody listens but the cards of machines that are off."""
 
 
 class LinuxMachine:
@@ -28,6 +31,14 @@ class LinuxMachine:
     async def restart_agent(self) -> None:
         # Only asked for, not waited for: the one who asks is the one who is stopped.
         await _run("systemctl", "--no-block", "restart", AGENT)
+
+    async def wake(self, mac: str, broadcast: str) -> None:
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                sock.sendto(magic_packet(mac), (broadcast, DISCARD_PORT))
+        except OSError as fault:
+            raise MachineError(f"the packet could not be sent: {fault}") from fault
 
     async def set_hostname(self, name: str) -> None:
         try:

@@ -25,6 +25,9 @@ class MemoryMachine:
     async def restart_agent(self) -> None:
         self.begun.append("restart_agent")
 
+    async def wake(self, mac: str, broadcast: str) -> None:
+        self.begun.append(f"wake {mac} at {broadcast}")
+
     async def set_hostname(self, name: str) -> None:
         self.hostname = name
 
