@@ -1,6 +1,7 @@
 """The console's web server: the log-in, what pages fetch, and the toolkit's pages behind the gate."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
+from cardume.console.attempts import Attempts
 from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
 from cardume.console.connections.workspace import Workspaces
 from cardume.console.gate import NO_COOKIE, Gate, cookie_of
@@ -73,6 +75,8 @@ def texts_of(request: Request) -> Texts:
 
 
 def _add_login(app: FastAPI, workspaces: Workspaces, settings: Settings) -> None:
+    attempts = Attempts()
+
     def answer(request: Request, form: dict[str, str], status: int = 200, **shown: Any) -> HTMLResponse:
         t = texts_of(request)
         page = login_page(
@@ -99,13 +103,26 @@ def _add_login(app: FastAPI, workspaces: Workspaces, settings: Settings) -> None
         server, username = form.get("server", "").strip(), form.get("username", "")
         if not server or (settings.servers and server not in settings.servers):
             return answer(request, form, 400)
+        browser = request.client.host if request.client else ""
+        wait_s = attempts.wait_s(browser)
+        if wait_s > 0:
+            error = t("login.wait", time=t.duration(math.ceil(wait_s)))
+            refused = answer(request, form, 429, error=error)
+            refused.headers["retry-after"] = str(math.ceil(wait_s))
+            return refused
+        attempts.begin(browser)
         workspace = workspaces.new()
         try:
             await workspace.add(server, username, form.get("password", ""), read_accepted(form.get("accept", "")))
         except UntrustedKey as untrusted:
+            attempts.was_no_guess(browser)
             return answer(request, form, untrusted=untrusted, accepted=form.get("accept", ""))
-        except (Refused, Unreachable) as failure:
+        except Unreachable as failure:
+            attempts.was_no_guess(browser)
             return answer(request, form, 403, error=explain_failure(failure, t))
+        except Refused as failure:
+            return answer(request, form, 403, error=explain_failure(failure, t))
+        attempts.was_no_guess(browser)
         before = request.scope["workspace"]
         if before is not None:
             await workspaces.end(before)  # its cookie is replaced: nobody could log it out any more

@@ -362,6 +362,7 @@ ENGLISH = {
     "login.key_shown": "Key (SHA-256)",
     "login.key_known": "Accepted before",
     "login.again": "Type the password again to accept it.",
+    "login.wait": "Too many log-ins have failed from this address. Try again in {time}.",
     "add.title": "Add New Server",
     "search.title": "Search",
     "search.hint": "Name, tag, address, MAC or UUID of anything in all pools",

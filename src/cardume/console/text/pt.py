@@ -362,6 +362,7 @@ PORTUGUESE = {
     "login.key_shown": "Chave (SHA-256)",
     "login.key_known": "Aceita antes",
     "login.again": "Digite a senha novamente para aceitar.",
+    "login.wait": "Tentativas demais falharam a partir deste endereço. Tente de novo em {time}.",
     "add.title": "Adicionar novo servidor",
     "search.title": "Buscar",
     "search.hint": "Nome, etiqueta, endereço, MAC ou UUID de qualquer objeto de todos os pools",
