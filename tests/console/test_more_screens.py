@@ -10,6 +10,8 @@ from cardume.lab.api import session
 from cardume.lab.handle import LabHandle
 from cardume.lab.layout import VDI_EXPORT, Network
 
+CUT_TEXT = b"\x06"  # what a VNC client's message begins with that sets the guest's clipboard
+
 
 def top(desk: Desk) -> str:
     """The pool that d1-g1 is in, or d1-g1 itself: where VMs and storage are made."""
@@ -48,6 +50,30 @@ def test_a_vm_is_made_suspended_resumed_and_deleted(desk: Desk, room: LabHandle)
     desk.answer("Delete")
     desk.wait_for_event("Delete VM by-hand")
     expect(desk.row("by-hand")).to_have_count(0)
+
+
+def test_text_goes_to_the_clipboard_of_a_vm(desk: Desk, room: LabHandle) -> None:
+    sent: list[bytes] = []
+
+    def hear(frame: str | bytes) -> None:
+        if isinstance(frame, bytes) and frame[:1] == CUT_TEXT:
+            sent.append(frame)
+
+    desk.page.on("websocket", lambda socket: socket.on("framesent", hear))
+    desk.log_in(room.address("d1-g1"))
+    desk.open("vm-d1-g1")
+    if desk.page.locator(".head .badge").inner_text().endswith("Halted"):
+        desk.press("Start")
+        desk.wait_for_state("Running")
+    desk.tab("Console")
+    expect(desk.page.locator("cardume-vnc[connected]")).to_be_visible()
+    desk.press("Clipboard")
+    desk.page.get_by_label("Text for the guest's clipboard").fill("from the console")
+    desk.shoot("33-clipboard")
+    sent.clear()
+    desk.press("Give to the guest")
+    expect(desk.page.locator("cardume-vnc canvas")).to_be_focused()
+    assert sent  # the text itself, or the notice that there is one: QEMU asks for it when its guest wants it
 
 
 def test_an_nfs_repository_is_made_detached_attached_and_forgotten(desk: Desk, room: LabHandle) -> None:

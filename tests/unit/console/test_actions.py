@@ -30,6 +30,7 @@ def test_a_halted_vm_can_be_started_moved_and_deleted() -> None:
         "start": "",
         "move": "",
         "delete_vm": "",
+        "properties": "",
     }
 
 
@@ -44,6 +45,7 @@ def test_a_running_vm_says_what_is_in_the_way() -> None:
         "hard_shutdown": "",
         "hard_reboot": "",
         "delete_vm": "Shut the VM down first.",
+        "properties": "",
     }
 
 

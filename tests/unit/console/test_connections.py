@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from hashlib import sha256
 from pathlib import Path
 from ssl import PEM_cert_to_DER_cert
+from typing import Any
 
 import pytest
 from tests.unit.console.servers import PASSWORD, Server
@@ -235,6 +236,25 @@ async def test_a_task_that_failed_or_was_cancelled_is_a_refusal(
             await connection.result_of("task")
         assert refused.value.code == code
         await connection.close()
+
+
+async def test_a_task_goes_on_while_the_connection_is_away_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TASK_RETRY_S", 0.0)
+    connection = Connection("a", "root", PASSWORD, lambda _: None)
+    answers: list[Any] = [Unreachable("away"), Unreachable("away"), {"status": "success", "result": "<value>x</value>"}]
+
+    async def call(*_: Any, **__: Any) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(connection, "call", call)
+    assert await connection.result_of("task:1") == "x"
+    monkeypatch.setattr(module, "TASK_PATIENCE_S", -1.0)
+    answers[:] = [Unreachable("away")]
+    with pytest.raises(Unreachable):
+        await connection.result_of("task:1")
 
 
 async def test_saved_servers_come_back_with_the_password_that_opened_the_console(tmp_path: Path) -> None:

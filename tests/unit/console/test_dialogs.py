@@ -15,7 +15,7 @@ from tests.unit.console.rooms import Room
 
 from cardume.console.presenters.joining import Candidate
 from cardume.console.text.catalogue import Texts
-from cardume.console.views import confirm, migrate, new_pool
+from cardume.console.views import confirm, delete_vm, migrate, new_pool
 
 T = Texts("en")
 
@@ -98,3 +98,41 @@ async def test_what_keeps_a_server_out_of_a_pool_is_taken_away_only_when_one_is_
     assert done == sent
     assert len(asked) == 2
     assert ("web" if fix == "running" else "lun") in asked[0]
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+async def test_a_vm_whose_disks_changed_while_one_was_asked_is_not_deleted(
+    monkeypatch: pytest.MonkeyPatch, is_moved: bool
+) -> None:
+    made = Room("pool-g1")
+    made.host("a")
+    made.sr("lun", "a", shared=True)
+    made.vm("web", sr="lun")
+    done: list[str] = []
+    told: list[str] = []
+
+    def run(title: str, work: Any) -> None:
+        work.close()
+        done.append(title)
+
+    screen: Any = SimpleNamespace(
+        t=T, run=run, go=lambda _: None, tell=lambda text, **_: told.append(text), place=SimpleNamespace()
+    )
+    with browser(monkeypatch) as client:
+        found: Any = (object(), made.source(), "vm:web", made.record("vm", "web"))
+
+        async def show() -> None:
+            with client:
+                await delete_vm.show(screen, found)
+
+        shown = asyncio.create_task(show())
+        await asyncio.sleep(0.05)
+        (dialog,) = [one for one in client.elements.values() if isinstance(one, ui.dialog)]
+        if is_moved:
+            made.put("vdi", "web-disk-2", **{**made.record("vdi", "web-disk"), "uuid": "web-disk-2"})
+            made.put("vbd", "web-0", VDI="vdi:web-disk-2")
+        dialog.submit(True)
+        async with asyncio.timeout(10):
+            await shown
+    assert done == ([] if is_moved else ["Delete VM web"])
+    assert bool(told) == is_moved

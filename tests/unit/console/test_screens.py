@@ -83,9 +83,9 @@ def test_storage_disks_and_drives() -> None:
     assert texts(repositories(source, "host:b", T)) == [
         ["lun", "iSCSI (LVM on a LUN)", "Yes", "25% (25 GiB used)", "100 GiB", "25 GiB"]
     ]
-    assert texts(sr_disks(source, made.record("sr", "lun"), T)) == [["web disk", "10 GiB", "1 GiB", "web"]]
+    assert texts(sr_disks(source, made.record("sr", "lun"), T)) == [["web disk", "10 GiB", "1 GiB", "web", ""]]
     assert texts(drives(source, made.record("vm", "web"), T)) == [
-        ["0", "web disk", "lun", "10 GiB", "No", "Yes", "xvda"]
+        ["0", "web disk", "lun", "10 GiB", "No", "Yes", "xvda", ""]
     ]
 
 

@@ -18,6 +18,7 @@ ANSWER_S = 8.0
 RETRY_S = 3.0
 PROBE_TIMEOUT_S = 15.0
 MOST_REDIRECTS = 3
+TASK_PATIENCE_S, TASK_RETRY_S = 90.0, 1.0
 
 log = structlog.get_logger()
 
@@ -90,10 +91,21 @@ class Connection:
         return await self.result_of(task, limit_s)
 
     async def result_of(self, task: str, limit_s: float = 3600.0) -> Any:
-        """What a task of the server came to; Refused when it failed or was cancelled."""
-        deadline = time.monotonic() + limit_s
+        """What a task of the server came to; Refused when it failed or was cancelled.
+
+        It goes on while the connection is away for a moment: only a pool that stays away ends the wait, Unreachable.
+        """
+        now = time.monotonic()
+        deadline, heard = now + limit_s, now
         while time.monotonic() < deadline:
-            record = await self.call("task.get_record", task)
+            try:
+                record = await self.call("task.get_record", task)
+            except Unreachable:
+                if time.monotonic() - heard > TASK_PATIENCE_S:
+                    raise
+                await asyncio.sleep(TASK_RETRY_S)
+                continue
+            heard = time.monotonic()
             match record["status"]:
                 case "success":
                     return record["result"].removeprefix("<value>").removesuffix("</value>")

@@ -34,6 +34,7 @@ def pool_actions(source: Source, t: Texts) -> list[Action]:
         Action("new_storage", t("do.new_storage"), away, is_main=True),
         Action("new_vm", t("do.new_vm"), away or _no_template(source, t), is_main=True),
         *_ha_actions(source, away, t),
+        Action("properties", t("do.properties"), away),
         Action("disconnect", t("do.disconnect")),
     ]
 
@@ -60,6 +61,7 @@ def host_actions(source: Source, ref: str, host: Record, t: Texts) -> list[Actio
         actions.append(Action("host_disable", t("do.host_disable"), lost))
     else:
         actions.append(Action("host_enable", t("do.host_enable"), lost, is_main=True))
+    actions.append(Action("properties", t("do.properties"), away))
     if source.is_standalone:
         actions.append(Action("disconnect", t("do.disconnect")))
     return actions
@@ -83,11 +85,26 @@ _VM_OPERATIONS = (  # key, operation that must be allowed, states it is shown in
 def vm_actions(source: Source, vm: Record, t: Texts) -> list[Action]:
     """What a VM offers in its state."""
     away = _away(source, t)
-    return [
+    operations = [
         Action(key, t(f"do.{key}"), away or _why_no_operation(source, vm, key, operation, t), main, danger)
         for key, operation, states, main, danger in _VM_OPERATIONS
         if vm["power_state"] in states
     ]
+    return [*operations, Action("properties", t("do.properties"), away)]
+
+
+def tab_actions(source: Source, kind: str, tab: str, t: Texts) -> list[Action]:
+    """What the table of a tab offers."""
+    away = _away(source, t)
+    return [Action(key, t(f"do.{key}"), away) for key in _TAB_ACTIONS.get((kind, tab), ())]
+
+
+_TAB_ACTIONS = {
+    ("vm", "storage"): ("disk_add", "disk_attach"),
+    ("vm", "networking"): ("card_add",),
+    ("pool", "networking"): ("network_add",),
+    ("host", "networking"): ("network_add",),
+}
 
 
 def _why_no_operation(source: Source, vm: Record, key: str, operation: str, t: Texts) -> str:
@@ -127,6 +144,7 @@ def sr_actions(source: Source, ref: str, sr: Record, t: Texts) -> list[Action]:
         actions.append(Action("sr_detach", t("do.sr_detach"), away or (t("why.sr_used", vms=users) if users else "")))
     wants_detach = t("why.sr_attached") if attached else ""
     actions.append(Action("sr_forget", t("do.sr_forget"), away or wants_detach, is_danger=True))
+    actions.append(Action("properties", t("do.properties"), away))
     return actions
 
 

@@ -7,7 +7,7 @@ from cardume.console.presenters.general import sr_type
 from cardume.console.presenters.places import Place
 from cardume.console.presenters.sources import Source, by_name
 from cardume.console.presenters.states import sr_state
-from cardume.console.presenters.tables import Cell, Table
+from cardume.console.presenters.tables import Cell, RowAct, Table
 from cardume.console.text.catalogue import Texts
 
 
@@ -43,7 +43,7 @@ def repositories(source: Source, host_ref: str, t: Texts) -> Table:
 def drives(source: Source, vm: Record, t: Texts) -> Table:
     """The drives of a VM, by position."""
     rows = []
-    for vbd, vdi in source.disks(vm):
+    for ref, vbd, vdi in source.drives(vm):
         sr = source.cache.find("sr", vdi["SR"]) if vdi else None
         name = vdi["name_label"] if vdi else t("drive.empty" if vbd["type"] == "CD" else "none")
         rows.append(
@@ -55,9 +55,10 @@ def drives(source: Source, vm: Record, t: Texts) -> Table:
                 Cell(t("yes" if vbd["mode"] == "RO" else "no")),
                 Cell(t("yes" if vbd["currently_attached"] else "no")),
                 Cell(vbd["device"] or "–"),
+                _act("disk_detach", ref, _away(source, t), t) if vbd["type"] == "Disk" else Cell(""),
             )
         )
-    columns = _columns(t, "position", "disk", "sr", "size", "read_only", "active", "device")
+    columns = _columns(t, "position", "disk", "sr", "size", "read_only", "active", "device", "actions")
     return Table(columns, tuple(rows), t("empty.drives"), numbers=frozenset({3}))
 
 
@@ -65,7 +66,7 @@ def sr_disks(source: Source, sr: Record, t: Texts) -> Table:
     """The disks on a repository, with the VMs that have them."""
     rows = []
     vdis = {ref: vdi for ref, vdi in source.cache.each("vdi", sr["VDIs"]) if vdi["managed"]}
-    for _, vdi in by_name(vdis):
+    for ref, vdi in by_name(vdis):
         users = users_of(source, vdi)
         first = Place("vm", source.uuid, users[0]["uuid"]).path if users and not users[0]["is_a_template"] else ""
         rows.append(
@@ -74,10 +75,17 @@ def sr_disks(source: Source, sr: Record, t: Texts) -> Table:
                 Cell(t.size(float(vdi["virtual_size"])) if not vdi["is_a_snapshot"] else "–"),
                 Cell(t.size(float(vdi["physical_utilisation"]))),
                 Cell(", ".join(vm["name_label"] for vm in users) or "–", first),
+                _act("disk_delete", ref, _away(source, t) or _why_not_deleted(vdi, users, t), t),
             )
         )
-    columns = _columns(t, "name", "size", "on_disk", "vm")
+    columns = _columns(t, "name", "size", "on_disk", "vm", "actions")
     return Table(columns, tuple(rows), t("empty.disks"), numbers=frozenset({1, 2}))
+
+
+def _why_not_deleted(vdi: Record, users: Sequence[Record], t: Texts) -> str:
+    if users:
+        return t("disk.is_used")
+    return "" if "destroy" in vdi["allowed_operations"] else t("why.not_allowed")
 
 
 def users_of(source: Source, vdi: Record) -> Sequence[Record]:
@@ -106,12 +114,13 @@ def networks(source: Source, host_ref: str, t: Texts) -> list[Table]:
                 links[0] if len({cell.text for cell in links}) == 1 else Cell("–" if not links else t("link.mixed")),
                 Cell(here[0]["MAC"] if len(here) == 1 else "–"),
                 Cell(t.number(int(network["MTU"]))),
+                _act("network_remove", ref, _away(source, t) or _why_not_removed(network, pifs, t), t),
             )
         )
         addresses += [_address(source, ref, network, pif, t) for pif in here if pif["IP"]]
     return [
         Table(
-            _columns(t, "name", "nic", "vlan", "link", "mac", "mtu"),
+            _columns(t, "name", "nic", "vlan", "link", "mac", "mtu", "actions"),
             tuple(rows),
             t("empty.networks"),
             title=t("group.networks"),
@@ -123,6 +132,22 @@ def networks(source: Source, host_ref: str, t: Texts) -> list[Table]:
             title=t("group.addresses"),
         ),
     ]
+
+
+def _why_not_removed(network: Record, pifs: Sequence[Record], t: Texts) -> str:
+    """A network stays while a NIC itself, or a VM, is in it; its VLAN goes with it."""
+    if any(int(pif["VLAN"]) < 0 for pif in pifs):
+        return t("network.has_nics")
+    return t("network.has_cards") if network["VIFs"] else ""
+
+
+def _act(key: str, ref: str, why_not: str, t: Texts) -> Cell:
+    is_danger = key == "disk_delete"
+    return Cell("", acts=(RowAct(key, t(f"row.{key}"), ref, why_not, is_danger),))
+
+
+def _away(source: Source, t: Texts) -> str:
+    return "" if source.connected else t("why.away")
 
 
 def _address(source: Source, ref: str, network: Record, pif: Record, t: Texts) -> tuple[Cell, ...]:
@@ -150,8 +175,8 @@ def cards(source: Source, vm: Record, t: Texts) -> Table:
     guest = source.cache.find("vm_guest_metrics", vm["guest_metrics"])
     told = guest["networks"] if guest and vm["power_state"] == "Running" else {}
     rows = []
-    vifs = sorted((vif for _, vif in source.cache.each("vif", vm["VIFs"])), key=lambda vif: int(vif["device"]))
-    for vif in vifs:
+    vifs = sorted(source.cache.each("vif", vm["VIFs"]), key=lambda pair: int(pair[1]["device"]))
+    for ref, vif in vifs:
         network = source.cache.find("network", vif["network"])
         addresses = [told[key] for key in sorted(told) if key.startswith(f"{vif['device']}/ip")]
         rows.append(
@@ -161,9 +186,11 @@ def cards(source: Source, vm: Record, t: Texts) -> Table:
                 Cell(network["name_label"] if network else "–"),
                 Cell(", ".join(dict.fromkeys(addresses)) or "–"),
                 Cell(t("yes" if vif["currently_attached"] else "no")),
+                _act("card_remove", ref, _away(source, t), t),
             )
         )
-    return Table(_columns(t, "device", "mac", "network", "address", "active"), tuple(rows), t("empty.cards"))
+    columns = _columns(t, "device", "mac", "network", "address", "active", "actions")
+    return Table(columns, tuple(rows), t("empty.cards"))
 
 
 def nics(source: Source, host: Record, t: Texts) -> Table:

@@ -6,7 +6,7 @@ TABS = {
     "root": ("overview",),
     "pool": ("overview", "general", "storage", "networking", "ha"),
     "host": ("overview", "general", "storage", "networking", "nics", "performance"),
-    "vm": ("general", "console", "performance", "storage", "networking"),
+    "vm": ("general", "console", "performance", "storage", "networking", "snapshots"),
     "sr": ("general", "disks"),
 }
 PAGES = ("alerts",)

@@ -74,9 +74,14 @@ class Source:
 
     def disks(self, vm: Record) -> Iterator[tuple[Record, Record | None]]:
         """The drives of a VM, each with the disk in it, by position."""
-        vbds = [vbd for _, vbd in self.cache.each("vbd", vm["VBDs"])]
-        for vbd in sorted(vbds, key=lambda one: (len(one["userdevice"]), one["userdevice"])):
-            yield vbd, self.cache.find("vdi", vbd["VDI"])
+        for _, vbd, vdi in self.drives(vm):
+            yield vbd, vdi
+
+    def drives(self, vm: Record) -> Iterator[tuple[str, Record, Record | None]]:
+        """The same with the drives' references."""
+        found = self.cache.each("vbd", vm["VBDs"])
+        for ref, vbd in sorted(found, key=lambda pair: (len(pair[1]["userdevice"]), pair[1]["userdevice"])):
+            yield ref, vbd, self.cache.find("vdi", vbd["VDI"])
 
     def home_of(self, vm: Record) -> str:
         """The host that a VM belongs to: it runs there, or can only run there; NULL when any may take it."""

@@ -4,8 +4,19 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class RowAct:
+    """A button in a row: what it does, with which object, and why it cannot be pressed (empty when it can)."""
+
+    key: str
+    label: str
+    ref: str
+    why_not: str = ""
+    is_danger: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of a table: its text, where it leads, a second line, how full its bar is."""
+    """A cell of a table: its text, where it leads, a second line, how full its bar is, what can be done there."""
 
     text: str
     href: str = ""
@@ -14,6 +25,7 @@ class Cell:
     fill: float | None = None
     icon: str = ""
     indent: int = 0
+    acts: tuple[RowAct, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

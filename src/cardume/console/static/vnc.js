@@ -2,7 +2,15 @@
 class Screen extends HTMLElement {
   connectedCallback() {
     this.tries = 0;
-    this.innerHTML = `<p class="note" role="status"></p><div class="vnc-frame"></div>`;
+    this.innerHTML = `<p class="note" role="status"></p><div class="clipboard" hidden><textarea rows="3" spellcheck="false"></textarea><button type="button" class="btn"></button></div><div class="vnc-frame"></div>`;
+    this.clipboard = this.querySelector(".clipboard");
+    this.text = this.querySelector("textarea");
+    this.text.setAttribute("aria-label", this.getAttribute("clipboard"));
+    this.text.placeholder = this.getAttribute("clipboard");
+    const give = this.querySelector("button");
+    give.textContent = this.getAttribute("give");
+    give.addEventListener("click", () => { this.rfb?.clipboardPasteFrom(this.text.value); this.rfb?.focus(); });
+    this.text.addEventListener("keydown", (event) => event.stopPropagation());
     this.status = this.querySelector(".note");
     this.frame = this.querySelector(".vnc-frame");
     this.frame.setAttribute("role", "application");
@@ -30,6 +38,7 @@ class Screen extends HTMLElement {
       const rfb = new RFB(this.frame, `wss://${location.host}/view/screen?ticket=${ticket}`, { shared: true, wsProtocols: ["binary"] });
       rfb.scaleViewport = true;
       rfb.addEventListener("connect", () => { this.tries = 0; this.status.hidden = true; this.setAttribute("connected", ""); });
+      rfb.addEventListener("clipboard", (event) => { this.text.value = event.detail.text; });
       rfb.addEventListener("disconnect", () => { this.removeAttribute("connected"); this.later(); });
       this.rfb = rfb;
     } catch { this.later(); }
@@ -45,6 +54,7 @@ class Screen extends HTMLElement {
   }
   tool(key) {
     if (key === "ctrlaltdel") this.rfb?.sendCtrlAltDel();
+    if (key === "clipboard") { this.clipboard.hidden = !this.clipboard.hidden; if (!this.clipboard.hidden) this.text.focus(); }
     if (key === "fullscreen") this.frame.requestFullscreen?.();
   }
 }

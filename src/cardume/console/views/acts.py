@@ -12,7 +12,21 @@ from cardume.console.connections.failures import Refused, Unreachable
 from cardume.console.presenters.alerts import alerts_page, as_csv
 from cardume.console.presenters.refusals import explain_failure
 from cardume.console.presenters.sources import Source
-from cardume.console.views import add_server, confirm, delete_vm, ha, migrate, move_vm, new_pool, new_storage, new_vm
+from cardume.console.views import (
+    add_server,
+    confirm,
+    delete_vm,
+    devices,
+    ha,
+    migrate,
+    move_vm,
+    networks,
+    new_pool,
+    new_storage,
+    new_vm,
+    properties,
+    snapshots,
+)
 
 if TYPE_CHECKING:
     from cardume.console.views.screen import Screen
@@ -36,6 +50,8 @@ async def act(screen: "Screen", key: str, args: dict[str, Any]) -> None:
         await _vm_operation(screen, found, key)
     elif key in _OBJECT_ACTS:
         await _OBJECT_ACTS[key](screen, found)
+    elif key in _ROW_ACTS:
+        await _ROW_ACTS[key](screen, found, str(args.get("ref")))
 
 
 async def _vm_operation(screen: "Screen", found: Found, key: str) -> None:
@@ -206,4 +222,20 @@ _OBJECT_ACTS: dict[str, ObjectAct] = {
     "migrate": migrate.show,
     "move": move_vm.show,
     "delete_vm": delete_vm.show,
+    "snapshot_take": snapshots.take,
+    "properties": properties.show,
+    "disk_add": devices.add_disk,
+    "disk_attach": devices.attach_disk,
+    "card_add": devices.add_card,
+    "network_add": networks.add,
+}
+
+_ROW_ACTS: dict[str, Callable[["Screen", Found, str], Awaitable[None]]] = {
+    "snapshot_revert": snapshots.revert,
+    "snapshot_vm": snapshots.new_vm,
+    "snapshot_delete": snapshots.remove,
+    "disk_detach": devices.detach_disk,
+    "disk_delete": devices.delete_disk,
+    "card_remove": devices.remove_card,
+    "network_remove": networks.remove,
 }

@@ -8,6 +8,7 @@ from cardume.console.presenters import actions, devices, general
 from cardume.console.presenters.alerts import alerts_page
 from cardume.console.presenters.overview import overview
 from cardume.console.presenters.places import ROOT, TABS, Place
+from cardume.console.presenters.snapshots import snapshots, why_no_snapshot
 from cardume.console.presenters.sources import Source
 from cardume.console.presenters.states import Badge, as_told, host_state, sr_state, vm_state
 from cardume.console.views import alerts, graphs, ha_tab, vnc
@@ -33,6 +34,8 @@ def content(screen: "Screen", sources: list[Source], now: float) -> tuple[str, s
     tab = place.tab or TABS[place.kind][0]
     head, body = _object(source, place.kind, ref, record, tab, screen, now)
     tabs = [(name, place.at(name).path) for name in TABS[place.kind]]
+    offered = actions.tab_actions(source, place.kind, tab, t)
+    body = (action_bar(offered, t) if offered else "") + body
     return _trail(source, place, record, screen) + head + tab_bar(tabs, tab, t), body
 
 
@@ -108,6 +111,9 @@ def _vm_tab(source: Source, vm: Record, tab: str, screen: "Screen", now: float) 
             return table(devices.cards(source, vm, t))
         case "performance":
             return graphs.graphs(screen.place, t)
+        case "snapshots":
+            take = actions.Action("snapshot_take", t("do.snapshot_take"), why_no_snapshot(source, vm, t))
+            return action_bar([take], t) + table(snapshots(source, vm, t))
     return vnc.console(source, vm, screen.place, t)
 
 

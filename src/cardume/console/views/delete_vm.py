@@ -39,6 +39,11 @@ async def show(screen: "Screen", found: tuple[Connection, Source, str, Record]) 
     dialog.delete()
     if not sure:
         return
+    vm = source.cache.find("vm", ref) or vm
+    if (disks, snapshots) != (disks_of(source, vm, t), snapshots_of(source, vm, t)):
+        # It was moved, changed or shared meanwhile: what was ticked is not what would be deleted now.
+        screen.tell(t("delete.changed", name=vm["name_label"]), failed=True)
+        return
     gone_snapshots = [one.ref for one in snapshots if one.ref in ticked]
     gone_disks = [one.ref for one in disks if one.ref in ticked]
     extra = [vdi for one in gone_snapshots for vdi, _ in own_disks(source, source.cache.all("vm")[one])]

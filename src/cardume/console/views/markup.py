@@ -5,7 +5,7 @@ from html import escape as esc
 
 from cardume.console.presenters.actions import Action
 from cardume.console.presenters.states import Badge
-from cardume.console.presenters.tables import Block, Cell, Facts, Table
+from cardume.console.presenters.tables import Block, Cell, Facts, RowAct, Table
 from cardume.console.text.catalogue import Texts
 
 _SHAPES = {"ok": "●", "warn": "▲", "error": "■", "info": "◆", "off": "○"}
@@ -63,7 +63,10 @@ def table(content: Table) -> str:
 
 def _row(content: Table, row: Sequence[Cell]) -> str:
     first, *rest = row
-    cells = "".join(f"<td{_right(content, number)}>{_cell(cell)}</td>" for number, cell in enumerate(rest, 1))
+    cells = "".join(
+        f"<td{_right(content, number)}>{_cell(cell) if not cell.acts else _row_acts(cell, first.text)}</td>"
+        for number, cell in enumerate(rest, 1)
+    )
     return f'<th scope="row">{_cell(first)}</th>{cells}'
 
 
@@ -85,6 +88,24 @@ def _cell(cell: Cell) -> str:
     return f'<span class="cell"{indent}>{inside}</span>'
 
 
+def _row_acts(cell: Cell, row: str) -> str:
+    """Buttons that say for screen readers which row they are of."""
+    return '<span class="row-acts">' + "".join(_row_button(act, row) for act in cell.acts) + "</span>"
+
+
+def _row_button(act: RowAct, row: str) -> str:
+    tone = "danger" if act.is_danger else ""
+    return (
+        f'<button type="button" class="btn {tone}" data-act="{esc(act.key)}" data-ref="{esc(act.ref)}" '
+        f'data-key="{esc(act.key)}-{esc(act.ref)}" aria-label="{esc(act.label)}: {esc(row)}"{_off(act.why_not)}>{esc(act.label)}</button>'
+    )
+
+
+def _off(why_not: str) -> str:
+    """What a button that cannot be pressed is marked with: it stays reachable and says why."""
+    return f' aria-disabled="true" title="{esc(why_not)}" data-why="{esc(why_not)}"' if why_not else ""
+
+
 def action_bar(actions: Sequence[Action], t: Texts) -> str:
     """Buttons; one that cannot be pressed stays reachable and says why."""
     return (
@@ -95,13 +116,8 @@ def action_bar(actions: Sequence[Action], t: Texts) -> str:
 def button(action: Action) -> str:
     """One action as a button."""
     tone = "danger" if action.is_danger else "main" if action.is_main else ""
-    off = (
-        f' aria-disabled="true" title="{esc(action.why_not)}" data-why="{esc(action.why_not)}"'
-        if action.why_not
-        else ""
-    )
     return (
-        f'<button type="button" class="btn {tone}" data-act="{esc(action.key)}" data-key="act-{esc(action.key)}"{off}>'
+        f'<button type="button" class="btn {tone}" data-act="{esc(action.key)}" data-key="act-{esc(action.key)}"{_off(action.why_not)}>'
         f"{esc(action.label)}</button>"
     )
 

@@ -6,7 +6,7 @@ from nicegui import ui
 
 from cardume.console.connections.cache import Record
 from cardume.console.connections.connection import Connection
-from cardume.console.connections.failures import Refused
+from cardume.console.connections.undoing import no_half_vm
 from cardume.console.connections.workspace import Job
 from cardume.console.presenters.actions import templates
 from cardume.console.presenters.sources import Source
@@ -68,19 +68,19 @@ async def show(screen: "Screen", found: tuple[Connection, Source, str, Record]) 
 
 
 async def make_vm(connection: Connection, job: Job, draft: dict[str, Any]) -> None:
-    """Clone or copy the template, make a VM of it, and start it when that was wished; half a VM is removed again."""
+    """Clone or copy the template, make a VM of it, and start it when that was wished; half a VM is removed again.
+
+    A VM that is whole and cannot be started stays.
+    """
     name, template = draft["name"].strip(), draft["template"]
     if draft["sr"] == SAME:
         job.task = await connection.call("Async.VM.clone", template, name)
     else:
         job.task = await connection.call("Async.VM.copy", template, name, draft["sr"])
     vm = await connection.result_of(job.task)
-    try:
+    async with no_half_vm(connection, vm):
         if draft["note"]:
             await connection.call("VM.set_name_description", vm, draft["note"])
         await connection.work("VM.provision", vm)
-    except Refused:
-        await connection.work("VM.destroy", vm)
-        raise
     if draft["start"]:
         await connection.work("VM.start", vm, False, False)

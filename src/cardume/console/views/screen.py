@@ -67,6 +67,7 @@ class Screen:
         t = self.t
         ui.add_head_html(
             '<link rel="stylesheet" href="/static/console.css"><script type="module" src="/static/console.js"></script>'
+            f"<script>document.documentElement.lang = {t.language!r}</script>"  # the toolkit sets its own later
         )
         self._dark = ui.dark_mode({"dark": True, "light": False}.get(self._theme or ""))
         ui.run_javascript(f"document.documentElement.lang = {t.language!r}")

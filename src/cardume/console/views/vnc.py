@@ -14,10 +14,10 @@ def console(source: Source, vm: Record, place: Place, t: Texts) -> str:
         return f'<p class="empty">{esc(t("console.off"))}</p>'
     tools = "".join(
         f'<button type="button" class="btn" data-vnc="{key}">{esc(t(f"console.{key}"))}</button>'
-        for key in ("ctrlaltdel", "fullscreen")
+        for key in ("ctrlaltdel", "clipboard", "fullscreen")
     )
     return (
         f'<div class="tools">{tools}<span class="note">{esc(t("console.leave"))}</span></div>'
         f'<cardume-vnc ticket="/view/ticket{esc(place.thing.path)}" connecting="{esc(t("console.connect"))}" '
-        f'lost="{esc(t("console.lost"))}" label="{esc(t("console.screen", name=vm["name_label"]))}"></cardume-vnc>'
+        f'lost="{esc(t("console.lost"))}" clipboard="{esc(t("console.text"))}" give="{esc(t("console.give"))}" label="{esc(t("console.screen", name=vm["name_label"]))}"></cardume-vnc>'
     )
