@@ -14,6 +14,7 @@ from tests.unit.console.servers import PASSWORD, Server
 from cardume.console.connections import connection as module
 from cardume.console.connections.connection import Connection, State
 from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
+from cardume.console.connections.keys import KnownKeys
 from cardume.console.connections.workspace import AlreadyConnected, Workspaces
 
 
@@ -41,6 +42,33 @@ async def test_nothing_is_sent_to_a_server_whose_key_nobody_accepted(tmp_path: P
         assert server.asked == []
 
 
+def keys_of(username: str, server: Server, workspaces: Workspaces) -> KnownKeys:
+    """What a person has accepted, as it is on the disk."""
+    return KnownKeys.of(workspaces._folder, f"{username}@{server.address}")
+
+
+async def test_what_one_person_accepts_another_has_to_look_at_too(tmp_path: Path) -> None:
+    workspaces = Workspaces(tmp_path / "console")
+    async with Server(tmp_path, "a").serving() as server:
+        pool_of(server)
+        first = workspaces.new()
+        await first.add(server.address, "root", PASSWORD, {server.address: server.key})
+        again = workspaces.new()
+        await again.add(server.address, "root", PASSWORD)
+        with pytest.raises(UntrustedKey):
+            await workspaces.new().add(server.address, "ana", PASSWORD)
+        for workspace in (first, again):
+            await workspace.close()
+
+
+def test_what_another_browser_of_the_same_person_accepted_is_kept(tmp_path: Path) -> None:
+    one, other = KnownKeys.of(tmp_path, "root@a:443"), KnownKeys.of(tmp_path, "root@a:443")
+    one.accept("a:443", "aa11")
+    other.accept("b:443", "bb22")
+    known = KnownKeys.of(tmp_path, "root@a:443")
+    assert (known.find("a:443"), known.find("b:443")) == ("aa11", "bb22")
+
+
 async def test_a_key_is_kept_only_by_somebody_who_can_log_in(tmp_path: Path) -> None:
     workspaces = Workspaces(tmp_path / "console")
     async with Server(tmp_path, "a").serving() as server:
@@ -48,10 +76,10 @@ async def test_a_key_is_kept_only_by_somebody_who_can_log_in(tmp_path: Path) -> 
         accepted = {server.address: server.key}
         with pytest.raises(Refused):
             await workspaces.new().add(server.address, "root", "wrong", accepted)
-        assert workspaces.keys.find(server.address) is None
+        assert keys_of("root", server, workspaces).find(server.address) is None
         workspace = workspaces.new()
         await workspace.add(server.address, "root", PASSWORD, accepted)
-        assert workspaces.keys.find(server.address) == server.key
+        assert keys_of("root", server, workspaces).find(server.address) == server.key
         with pytest.raises(AlreadyConnected):
             await workspace.add(server.address, "root", PASSWORD)
         await workspace.close()
@@ -64,8 +92,8 @@ async def test_who_logs_in_has_no_say_in_the_keys_of_servers_that_were_not_met(t
         workspace = workspaces.new()
         accepted = {own.address: own.key, "d1-g1:443": own.key}
         await workspace.add(own.address, "root", PASSWORD, accepted)
-        assert workspaces.keys.find(own.address) == own.key
-        assert workspaces.keys.find("d1-g1:443") is None
+        assert keys_of("root", own, workspaces).find(own.address) == own.key
+        assert keys_of("root", own, workspaces).find("d1-g1:443") is None
         await workspace.close()
 
 

@@ -23,11 +23,16 @@ def grouped(key: str) -> str:
 
 
 class KnownKeys:
-    """The accepted keys, one line a server (`ADDRESS:PORT KEY`) in a file that only its owner reads."""
+    """The keys that one person accepted, one line a server (`ADDRESS:PORT KEY`) in a file that only its owner reads."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known = dict(_pairs(path))
+
+    @classmethod
+    def of(cls, folder: Path, owner: str) -> "KnownKeys":
+        """Those of one person: what one accepts, another has to look at too."""
+        return cls(folder / f"{sha256(owner.encode()).hexdigest()[:32]}.keys")
 
     def find(self, server: str) -> str | None:
         """The key that was accepted for a server."""
@@ -37,7 +42,7 @@ class KnownKeys:
         """Pin a server's key; it is on the disk when this returns."""
         if self._known.get(server) == key:
             return
-        self._known[server] = key
+        self._known = {**self._known, **dict(_pairs(self._path)), server: key}  # with what another browser accepted
         text = "".join(f"{name} {known}\n" for name, known in sorted(self._known.items()))
         write_private(self._path, text.encode())
 

@@ -41,7 +41,7 @@ class Job:
 class Workspace:
     """A person's connections. `version` grows whenever a screen may have to change."""
 
-    def __init__(self, keys: KnownKeys, folder: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.token = secrets.token_urlsafe(32)
         self.used_at = time.monotonic()
         self.version = 0
@@ -51,7 +51,8 @@ class Workspace:
         self.usage: dict[Connection, Values] = {}
         self.has_ended = False
         self.screens = 0  # how many are open: nobody measures for nobody
-        self._keys, self._folder = keys, folder
+        self._folder = folder
+        self._keys: KnownKeys | None = None  # whose they are is known with the first log-in
         self._vault: Vault | None = None
         self._was_read = asyncio.Event()  # the vault: before that nobody knows what there is to keep
         self._unrestored: list[Saved] = []  # of what it holds, the servers that are not connected again yet
@@ -77,10 +78,14 @@ class Workspace:
         """
         just_accepted = accepted or {}
         met: set[str] = set()
+        owner = f"{username}@{server_of(address)}"
+        keys = self._keys
+        if keys is None:
+            keys = await asyncio.to_thread(KnownKeys.of, self._folder, owner)
 
         def find_key(asked: str) -> str | None:
             met.add(asked)
-            return just_accepted.get(asked) or self._keys.find(asked)
+            return just_accepted.get(asked) or keys.find(asked)
 
         connection = Connection(address, username, password, find_key)
         await connection.open()
@@ -93,13 +98,14 @@ class Workspace:
             await connection.close()
             raise
         for server, key in proven.items():
-            await asyncio.to_thread(self._keys.accept, server, key)
+            await asyncio.to_thread(keys.accept, server, key)
+        self._keys = keys
         connection.changed = self.changed
         self.connections.append(connection)
         self.changed()
         if self._vault is None:
             self.spawn(self._measure())
-            self._vault = Vault(self._folder, f"{username}@{server_of(address)}", password)
+            self._vault = Vault(self._folder, owner, password)
             self.spawn(self._restore())
         else:
             await self._save()
@@ -179,6 +185,7 @@ class Workspace:
     async def _connect_again(self, saved: Saved) -> None:
         if any(one.server == server_of(saved.address) for one in self.connections):
             return
+        assert self._keys is not None, "a log-in came before"
         connection = Connection(saved.address, saved.username, saved.password, self._keys.find)
         try:
             await connection.open()
@@ -220,13 +227,12 @@ class Workspaces:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.keys = KnownKeys(folder / "known-servers")
         self._by_token: dict[str, Workspace] = {}
         self.finishing: set[Workspace] = set()  # of people who are out, with what they started
 
     def new(self) -> Workspace:
         """A workspace for somebody whose password is not checked yet; `admit` makes it count."""
-        return Workspace(self.keys, self._folder)
+        return Workspace(self._folder)
 
     def admit(self, workspace: Workspace) -> None:
         """Let the holder of the workspace's token in."""
