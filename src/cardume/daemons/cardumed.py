@@ -45,6 +45,7 @@ from cardume.daemons.pool_certificate import keep_pool_certificate
 from cardume.daemons.pool_database import NotTheMaster, PoolDatabase
 from cardume.daemons.role import Standing, read_role
 from cardume.daemons.session_questions import SessionAnswers
+from cardume.daemons.stepping_aside import SteppingAside
 from cardume.daemons.storage_watching import StorageWatching
 from cardume.daemons.thin_xe import thin_xe
 from cardume.daemons.this_host import HereNow, this_host
@@ -288,6 +289,7 @@ async def _master(
         server.tasks.spawn(database.watch_majority())
         server.tasks.spawn(alerting.run())
         server.tasks.spawn(restarts.run())
+        server.tasks.spawn(SteppingAside(place, etcd, voting, here.words).run())
         if the_pool(db)[1].ha_statefiles:
             server.tasks.spawn(run_task("HA looked at after a start", settle))
         server.tasks.spawn(StorageWatching(db, hosts).run())

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -22,6 +22,7 @@ log = structlog.get_logger()
 READY_S = 40.0
 ALONE_S = 20.0
 ASK_OTHERS_S = 2.0
+PROBE_S = 2.0
 
 
 class EtcdHere:
@@ -114,6 +115,13 @@ class EtcdHere:
                 return
             await self._service.start_again()
 
+    async def is_cut_off(self, known: PoolMap, own: str) -> bool:
+        """Whether the cluster takes no writes now though this host's member of it is well."""
+        ends = known.endpoints(own)
+        if await _answers(self.gateway(ends), lambda gateway: EtcdStore(gateway).revision()):
+            return False
+        return await _answers(self.gateway(ends[:1]), lambda gateway: Members(gateway).status())
+
     async def leave_behind(self, cluster: str) -> bool:
         """Give up the data of any other cluster than the pool's; True when there was some."""
         async with self._lock:
@@ -153,6 +161,17 @@ class EtcdHere:
             return False
         finally:
             await gateway.close()
+
+
+async def _answers(gateway: Gateway, question: Callable[[Gateway], Awaitable[object]]) -> bool:
+    try:
+        async with asyncio.timeout(PROBE_S):
+            await question(gateway)
+        return True
+    except (StoreError, TimeoutError):
+        return False
+    finally:
+        await gateway.close()
 
 
 async def writable(store: EtcdStore, timeout_s: float = READY_S, *, again_s: float = 0.5) -> None:

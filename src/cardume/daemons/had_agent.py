@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 import structlog
 
+from cardume.core.stepping_aside import Word
 from cardume.daemons.had_events import event_of, events_of_status
 from cardume.daemons.had_line import had_line
+from cardume.daemons.stepping_aside import Heard
 from cardume.ha.profile import PROFILES
 from cardume.ha.records import HostEntry
 from cardume.had import places
@@ -182,6 +184,20 @@ class HadAgent:
                 return ()
         return tuple(self._events[after:])
 
+    # The statefile as a way from toolstack to toolstack
+
+    async def words(self) -> Heard | None:
+        told = await self._status()
+        if _phase(told) is not HaPhase.MEMBER:
+            return None
+        members = frozenset(str(uuid) for uuid in told["members"])
+        others = {uuid: _word(word) for uuid, word in told["asides"].items()}
+        return Heard(int(told["epoch"]), told["leading"] is not None, members, _own_word(told), others)
+
+    async def say(self, word: Word, *, timeout_s: float) -> None:
+        await self._ask("aside", asked=word.asked, done=word.done)
+        await self._wait(lambda told: _own_word(told) == word, timeout_s, "writing to the statefile")
+
     # Guests
 
     @asynccontextmanager
@@ -345,6 +361,14 @@ def _phase(told: Mapping[str, Any]) -> HaPhase:
     if not told["taking_part"] or told.get("off") is not None:
         return HaPhase.OFF
     return {"candidate": HaPhase.CANDIDATE, "member": HaPhase.MEMBER}.get(str(told["phase"]), HaPhase.ATTACHED)
+
+
+def _word(told: Mapping[str, Any]) -> Word:
+    return Word(int(told["asked"]), int(told["done"]))
+
+
+def _own_word(told: Mapping[str, Any]) -> Word | None:
+    return _word(told["aside"]) if told.get("aside") else None
 
 
 def _is_heard(ages_s: list[float | None], lease_s: float) -> bool:

@@ -33,6 +33,7 @@ from cardume.daemons.place import Place
 from cardume.daemons.pool_certificate import keep_pool_certificate
 from cardume.daemons.pool_map import parse
 from cardume.daemons.session_questions import PoolSessions
+from cardume.daemons.stepping_aside import SteppingAside
 from cardume.daemons.thin_xe import thin_xe
 from cardume.daemons.this_host import HereNow
 from cardume.daemons.vote import Vote
@@ -74,6 +75,7 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
         membership = Membership(place, etcd, mirroring)
         vote = Vote(config.vote, config.host_uuid)
         voting = Voting(place, etcd, vote)
+        aside = SteppingAside(place, etcd, voting, here.words)
         place.standing.refuse_all(
             errors.HOST_STILL_BOOTING() if place.is_master else errors.HOST_IS_SLAVE(place.role.master_address)
         )
@@ -128,10 +130,11 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
         group.start(_run_etcd(etcd, place))
         group.start(keep_pool_certificate(here, place))
         group.start(HaMember(here.hands.ha, config.host_uuid, hosts_of_pool, voting.obey).run())
+        group.start(aside.run())
         if place.is_master:
             group.start(_wait_for_majority(place, etcd))
         else:
-            connection = Connection(config, place, here, etcd, mirroring, membership, accounts, vote)
+            connection = Connection(config, place, here, etcd, mirroring, membership, accounts, vote, aside)
             group.start(_stay_connected(connection))
         place.serve()
         yield
@@ -202,10 +205,12 @@ class Connection:
         membership: Membership,
         accounts: AccountFile,
         vote: Vote,
+        aside: SteppingAside,
     ) -> None:
         self.master_address = place.role.master_address
         self._config, self._place, self._here, self._etcd = config, place, here, etcd
         self._mirroring, self._membership, self._accounts, self._vote = mirroring, membership, accounts, vote
+        self._aside = aside
         self._after_boot = here.inventory.after_boot
         self._leaving = asyncio.Event()
 
@@ -275,7 +280,8 @@ class Connection:
     async def _start_voter(self, cluster: str, voters: list[list[str]]) -> None:
         members = [Voter(uuid, address) for uuid, address in voters]
         me = next(voter for voter in members if voter.name == self._place.uuid)
-        await self._etcd.join(cluster, me, members)
+        async with self._aside.keeping_again():
+            await self._etcd.join(cluster, me, members)
 
     async def _leave(self) -> None:
         await self._etcd.forget()

@@ -16,6 +16,7 @@ from cardume.daemons.config import Config
 from cardume.daemons.gated_guests import gated
 from cardume.daemons.had_agent import HadAgent
 from cardume.daemons.metering import metering
+from cardume.daemons.stepping_aside import Words
 from cardume.hostops.guests.accel import acceleration
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
 from cardume.hostops.ha.interface import HaError
@@ -48,6 +49,7 @@ class HereNow:
     listen: Listen
     fence: MasterFence
     meter: HostMeter
+    words: Words
 
     def now(self) -> "HereNow":
         """The same after some time: the host's own start may be over."""
@@ -124,4 +126,4 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
             unix_socket=config.socket,
         )
         async with metering(meter):
-            yield HereNow(config, hands, inventory, certificate, listen, fence, meter)
+            yield HereNow(config, hands, inventory, certificate, listen, fence, meter, agent)

@@ -15,6 +15,7 @@ from cardume.ha.records import (
     MAX_HOSTS,
     NO_BALLOT,
     SECTORS,
+    Aside,
     Ballot,
     BallotBlock,
     Datagram,
@@ -38,6 +39,7 @@ _SLOT = struct.Struct("<8s16sBBBBBxxx16sIQI")
 _BALLOT = struct.Struct("<8s16sBBBBxxxxQIIIIII")
 _DATAGRAM = struct.Struct("<4s16sBBBB16sIQQI")
 _HEARD = struct.Struct("<IQI")
+_ASIDE = struct.Struct("<QQ")
 _CRC = struct.Struct("<I")
 _NOBODY = 0xFF
 
@@ -64,7 +66,9 @@ def encode_slot(slot: Slot, unit_bytes: int = SECTOR_BYTES) -> bytes:
         slot.number,
         slot.uplinks_down,
     )
-    return _sealed(head + _encode_epoch(slot.epoch, MAX_HOSTS) + bytes(slot.ages), unit_bytes)
+    ages = bytes(slot.ages).ljust(MAX_HOSTS, b"\0")
+    aside = _ASIDE.pack(slot.aside.asked, slot.aside.done)
+    return _sealed(head + _encode_epoch(slot.epoch, MAX_HOSTS) + ages + aside, unit_bytes)
 
 
 def decode_slot(data: bytes, hosts: int) -> Slot:
@@ -85,6 +89,7 @@ def decode_slot(data: bytes, hosts: int) -> Slot:
         storage_ok=bool(storage_ok),
         uplinks_down=uplinks,
         ages=tuple(body[end : end + hosts]),
+        aside=Aside(*_ASIDE.unpack_from(body, end + MAX_HOSTS)),
     )
 
 

@@ -30,6 +30,7 @@ from cardume.ha.events import (
     GuestsGone,
     Leave,
     ReadFailed,
+    SayAside,
     SessionStarted,
     SlotsRead,
     Start,
@@ -131,6 +132,9 @@ def _command(turn: Turn, event: Event) -> None:
             lives.leave(turn)
         case StopDeciding():
             s.frozen = True
+        case SayAside():
+            if event.aside != s.aside:
+                s.aside, s.aside_written = event.aside, None
         case EmergencyDisable():
             lives.turn_off(turn, Why.EMERGENCY)
         case _:

@@ -49,7 +49,7 @@ def _write(turn: Turn) -> None:
         return
     s.sectors = (sector, s.sectors[Area.BALLOT])
     number = turn.number()
-    s.cycle = Cycle(Step.WRITING, number, turn.now_s, s.epoch.number, s.life, s.ended)
+    s.cycle = Cycle(Step.WRITING, number, turn.now_s, s.epoch.number, s.life, s.ended, s.aside)
     turn.emit(WriteSlot(number, _slot(turn, number, sector)))
 
 
@@ -69,6 +69,7 @@ def _slot(turn: Turn, number: int, sector: int) -> Slot:
         storage_ok=s.twin_s is None,
         uplinks_down=s.uplinks_down,
         ages=ages,
+        aside=s.aside,
     )
 
 
@@ -96,6 +97,8 @@ def write_done(turn: Turn, event: WriteDone) -> None:
         return
     learning.published(turn, s.cycle.epoch)
     s.ended_written = s.ended and s.cycle.ended and s.cycle.life == s.life
+    if s.cycle.aside == s.aside:
+        s.aside_written = s.aside
     s.cycle = replace(s.cycle, step=Step.READING, began_s=turn.now_s)
     turn.emit(ReadSlots(event.number))
 

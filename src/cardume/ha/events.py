@@ -6,7 +6,7 @@ Events are handed over one at a time, in the order in which they happened.
 from dataclasses import dataclass
 from enum import IntEnum
 
-from cardume.ha.records import BallotBlock, Datagram, Memory, Reason, Slot
+from cardume.ha.records import Aside, BallotBlock, Datagram, Memory, Reason, Slot
 
 
 class Area(IntEnum):
@@ -192,6 +192,14 @@ class Evict:
     reason: Reason = Reason.OPERATOR
 
 
+@dataclass(frozen=True, slots=True)
+class SayAside:
+    """From now on the own slots say this for the toolstack; a core that comes up anew has to be told again."""
+
+    now_s: float
+    aside: Aside
+
+
 Event = (
     Start
     | Tick
@@ -213,4 +221,5 @@ Event = (
     | Leave
     | Form
     | Evict
+    | SayAside
 )

@@ -78,6 +78,22 @@ class SlotState(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """What the toolstack of a host says of the pool database, by the database's generation; 0: nothing.
+
+    Carried for it, on the disk alone, and not looked at here.
+    """
+
+    asked: int = 0
+    """As its master it cannot write: the other host that keeps it shall step aside."""
+    done: int = 0
+    """It keeps it no more, and what it had takes part in nothing again."""
+
+
+NO_ASIDE = Aside()
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """What a host writes each cycle into a sector of its slot area."""
 
@@ -97,6 +113,7 @@ class Slot:
     """Bits of the networks whose uplink is down."""
     ages: tuple[int, ...] = ()
     """For each host the age of the newest news of it, in quarter seconds; 255: older, or none. For people only."""
+    aside: Aside = NO_ASIDE
 
 
 @dataclass(frozen=True, slots=True, order=True)

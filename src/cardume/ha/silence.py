@@ -36,6 +36,7 @@ def observe_slot(turn: Turn, host: int, slot: Slot) -> None:
             disk_life=slot.life,
             disk_number=slot.number,
             disk_since_s=turn.now_s,
+            aside=slot.aside,
             written_s=turn.now_s if peer.disk_number else peer.written_s,
         )
 

@@ -5,7 +5,7 @@ from enum import Enum, IntEnum
 
 from cardume.ha.effects import Notice, Why
 from cardume.ha.profile import Profile
-from cardume.ha.records import SECTORS, BallotBlock, EpochRecord, Memory, Reason, no_epoch
+from cardume.ha.records import NO_ASIDE, SECTORS, Aside, BallotBlock, EpochRecord, Memory, Reason, no_epoch
 
 NEVER_S = float("-inf")
 
@@ -87,6 +87,8 @@ class Peer:
     out_life: int = 0
     out_s: float = NEVER_S
     """A life that was left out unproven, and since when my own slot says so (R12)."""
+    aside: Aside = NO_ASIDE
+    """What its newest slot says for the toolstack."""
     storage_ok: bool = True
     uplinks_down: int = 0
     worse_s: float | None = None
@@ -105,6 +107,7 @@ class Cycle:
     life: int = 0
     ended: bool = False
     """The life that writes, and whether it says that it is over."""
+    aside: Aside = NO_ASIDE
 
 
 class BallotStep(IntEnum):
@@ -212,6 +215,10 @@ class State:
     linger_s: float = NEVER_S
     """Until when a host that is off tells the others why."""
     uplinks_down: int = 0
+    aside: Aside = NO_ASIDE
+    """What the own slots say for the toolstack."""
+    aside_written: Aside | None = None
+    """The same when a completed write says so, and none is under way that says otherwise; None: not yet."""
     storage_said: bool = True
     told_ended: tuple[int, ...] = ()
     """For each host the highest life of which LifeEnded was said."""

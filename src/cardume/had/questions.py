@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cardume.ha import events
+from cardume.ha import asides, events
 from cardume.ha.effects import Why
 from cardume.ha.profile import PROFILES
-from cardume.ha.records import Reason
+from cardume.ha.records import Aside, Reason
 from cardume.had.clock import NS, now_ns
 from cardume.had.config import write_durably
 from cardume.had.control import Refused
@@ -64,6 +64,10 @@ class Questions:
                 self._assert_taking_part()
                 keeper.hand(events.Uplinks(now_s, down))
                 return {}
+            case {"do": "aside", "asked": int(asked), "done": int(done)} if min(asked, done) >= 0:
+                self._assert_taking_part()
+                keeper.hand(events.SayAside(now_s, Aside(asked, done)))
+                return {}
             case {"do": "guest-begins", "operation": str(operation)}:
                 return self._guest_begins(operation)
             case {"do": "guest-ended", "operation": str(operation)}:
@@ -116,6 +120,8 @@ class Questions:
             "evidence_age_s": round(now_s - evidence_s, 2) if evidence_s > 0 else None,
             "fed_age_s": round((now_ns() - fed_ns) / NS, 2) if fed_ns is not None else None,
             "lease_s": profile.lease_s,
+            "aside": _told(state.aside_written) if state.aside_written is not None else None,
+            "asides": {config.hosts[host].uuid: _told(aside) for host, aside in asides.heard(state, now_s).items()},
             "peers": {
                 host.uuid: {
                     "networks_s": [
@@ -204,6 +210,10 @@ def _watchdogs(timeout_s: float) -> list[Mapping[str, Any]]:
         }
         for device in devices
     ]
+
+
+def _told(aside: Aside) -> Mapping[str, int]:
+    return {"asked": aside.asked, "done": aside.done}
 
 
 @contextmanager

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from cardume.core.stepping_aside import Word
 from cardume.daemons.gated_guests import gated
 from cardume.daemons.had_agent import HadAgent
+from cardume.daemons.stepping_aside import Heard
 from cardume.had.config import read_config
 from cardume.had.control import ControlServer, Refused
 from cardume.had.statefile import read_superblock
@@ -322,6 +324,19 @@ async def test_a_daemon_that_goes_takes_the_lead_with_it(tmp_path: Path) -> None
         with serving(again):
             told = await events(agent, lambda told: told[-1].kind is HaEventKind.LEAD)
     assert [event.kind for event in told].count(HaEventKind.LEAD) == 2
+
+
+async def test_words_of_the_statefile_count_when_it_has_them(agent: HadAgent, daemon: Daemon) -> None:
+    assert await agent.words() is None
+    others = {OTHER: {"asked": 0, "done": 4}}
+    daemon.status = {**ON, "aside": None, "asides": others}
+    told = Heard(7, True, frozenset({OWN, OTHER}), None, {OTHER: Word(done=4)})
+    assert await agent.words() == told
+    with pytest.raises(HaError, match="statefile"):
+        await agent.say(Word(asked=4), timeout_s=0.3)
+    daemon.then = {"aside": {"aside": {"asked": 4, "done": 0}}}
+    await agent.say(Word(asked=4), timeout_s=10)
+    assert await agent.words() == replace(told, own=Word(asked=4))
 
 
 async def test_guests_start_through_the_gate_and_not_when_it_is_closed(

@@ -8,6 +8,7 @@ from cardume.ha.crc32c import crc32c
 from cardume.ha.layout import Layout
 from cardume.ha.records import (
     NO_BALLOT,
+    Aside,
     Ballot,
     BallotBlock,
     Datagram,
@@ -36,7 +37,9 @@ EPOCH = EpochRecord(
     reason=Reason.UPLINK,
     about=frozenset({1}),
 )
-SLOT = Slot(GENERATION, 2, BOOT, 9, 123_456_789, SlotState.MEMBER, EPOCH, 5, 0b100, False, 3, (0, 8, 255))
+SLOT = Slot(
+    GENERATION, 2, BOOT, 9, 123_456_789, SlotState.MEMBER, EPOCH, 5, 0b100, False, 3, (0, 8, 255), Aside(7, 1 << 40)
+)
 BLOCK = BallotBlock(GENERATION, 2, 7, Ballot(4, 2, 9), Ballot(3, 0, 3), EPOCH, 1, 0b10)
 DATAGRAM = Datagram(
     GENERATION,
@@ -67,6 +70,7 @@ def test_a_slot_is_one_sector_with_these_bytes() -> None:
     assert data[64:104].hex() == "07000000000000000002ff060000000005000000000000000200000000000000" + "0200000000000000"
     assert data[104:116].hex() == "030000000100000009000000"
     assert data[360:363].hex() == "0008ff"
+    assert data[424:440].hex() == "0700000000000000" + "0000000000010000"
     assert codec.decode_slot(data, 3) == SLOT
 
 
