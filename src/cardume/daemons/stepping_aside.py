@@ -114,10 +114,10 @@ class SteppingAside:
     async def _unwritten_s(self, known: PoolMap) -> float:
         """For how long the cluster has taken no writes on its master, whose own member is well."""
         own = self._place.uuid
+        began_s = time.monotonic()
         concerns = known.master == own and own in known.voters and len(known.voters) == PAIR
         if not concerns or not await self._etcd.is_cut_off(known, own):
             self._unwritten_since = None
             return 0.0
-        now_s = time.monotonic()
-        self._unwritten_since = self._unwritten_since or now_s
-        return now_s - self._unwritten_since
+        self._unwritten_since = self._unwritten_since or began_s
+        return time.monotonic() - self._unwritten_since
