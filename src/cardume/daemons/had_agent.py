@@ -1,15 +1,17 @@
 """The HA daemon of this host as the toolstack uses it: over its socket, and by the file that it starts from."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
 
 from cardume.core.stepping_aside import Word
+from cardume.daemons.gated_guests import StartNote
 from cardume.daemons.had_events import event_of, events_of_status
 from cardume.daemons.had_line import had_line
 from cardume.daemons.stepping_aside import Heard
@@ -201,22 +203,22 @@ class HadAgent:
     # Guests
 
     @asynccontextmanager
-    async def guest_begins(self, operation: str) -> AsyncIterator[None]:
+    async def guest_begins(self, operation: str) -> AsyncIterator[StartNote]:
         """Hold while an order to start a guest is with libvirt; HaError when this host may run none now."""
-        is_unnoted = not self._config.exists()  # HA is off: nobody has to know, until it is switched on
+        note, is_unnoted = (
+            StartNote(),
+            not self._config.exists(),
+        )  # HA is off: nobody has to know, until it is switched on
         try:
             if is_unnoted:
                 self._unnoted.add(operation)
             else:
                 await self._ask("guest-begins", operation=operation)
-            yield
+            yield note
         finally:  # also when no answer came: the daemon may have noted it
-            if not is_unnoted or operation not in self._unnoted:
-                ending = asyncio.create_task(self._tell_ended(operation))
-                self._ending.add(ending)
-                ending.add_done_callback(self._ending.discard)
+            ending = self._end_later(operation, note)
+            if note.until is None:
                 await asyncio.wait((ending,), timeout=AGAIN_S)
-            self._unnoted.discard(operation)
 
     async def _note_starts(self) -> None:
         """Have the daemon know of what was ordered before there was an arrangement; the rest it is told as it comes."""
@@ -227,8 +229,19 @@ class HadAgent:
             else:
                 await self._ask("guest-ended", operation=operation)
 
-    async def _tell_ended(self, operation: str) -> None:
+    def _end_later(self, operation: str, note: StartNote) -> "asyncio.Task[None]":
+        ending = asyncio.create_task(self._tell_ended(operation, note))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        return ending
+
+    async def _tell_ended(self, operation: str, note: StartNote) -> None:
         """Until the daemon has heard it: a start that never ends would keep this host from leaving."""
+        if note.until is not None:
+            await note.until()
+        if operation in self._unnoted:
+            self._unnoted.discard(operation)
+            return
         while True:
             try:
                 await self._ask("guest-ended", operation=operation)
@@ -237,11 +250,11 @@ class HadAgent:
                 log.warning("had_start_not_ended", operation=operation, reason=str(fault))
                 await asyncio.sleep(AGAIN_S)
 
-    async def forget_starts(self) -> None:
-        """Starts of an earlier life of this daemon are over: libvirt has answered since."""
+    async def recall_starts(self, until_over: Callable[[str], Awaitable[None]]) -> None:
+        """Tell of the end of each start that an earlier life of this daemon had begun, when `until_over` returns."""
         if self._config.exists():
             for operation in (await self._status()).get("pending", ()):
-                await self._ask("guest-ended", operation=operation)
+                self._end_later(operation, StartNote(partial(until_over, operation)))
 
     # Steps
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import cast
 
 from cardume.api.served_certificate import ServedCertificate
 from cardume.api.server import Listen
@@ -13,11 +14,12 @@ from cardume.channel.pki import Admission, ensure_own_pool, sign
 from cardume.core.seen_addresses import AddressBook
 from cardume.daemons.certificate import certificate_addresses, certificate_names
 from cardume.daemons.config import Config
-from cardume.daemons.gated_guests import gated
+from cardume.daemons.gated_guests import GatedGuests
 from cardume.daemons.had_agent import HadAgent
 from cardume.daemons.metering import metering
 from cardume.daemons.stepping_aside import Words
 from cardume.hostops.guests.accel import acceleration
+from cardume.hostops.guests.interface import Guests
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
 from cardume.hostops.ha.interface import HaError
 from cardume.hostops.hands import Hands
@@ -84,9 +86,11 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
         await ready_for_migration(HostIdentity(files.authority, files.certificate, files.key))
         found = await acceleration()
         agent = await stack.enter_async_context(HadAgent(config.host_uuid))
-        guests = gated(await stack.enter_async_context(LibvirtGuests(found.accelerator)), agent)
+        libvirt = await stack.enter_async_context(LibvirtGuests(found.accelerator))
+        behind = GatedGuests(libvirt, agent, libvirt.orders)
         with suppress(HaError):  # a daemon that does not answer keeps guests from starting, and nothing else
-            await agent.forget_starts()
+            await agent.recall_starts(behind.until_over)
+        guests = cast(Guests, behind)
         fence = MasterFence()
         luns = LvmOverIscsiDriver(fence, shadows=config.run / "lun")
         drivers: tuple[StorageDriver, ...] = (ExtDriver(), IsoDriver(), NfsDriver(), luns)

@@ -19,6 +19,7 @@ from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vdi import VDI
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import OnCrash, OnNormalExit, VMOperation, VMPowerState
+from cardume.hostops.errors import GuestUncertain
 from cardume.hostops.guests.guest import FileSource, GuestEvent, GuestEventKind, GuestPower, RunningGuest, StopReason
 from cardume.hostops.hands import Hands
 from cardume.messages.activations import activation, expect_no_more
@@ -109,7 +110,10 @@ class GuestWatch:
         vm = self._db.find(ref)
         if vm is None or vm.current_operations:
             return
-        guest = await self._hands.guests.find(vm.uuid)
+        try:
+            guest = await self._hands.guests.find(vm.uuid)
+        except GuestUncertain:
+            return  # it may still come up: as recorded until that is known
         now = self._db.find(ref)
         if now is None or now.current_operations or now.domid != vm.domid:
             return
@@ -161,8 +165,15 @@ class GuestWatch:
         """Let go of disks that were claimed for a start here which never came to QEMU."""
         vm = self._db.get(ref)
         claimed = tuple(vbd for vbd in vm.VBDs if self._db.get(vbd).currently_attached and self._is_ours(vbd))
-        if claimed:
+        if claimed and not await self._is_in_doubt(vm.uuid):
             await release(self._db, claimed)
+
+    async def _is_in_doubt(self, uuid: str) -> bool:
+        try:
+            await self._hands.guests.find(uuid)
+        except GuestUncertain:
+            return True
+        return False
 
     def _is_ours(self, vbd: Ref[VBD]) -> bool:
         """False for a disk that another host may have open: whether it does, only that one can tell."""

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
+import structlog
+
 from cardume.core import placement
 from cardume.core.placement import Demand
 from cardume.datamodel import errors
@@ -20,7 +22,7 @@ from cardume.datamodel.refs import Ref
 from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMOperation
-from cardume.hostops.errors import GuestError, GuestNotFound, GuestUncertain, LinkLost
+from cardume.hostops.errors import GuestError, GuestNotFound, GuestUncertain, HostError, LinkLost
 from cardume.hostops.guests.guest import DiskSource, GuestPower, GuestSpec
 from cardume.hostops.hands import Hands
 from cardume.messages.activations import expect, expect_no_more
@@ -35,6 +37,8 @@ from cardume.messages.vm_disks import close_disks, open_disk
 from cardume.messages.vm_placement import host_loads, vm_demand
 from cardume.messages.vm_state import arrive
 from cardume.pooldb.db import Reader
+
+log = structlog.get_logger()
 
 MOST_AT_ONCE = 2
 """How many VMs leave a host, or come to it, at a time: more would only take each other's network."""
@@ -88,11 +92,12 @@ async def _move(call: Call, vm: Ref[VM], source: Ref[Host], host: Ref[Host]) -> 
         try:
             await _leave(leaving, coming, spec, address, call.task.progress)
         except (GuestUncertain, LinkLost) as fault:
-            undo.pop_all()  # the host that it was going to tells where it is
+            undo.pop_all()  # nobody knows whether it comes: the host that it was going to tells where it is
             raise errors.VM_MIGRATE_FAILED(vm, source, host, str(fault)) from None
         except GuestNotFound:
             undo.pop_all()  # it ended by itself: so says its own host's watch
             await _forget_destination(call, vm)
+            await _expect_no_more(coming, call.db.get(vm).uuid)
             raise errors.VM_BAD_POWER_STATE(vm, "running", "halted") from None
         except GuestError as fault:
             raise errors.VM_MIGRATE_FAILED(vm, source, host, str(fault)) from None
@@ -147,13 +152,23 @@ async def _prepare(
     spec = guest_spec(call.db, vm, host, sources)
     devices = {call.db.get(vif).device for vif in vifs}
     spec = replace(spec, nics=tuple(nic for nic in spec.nics if nic.device in devices))
+    undo.push_async_callback(_expect_no_more, hands, spec.uuid)
     with guest_failures(vm):
+        await hands.guests.expect(spec.uuid)
         await hands.guests.prepare_incoming(spec.disks)
     return spec
 
 
+async def _expect_no_more(hands: Hands, uuid: str) -> None:
+    try:
+        await hands.guests.expect_no_more(uuid)
+    except (HostError, ApiError) as fault:  # it finds out by itself, later
+        log.warning("guest_still_expected", guest=uuid, reason=str(fault))
+
+
 async def _record_arrival(call: Call, vm: Ref[VM], source: Ref[Host], host: Ref[Host], hands: Hands) -> None:
     uuid = call.db.get(vm).uuid
+    await _expect_no_more(hands, uuid)
     with guest_failures(vm):
         guest = await hands.guests.find(uuid)
     if guest is None:

@@ -11,7 +11,7 @@ from cardume.datamodel.refs import Ref
 from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMOperation, VMPowerState
-from cardume.hostops.errors import GuestError, LinkLost
+from cardume.hostops.errors import GuestError, GuestUncertain, LinkLost
 from cardume.hostops.guests.guest import DiskSource, GuestEvent, GuestEventKind, GuestSpec
 from cardume.hostops.guests.interface import Guests
 from cardume.hostops.hands import Hands
@@ -83,8 +83,8 @@ async def _start_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> N
 async def _coming_up(call: Call, vm: Ref[VM], host: Ref[Host]) -> AsyncIterator[tuple[Hands, GuestSpec]]:
     """Networks up, disks open, and the guest as it is to be; when the block fails, neither it nor its disks stay.
 
-    When the host is lost in the middle nobody knows whether the guest runs: it counts as running there until the host
-    is back and tells, or is declared dead. Its disks may not be opened elsewhere meanwhile.
+    When the host is lost in the middle, or its libvirtd does not answer, nobody knows whether the guest runs: it counts
+    as running there until the host tells, or is declared dead. Its disks may not be opened elsewhere meanwhile.
     """
     async with AsyncExitStack() as undo:
         hands = call.hosts.hands(host)
@@ -95,7 +95,7 @@ async def _coming_up(call: Call, vm: Ref[VM], host: Ref[Host]) -> AsyncIterator[
         except BaseException:
             try:
                 await hands.guests.destroy(spec.uuid)
-            except LinkLost:
+            except (LinkLost, GuestUncertain):
                 undo.pop_all()
                 await call.db.update(vm, power_state=VMPowerState.RUNNING, resident_on=host)
                 call.log.warning("guest_unknown", vm=spec.uuid, host=str(host))

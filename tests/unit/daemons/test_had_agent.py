@@ -13,15 +13,17 @@ from typing import Any
 import pytest
 
 from cardume.core.stepping_aside import Word
-from cardume.daemons.gated_guests import gated
+from cardume.daemons.gated_guests import GatedGuests, gated
 from cardume.daemons.had_agent import HadAgent
 from cardume.daemons.stepping_aside import Heard
 from cardume.had.config import read_config
 from cardume.had.control import ControlServer, Refused
 from cardume.had.statefile import read_superblock
 from cardume.had.watchdogs import SOFTDOG, Device, list_devices
-from cardume.hostops.guests.guest import FileSource, GuestSpec, IscsiSource
+from cardume.hostops.errors import GuestBadState, GuestError, GuestUncertain
+from cardume.hostops.guests.guest import FileSource, GuestSpec, IscsiSource, RunningGuest
 from cardume.hostops.guests.memory_guests import MemoryGuests
+from cardume.hostops.guests.start_orders import StartOrders
 from cardume.hostops.ha.interface import (
     Arrangement,
     HaError,
@@ -371,11 +373,92 @@ async def test_a_start_that_was_ordered_before_ha_was_on_is_known_before_the_hos
             await asyncio.sleep(0.05)
 
 
-async def test_starts_of_an_earlier_life_are_forgotten(agent: HadAgent, daemon: Daemon, tmp_path: Path) -> None:
+async def test_starts_of_an_earlier_life_end_when_they_are_over(
+    agent: HadAgent, daemon: Daemon, tmp_path: Path
+) -> None:
     (tmp_path / "ha.json").touch()
-    daemon.status = {**ON, "pending": ["start/a/1", "start/b/2"]}
-    await agent.forget_starts()
-    assert daemon.asked == ["guest-ended", "guest-ended"]
+    daemon.status = {**ON, "pending": ["start/a/1", "incoming/b/2"]}
+    orders = Orders()
+    behind = GatedGuests(MemoryGuests(), agent, orders.made, has_process=lambda uuid: False)
+    await agent.recall_starts(behind.until_over)
+    await asyncio.sleep(0.1)
+    assert daemon.asked == []
+    with pytest.raises(GuestUncertain):
+        await behind.find("a")
+    orders.processes.add("a")
+    await until(lambda: daemon.asked == ["guest-ended"])
+    assert await behind.find("a") is None
+    await behind.expect_no_more("b")
+    await until(lambda: daemon.asked == ["guest-ended", "guest-ended"])
+
+
+class Orders:
+    """The orders in doubt of a host, and what a test says of its processes."""
+
+    def __init__(self) -> None:
+        self.processes: set[str] = set()
+        self.made = StartOrders(ask=self._answer, has_process=self.processes.__contains__, libvirtd=lambda: 1)
+
+    async def _answer(self) -> None: ...
+
+
+async def until(test: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not test():
+            await asyncio.sleep(0.01)
+
+
+class GivesUp(MemoryGuests):
+    """Its starts are given to libvirtd, and their callers get no answer."""
+
+    def __init__(self, orders: StartOrders) -> None:
+        super().__init__()
+        self.order, self._orders = orders.begin(), orders
+
+    async def start(self, spec: GuestSpec, *, paused: bool = False, timeout_s: float = 60) -> RunningGuest:
+        self.order.give()
+        self._orders.give_up(spec.uuid, self.order)
+        raise GuestError("no answer from libvirt")
+
+
+async def test_a_start_that_libvirtd_may_still_do_stays_noted_and_is_not_called_absent(
+    agent: HadAgent, daemon: Daemon, tmp_path: Path
+) -> None:
+    (tmp_path / "ha.json").touch()
+    orders = Orders()
+    libvirt = GivesUp(orders.made)
+    guests = gated(libvirt, agent, orders.made)
+    spec = GuestSpec(OTHER, "web", 64 * MIB, 1, 1)
+    with pytest.raises(GuestError, match="no answer"):
+        await guests.start(spec)
+    await asyncio.sleep(0.1)
+    assert daemon.asked == ["guest-begins"]
+    for call in (guests.find(OTHER), guests.destroy(OTHER)):
+        with pytest.raises(GuestUncertain):
+            await call
+    with pytest.raises(GuestBadState):
+        await guests.start(spec)
+    libvirt.order.answered()
+    await until(lambda: daemon.asked == ["guest-begins", "guest-ended"])
+    await guests.destroy(OTHER)
+
+
+async def test_a_guest_that_is_to_come_is_noted_until_it_is_there_or_will_not_come(
+    agent: HadAgent, daemon: Daemon, tmp_path: Path
+) -> None:
+    (tmp_path / "ha.json").touch()
+    processes: set[str] = set()
+    guests = GatedGuests(MemoryGuests(), agent, has_process=processes.__contains__)
+    await guests.expect(OTHER)
+    assert daemon.asked == ["guest-begins"]
+    await guests.expect_no_more(OTHER)
+    await until(lambda: daemon.asked == ["guest-begins", "guest-ended"])
+    await guests.expect(OTHER)
+    processes.add(OTHER)
+    await until(lambda: daemon.asked[2:] == ["guest-begins", "guest-ended"])
+    daemon.refusing = {"guest-begins": "this host may not run guests now"}
+    with pytest.raises(HaError, match="may not run guests"):
+        await guests.expect(OTHER)
 
 
 async def test_a_guest_has_started_though_the_daemon_was_away_then_and_it_is_told_later(

@@ -19,6 +19,7 @@ from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.hostops.errors import GuestError, GuestUncertain
 from cardume.hostops.guests.guest import GuestPower
+from cardume.hostops.ha.interface import HaError
 from cardume.hostops.hands import Hands
 from cardume.hostops.storage.driver import Volume
 from cardume.hostops.storage.memory_driver import MemoryDriver
@@ -191,6 +192,35 @@ async def test_a_cancel_that_comes_too_late_ends_well(two: Two) -> None:
 
     assert two.where() == (two.second.host, NULL, {two.second.host})
     assert await two.guests() == (0, 1)
+
+
+async def test_the_destination_expects_it_from_before_the_order_until_the_move_is_over(two: Two) -> None:
+    uuid = two.db.get(two.vm).uuid
+    two.first.guests.slow("migrate", 30)
+    moving = asyncio.create_task(pool_migrate(two.call, two.vm, two.second.host, {}))
+    async with asyncio.timeout(20):
+        while two.second.guests.expected != {uuid}:
+            await asyncio.sleep(0.01)
+    moving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await moving
+    assert two.second.guests.expected == set()
+    two.first.guests.slow("migrate", 0)
+
+    two.first.guests.fail_next("migrate", GuestUncertain("libvirtd went away"))
+    await refusal(pool_migrate(two.call, two.vm, two.second.host, {}))
+    assert two.second.guests.expected == {uuid}, "it may still come"
+    await GuestWatch(two.db, two.second.hands, two.second.host).catch_up()
+
+    await pool_migrate(two.call, two.vm, two.second.host, {})
+    assert two.second.guests.expected == set()
+
+
+async def test_a_host_that_may_run_no_guests_is_not_moved_to(two: Two) -> None:
+    two.second.guests.fail_next("expect", HaError("this host may not run guests now"))
+    said = await refusal(pool_migrate(two.call, two.vm, two.second.host, {}))
+    assert said == ["HA_POOL_IS_ENABLED_BUT_HOST_IS_DISABLED"]
+    assert two.where() == (two.first.host, NULL, {two.first.host})
 
 
 async def test_of_a_move_that_nobody_saw_to_its_end_the_destination_tells(two: Two) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from tests.unit.messages.fake_host import Client, FakeHost, eventually
 
 from cardume.datamodel.refs import Ref
-from cardume.hostops.errors import GuestError, LinkLost
+from cardume.hostops.errors import GuestError, GuestUncertain, LinkLost
 from cardume.hostops.guests.guest import AgentFacts
 from cardume.messages.guest_watch import GuestWatch
 
@@ -100,6 +100,23 @@ async def test_a_vm_whose_host_is_lost_in_the_middle_of_its_start_counts_as_runn
     await GuestWatch(host.db, host.hands, Ref(here)).resync()
     assert await api("VM.get_power_state", vm) == "Halted"
     await api("VM.start", vm, False, False)
+
+
+async def test_a_vm_whose_start_libvirtd_may_still_do_counts_as_running_until_that_is_known(
+    host: FakeHost, api: Client, vm: str
+) -> None:
+    host.guests.fail_next("start", GuestUncertain("no answer"))
+    host.guests.fail_next("destroy", GuestUncertain("it may come up"))
+    await api.refused("VM.start", vm, False, False)
+    (here,) = await api("host.get_all")
+    record = await api("VM.get_record", vm)
+    assert (record["power_state"], record["resident_on"]) == ("Running", here)
+    watch = GuestWatch(host.db, host.hands, Ref(here))
+    host.guests.fail_next("find", GuestUncertain("it may come up"))
+    await watch.resync()
+    assert await api("VM.get_power_state", vm) == "Running"
+    await watch.catch_up()
+    assert await api("VM.get_power_state", vm) == "Halted"
 
 
 async def test_a_shutdown_waits_for_the_guest(host: FakeHost, api: Client, vm: str) -> None:

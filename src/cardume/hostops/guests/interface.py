@@ -129,6 +129,18 @@ class Guests(Protocol):
         """Let a guest go on that `commit_layers` left standing still; one that runs, or is gone, is no error."""
         ...
 
+    async def expect(self, uuid: str) -> None:
+        """A guest is about to come from another host; before anything is asked of that one.
+
+        HaError when this host may run none. Until `expect_no_more`, or the guest is there, it counts as one that may
+        still start here.
+        """
+        ...
+
+    async def expect_no_more(self, uuid: str) -> None:
+        """The migration is over, whatever came of it."""
+        ...
+
     async def prepare_incoming(self, disks: tuple[Disk, ...]) -> None:
         """Make ready for a guest with these disks that comes from another host."""
         ...

@@ -54,6 +54,7 @@ from cardume.hostops.guests.limits import check_spec
 from cardume.hostops.guests.qemu_access import prepare_sources
 from cardume.hostops.guests.qemu_process import find_pid, start_ticks
 from cardume.hostops.guests.serial_line import SerialLines
+from cardume.hostops.guests.start_orders import StartOrders, give
 
 T = TypeVar("T")
 
@@ -72,6 +73,7 @@ class LibvirtGuests:
         self._resyncs: list[Callable[[], Awaitable[None]]] = []
         self._undos = Undos()
         self._coming: set[str] = set()  # guests that are being started or restored
+        self.orders = StartOrders(ask=self.list)
         self._desk = EventDesk(self._is_ours)
         self._link = LibvirtLink(uri, self._desk.take, self._on_up)
         self._commits = DiskCommits(self._link_call)
@@ -227,6 +229,12 @@ class LibvirtGuests:
     async def prepare_incoming(self, disks: tuple[Disk, ...]) -> None:
         await self._link_call("", "prepare disks", lambda connection: self._prepare(connection, disks))
 
+    async def expect(self, uuid: str) -> None:
+        pass  # libvirtd needs no word of it
+
+    async def expect_no_more(self, uuid: str) -> None:
+        pass
+
     async def migrate(
         self, spec: GuestSpec, address: str, progress: Callable[[float], None], *, timeout_s: float = 3600
     ) -> None:
@@ -327,10 +335,12 @@ class LibvirtGuests:
         if uuid in self._coming:
             raise GuestBadState(f"guest {uuid} is being started")
 
+        order = self.orders.begin()
+
         def work(connection: Connection) -> RunningGuest:
             if connection.find(uuid) is not None:
                 raise GuestBadState(f"guest {uuid} runs here already")
-            create(connection)
+            give(order, partial(create, connection), ConnectionLost)
             state = connection.find(uuid)
             guest = running_guest(state) if state is not None else None
             if guest is None:
@@ -345,6 +355,7 @@ class LibvirtGuests:
         try:
             return await self._link.call(work, f"{what} {uuid}", timeout_s=timeout_s, on_late=late)
         except (CallTimedOut, ConnectionLost, asyncio.CancelledError):
+            self.orders.give_up(uuid, order)
             await self._undos.run(self._end(uuid))
             raise
         finally:

@@ -65,6 +65,7 @@ class MemoryGuests:
         self._machines: dict[str, _Machine] = {}
         self._coming: set[str] = set()
         self._last_domid = 0
+        self.expected: set[str] = set()  # guests that are to come from other hosts
         self.neighbours: dict[str, MemoryGuests] = {}  # other hosts, by address, that guests may be moved to
         self._sinks: list[EventSink] = []
         self._resyncs: list[Callable[[], Awaitable[None]]] = []
@@ -281,6 +282,13 @@ class MemoryGuests:
         await self._reach("end_still")
         if uuid in self._machines:
             self._machines[uuid].power = GuestPower.RUNNING
+
+    async def expect(self, uuid: str) -> None:
+        await self._reach("expect")
+        self.expected.add(uuid)
+
+    async def expect_no_more(self, uuid: str) -> None:
+        self.expected.discard(uuid)
 
     async def prepare_incoming(self, disks: tuple[Disk, ...]) -> None:
         await self._reach("prepare_incoming")

@@ -14,6 +14,19 @@ def find_pid(name: str, directory: Path = _PID_FILES) -> int | None:
         return None
 
 
+def has_process(uuid: str, proc: Path = Path("/proc")) -> bool:
+    """Whether a process runs a guest, by the words that libvirt started it with; also one that waits for its memory."""
+    wanted = b"\0-uuid\0" + uuid.encode() + b"\0"
+    for entry in os.listdir(proc):
+        if entry.isdecimal():
+            try:
+                if wanted in (proc / entry / "cmdline").read_bytes():
+                    return True
+            except OSError:
+                continue  # it has just ended
+    return False
+
+
 def start_ticks(pid: int, proc: Path = Path("/proc")) -> int | None:
     """When the process started, in clock ticks since boot: with the pid it names one process for ever. None: gone."""
     try:
