@@ -60,6 +60,7 @@ from cardume.datamodel.roles import Role
 from cardume.datamodel.vm import VM
 from cardume.hostops.audit_file import AuditFile
 from cardume.hostops.blob_files import BlobFiles
+from cardume.hostops.ha.interface import HaError
 from cardume.messages.call import Call, Caller, TaskHandle
 from cardume.messages.certificate import record_certificate
 from cardume.messages.ha_enabling import settle_ha
@@ -76,6 +77,8 @@ log = structlog.get_logger()
 
 RENEWAL_CHECK_S = 6 * 3600.0
 BLOB_SWEEP_S = 600.0
+TRIES = 5
+AGAIN_S = 1.0
 LEAVE_S = 5.0
 """For what the daemon was to end, before the process is started anew instead."""
 
@@ -196,6 +199,7 @@ async def _master(
         vote = Vote(config.vote, config.host_uuid)
         keeper = VoterKeeper(place, database, etcd, vote, hosts)
         voting = Voting(place, etcd, vote, database, keeper)
+        await _take_own_orders(here, place)
         mastering = Mastering(config, place, database, keeper, hosts)
         admitting = Admitting(db, voting.answering(place.answer), database.shared, database.refresh_map)
         alerting, histories = Alerting(db, hosts), Histories(db, hosts, host)
@@ -289,7 +293,7 @@ async def _master(
         server.tasks.spawn(database.watch_majority())
         server.tasks.spawn(alerting.run())
         server.tasks.spawn(restarts.run())
-        server.tasks.spawn(SteppingAside(place, etcd, voting, here.words).run())
+        server.tasks.spawn(SteppingAside(place, etcd, voting, here.had).run())
         if the_pool(db)[1].ha_statefiles:
             server.tasks.spawn(run_task("HA looked at after a start", settle))
         server.tasks.spawn(StorageWatching(db, hosts).run())
@@ -299,6 +303,17 @@ async def _master(
         server.tasks.spawn(_sweep_blobs(db, blobs))
         place.serve()
         yield
+
+
+async def _take_own_orders(here: HereNow, place: Place) -> None:
+    """What this master orders of its own host is meant for the life that the host has now."""
+    for _ in range(TRIES):
+        try:
+            await here.had.take_orders(place.step_down)
+            return
+        except HaError as fault:
+            log.warning("life_not_known", reason=str(fault))
+            await asyncio.sleep(AGAIN_S)
 
 
 async def _sweep_blobs(db: Database, blobs: BlobFiles) -> None:

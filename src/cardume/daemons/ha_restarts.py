@@ -62,6 +62,8 @@ class Connected(Hosts, Protocol):
 
     def is_connected(self, host: Ref[Any]) -> bool: ...
 
+    def arrivals(self, host: Ref[Any]) -> int: ...
+
     async def drop(self, host: Ref[Any]) -> None: ...
 
 
@@ -89,6 +91,7 @@ class HaRestarts:
         self._members: frozenset[str] = frozenset()
         self._ended: dict[str, int] = {}  # hosts by uuid whose life is over, and which
         self._over: dict[str, int] = {}  # for each host the highest life that was told to be over
+        self._came: dict[str, int] = {}  # how often they had come by then
         self._rebooted: dict[str, int] = {}  # members on a new life, and the decision that says so
         self._best_effort: set[Ref[VM]] = set()  # that ran on hosts that were lost
         self._past = Past()
@@ -153,6 +156,8 @@ class HaRestarts:
             case HaEventKind.LIFE_ENDED:
                 # A member's ended life is an earlier one: what runs there it tells itself when it is connected.
                 if event.host not in self._members:
+                    if event.life > self._ended.get(event.host, 0):
+                        self._came[event.host] = self._arrivals(event.host)
                     self._ended[event.host] = max(event.life, self._ended.get(event.host, 0))
                 elif event.rule == REBOOTED:
                     self._rebooted[event.host] = event.epoch
@@ -289,18 +294,26 @@ class HaRestarts:
     async def _bury_the_dead(self) -> None:
         for host, record in list(self._db.all(Host).items()):
             life = self._ended.get(record.uuid)
-            if life is None or host == self._here or await self._lives_on(host, life):
+            if life is None or host == self._here or self._has_come(record.uuid) or await self._lives_on(host, life):
                 continue
             await self._hosts.drop(host)
             async with self._db.transaction() as txn:
                 # It may have come back while this waited, and run what it was told to start since.
-                is_dead = self._ended.get(record.uuid) == life and not self._hosts.is_connected(host)
+                is_back = self._hosts.is_connected(host) or self._has_come(record.uuid)
+                is_dead = self._ended.get(record.uuid) == life and not is_back
                 halted = bury(txn, host) if is_dead and txn.find(host) is not None else []
             if halted:
                 best = [vm for vm in halted if self._db.get(vm).ha_restart_priority == BEST_EFFORT]
                 self._best_effort.update(best)
                 log.warning("ha_host_buried", host=record.uuid, life=life, halted=len(halted))
                 self._planned_at_s = 0.0
+
+    def _arrivals(self, uuid: str) -> int:
+        return sum(self._hosts.arrivals(host) for host, record in self._db.all(Host).items() if record.uuid == uuid)
+
+    def _has_come(self, uuid: str) -> bool:
+        """Whether a host has come since its life was over: it has told what runs there, and may run what is new."""
+        return self._arrivals(uuid) != self._came.get(uuid)
 
     async def _lives_on(self, host: Ref[Host], life: int) -> bool:
         """Whether a host is connected in a later life, and so tells for itself what runs there.

@@ -70,6 +70,8 @@ class HadAgent:
         self._ending: set[asyncio.Task[None]] = set()
         self._unnoted: set[str] = set()
         """Starts that were ordered while HA was off, and are with libvirt still."""
+        self._life: int | None = None  # that orders are meant for
+        self._on_new_life: Callable[[], None] | None = None
 
     async def __aenter__(self) -> "HadAgent":
         self._listening = asyncio.create_task(self._listen())
@@ -144,6 +146,7 @@ class HadAgent:
         told = await self._wait(lambda told: told["armed"] and _phase(told) is not HaPhase.OFF, timeout_s, "arm")
         if told.get("off") is not None:
             raise HaWatchdogRefused(f"the host could not be armed: {told['off']}")
+        self._life = _life(told)
 
     async def enable(self, *, timeout_s: float) -> None:
         await self._ask("enable")
@@ -202,6 +205,25 @@ class HadAgent:
 
     # Guests
 
+    async def take_orders(self, on_new_life: Callable[[], None]) -> None:
+        """What is ordered from now on is meant for the life that this host has now. HaError: that is not known.
+
+        Orders for an earlier life are refused: its guests may run elsewhere by now. `on_new_life` is called once, when
+        another life goes on here: orders have to be taken anew for that one.
+        """
+        self._on_new_life = on_new_life
+        self._life = _life(await self._status()) if self._config.exists() else None
+
+    def _look_at_life(self, life: int | None) -> bool:
+        """Whether orders are meant for this life; None: high availability is off, and they are for any."""
+        if life is None or self._life is None or life == self._life:
+            return True
+        tell, self._on_new_life = self._on_new_life, None
+        if tell is not None:
+            log.warning("orders_for_another_life", meant=self._life, life=life)
+            tell()
+        return False
+
     @asynccontextmanager
     async def guest_begins(self, operation: str) -> AsyncIterator[StartNote]:
         """Hold while an order to start a guest is with libvirt; HaError when this host may run none now."""
@@ -213,7 +235,9 @@ class HadAgent:
             if is_unnoted:
                 self._unnoted.add(operation)
             else:
-                await self._ask("guest-begins", operation=operation)
+                told = await self._ask("guest-begins", operation=operation)
+                if not self._look_at_life(told.get("life")):
+                    raise HaError("this host has begun another life since it was told to run this guest")
             yield note
         finally:  # also when no answer came: the daemon may have noted it
             ending = self._end_later(operation, note)
@@ -352,9 +376,12 @@ class HadAgent:
                 event = event_of(told, self._uuid)
                 if "taking_part" in told:
                     is_past = False
+                    self._look_at_life(told.get("gate"))
                     for each in events_of_status(told, self._uuid):
                         self._note(each)
                 # Who led once does not lead now for that: only what is true now says so.
+                elif told.get("event") == "gate-opened" and not is_past:
+                    self._look_at_life(told["life"])
                 elif event is not None and not (is_past and event.kind in _LEADING):
                     self._note(event)
 
@@ -368,6 +395,11 @@ class HadAgent:
         """Whether the last word on it was that this host leads."""
         words = (event.kind for event in reversed(self._events) if event.kind in _LEADING)
         return next(words, None) is HaEventKind.LEAD
+
+
+def _life(told: Mapping[str, Any]) -> int | None:
+    """The life of a host that takes part."""
+    return int(told["life"]) if told["taking_part"] and told.get("off") is None else None
 
 
 def _phase(told: Mapping[str, Any]) -> HaPhase:

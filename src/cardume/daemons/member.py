@@ -75,7 +75,7 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
         membership = Membership(place, etcd, mirroring)
         vote = Vote(config.vote, config.host_uuid)
         voting = Voting(place, etcd, vote)
-        aside = SteppingAside(place, etcd, voting, here.words)
+        aside = SteppingAside(place, etcd, voting, here.had)
         place.standing.refuse_all(
             errors.HOST_STILL_BOOTING() if place.is_master else errors.HOST_IS_SLAVE(place.role.master_address)
         )
@@ -230,20 +230,25 @@ class Connection:
         async with dialled(
             config.pool_files, config.host_uuid, role.master_address, expect=role.master_uuid, port=config.channel_port
         ) as wire:
+            stale = asyncio.Event()
+            await self._here.had.take_orders(stale.set)
             log.info("master_connected", master=role.master_address)
             self._here.mark_awake()
             self._membership.is_connected = True
             link = Link(wire, serving.answer)
             async with serving.over(link):
                 carried = asyncio.create_task(link.run())
-                left = asyncio.create_task(self._leaving.wait())
+                left, other_life = asyncio.create_task(self._leaving.wait()), asyncio.create_task(stale.wait())
                 try:
-                    await asyncio.wait((carried, left), return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait((carried, left, other_life), return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     self._membership.is_connected = False
                 if left.done():
                     await self._here.hands.machine.restart_agent()
+                if other_life.done():
+                    await link.close()  # what was ordered over it is of an earlier life
                 left.cancel()
+                other_life.cancel()
                 await carried
         self._after_boot = False
         log.info("master_disconnected", master=role.master_address)

@@ -54,6 +54,7 @@ class Members:
         self._accounts, self._told_map, self._dial = accounts, told_map, dial
         self._connected: dict[Ref[Host], tuple[RemoteHost, Hands]] = {}
         self._unknown: set[str] = set()  # that were told of
+        self._arrivals: dict[Ref[Host], int] = {}
         self._start_vm: StartVM | None = None
         self._run_task: RunTask | None = None
 
@@ -74,6 +75,10 @@ class Members:
         """Whether it can be worked with."""
         found = self._connected.get(host)
         return host == self._host or (found is not None and found[0].is_up)
+
+    def arrivals(self, host: Ref[Any]) -> int:
+        """How often it has come and told what runs there; counted before anything may be started there."""
+        return self._arrivals.get(host, 0)
 
     def is_here(self, host: Ref[Any]) -> bool:
         """Whether it is this very host."""
@@ -142,11 +147,13 @@ class Members:
         assert self._run_task is not None, "work_with comes first"
         hands = remote.hands()
         inventory: HostInventory = await remote.inventory(HostInventory)
-        self._connected[host] = (remote, hands)
         await record_host(self._db, inventory.this, inventory.facts, hands.storage, inventory.guest_vms, live=False)
+        # Not before it counts as not live: nothing is started there until it has told what runs there.
+        self._connected[host] = (remote, hands)
         await record_certificate(self._db, host, inventory.certificate)
         upkeep = Upkeep(self._db, hands, host, shared=False)
         await upkeep.recover(after_boot=inventory.after_boot)
+        self._arrivals[host] = self.arrivals(host) + 1
         await self._mark(host, live=True)
         log.info("member_connected", host=self._db.get(host).uuid, address=self._db.get(host).address)
         async with upkeep.running(self._start_vm, self._run_task):

@@ -17,7 +17,6 @@ from cardume.daemons.config import Config
 from cardume.daemons.gated_guests import GatedGuests
 from cardume.daemons.had_agent import HadAgent
 from cardume.daemons.metering import metering
-from cardume.daemons.stepping_aside import Words
 from cardume.hostops.guests.accel import acceleration
 from cardume.hostops.guests.interface import Guests
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
@@ -51,7 +50,7 @@ class HereNow:
     listen: Listen
     fence: MasterFence
     meter: HostMeter
-    words: Words
+    had: HadAgent
 
     def now(self) -> "HereNow":
         """The same after some time: the host's own start may be over."""

@@ -1,6 +1,7 @@
 """VMs of a lost host started again, on what the HA daemon says and on nothing else; each time from what is true."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,7 @@ class Lost:
     ha: Ha
     restarts: HaRestarts
     connected: set[Ref[Host]]
+    came: Counter[Ref[Host]]
     started: list[tuple[Ref[VM], Ref[Host]]] = field(default_factory=list)
     obeyed: list[Verdict] = field(default_factory=list)
     failing: dict[Ref[VM], ApiError] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class Connected:
     by_ref: dict[Ref[Host], Hands]
     connected: set[Ref[Host]]
     dropped: list[Ref[Host]] = field(default_factory=list)
+    came: Counter[Ref[Host]] = field(default_factory=Counter)
 
     def hands(self, host: Ref[Host]) -> Hands:
         if host not in self.connected:
@@ -87,6 +90,9 @@ class Connected:
 
     def is_connected(self, host: Ref[Host]) -> bool:
         return host in self.connected
+
+    def arrivals(self, host: Ref[Host]) -> int:
+        return self.came[host]
 
     async def drop(self, host: Ref[Host]) -> None:
         self.connected.discard(host)
@@ -120,7 +126,7 @@ async def lost(ha: Ha) -> Lost:
         made.obeyed.append(verdict)
 
     restarts = HaRestarts(two.db, connected, two.second.host, start_again, start, obey)
-    made = Lost(ha, restarts, connected.connected)
+    made = Lost(ha, restarts, connected.connected, connected.came)
     ha.second.tell(HaEvent(0, HaEventKind.LEAD, 1, ha.second.uuid))
     return made
 
@@ -185,6 +191,23 @@ async def test_a_host_that_came_back_in_a_later_life_tells_for_itself(lost: Lost
     await lost.declare()
     await lost.act()
     assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.first.host)
+
+
+async def test_a_host_that_has_come_since_and_is_lost_again_is_not_buried_for_the_life_before(lost: Lost) -> None:
+    """What it holds now it has of a life that nobody has proved over, though that one's admission is not heard yet."""
+    two = lost.ha.two
+    await lost.power_cut()
+    await lost.declare()
+    lost.came[two.first.host] += 1  # it was admitted, has told what runs there, was told to start this, and is gone
+    await lost.act()
+    assert lost.where(two.vm) == (VMPowerState.RUNNING, two.first.host)
+    back = HaEvent(0, HaEventKind.MEMBERS, 3, members=(lost.ha.first.uuid, lost.ha.second.uuid))
+    for event in (back, HaEvent(0, HaEventKind.LIFE_ENDED, 4, lost.ha.first.uuid, 1)):
+        lost.restarts.take(event)  # of the life before, again
+    lost.restarts.take(HaEvent(0, HaEventKind.MEMBERS, 4, members=(lost.ha.second.uuid,)))
+    lost.restarts.take(HaEvent(0, HaEventKind.LIFE_ENDED, 4, lost.ha.first.uuid, 2))
+    await lost.act()
+    assert lost.where(two.vm) == (VMPowerState.RUNNING, two.second.host)
 
 
 async def test_vms_start_turn_by_turn(lost: Lost) -> None:

@@ -75,6 +75,7 @@ class Daemon:
         self.status: dict[str, Any] = dict(OFF)
         self.then: dict[str, dict[str, Any]] = {}
         self.refusing: dict[str, str] = {}
+        self.answers: dict[str, dict[str, Any]] = {}
         self.slow = ""
         """What is done at once, and answered half a second later."""
         self.server = ControlServer(path, self._ask)
@@ -89,7 +90,7 @@ class Daemon:
         if do in self.refusing:
             raise Refused(self.refusing[do])
         self.status = {**self.status, **self.then.get(do, {})}
-        return {}
+        return self.answers.get(do, {})
 
 
 @contextmanager
@@ -371,6 +372,33 @@ async def test_a_start_that_was_ordered_before_ha_was_on_is_known_before_the_hos
     async with asyncio.timeout(30):
         while daemon.asked != ["guest-begins", "start", "guest-ended"]:
             await asyncio.sleep(0.05)
+
+
+async def test_an_order_for_an_earlier_life_is_refused_and_its_sender_is_told(
+    agent: HadAgent, daemon: Daemon, tmp_path: Path
+) -> None:
+    (tmp_path / "ha.json").touch()
+    daemon.status = {**ON, "gate": 3}
+    daemon.answers = {"guest-begins": {"life": 3, "epoch": 7}}
+    told: list[str] = []
+    await agent.take_orders(lambda: told.append("another life"))
+    guests = gated(MemoryGuests(), agent)
+    await guests.start(GuestSpec(OTHER, "web", 64 * MIB, 1, 1))
+    assert told == []
+
+    daemon.answers = {"guest-begins": {"life": 4, "epoch": 9}}
+    for _ in range(2):
+        with pytest.raises(HaError, match="another life"):
+            await guests.start(GuestSpec(OWN, "late", 64 * MIB, 1, 1))
+    assert told == ["another life"], "once"
+    assert await guests.find(OWN) is None
+    await until(lambda: daemon.asked.count("guest-ended") == daemon.asked.count("guest-begins"))
+
+    daemon.status = {**ON, "life": 4, "gate": 4}
+    await agent.take_orders(lambda: told.append("one more"))
+    await guests.start(GuestSpec(OWN, "in time", 64 * MIB, 1, 1))
+    daemon.server.publish("gate-opened", life=5)
+    await until(lambda: told == ["another life", "one more"])
 
 
 async def test_starts_of_an_earlier_life_end_when_they_are_over(
