@@ -128,6 +128,7 @@ class HadAgent:
             secret,
             facts,
             watchdog=watchdog,
+            uplinks=next((host.uplinks for host in arrangement.hosts if host.uuid == self._uuid), ()),
         )
         await in_thread(write_config, self._config, config)
 

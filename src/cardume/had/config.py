@@ -57,6 +57,8 @@ class HadConfig:
     statefile: StatefileFacts
     watchdog: str = "/dev/watchdog"
     port: int = DEFAULT_PORT
+    uplinks: tuple[str, ...] = ()
+    """Interfaces without whose carrier guests shall run elsewhere, in the order that all hosts have; "": none here."""
 
     @property
     def me(self) -> int:
@@ -127,6 +129,7 @@ def _parse(facts: dict[str, Any]) -> HadConfig:
         statefile=StatefileFacts(**statefile),
         watchdog=str(facts["watchdog"]),
         port=int(facts["port"]),
+        uplinks=tuple(map(str, facts.get("uplinks", ()))),
     )
     if config.profile_name not in PROFILES:
         raise ValueError(f"no profile {config.profile_name}")

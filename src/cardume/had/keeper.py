@@ -188,6 +188,12 @@ class Keeper:
     def _hear_network(self) -> None:
         assert self.network is not None, "it was looked at"
         for message in self.network.receive():
+            if isinstance(message, events.Uplinks):
+                assert self.config is not None, "the core takes part"
+                names = [name for bit, name in enumerate(self.config.uplinks) if message.down >> bit & 1]
+                self.tell("uplinks", down=names)
+                self.hand(message)
+                continue
             assert isinstance(message, tuple), "the network process says pairs"
             event, network = message
             self.heard.on_network(event.datagram.host, network, now_s())

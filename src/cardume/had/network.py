@@ -1,4 +1,7 @@
-"""The network process: heartbeats to every host on every network, each signed with the pool's secret."""
+"""The network process: heartbeats to every host on every network, each signed with the pool's secret.
+
+It looks at this host's uplinks, too: what the kernel is asked for that may take its time, and the core must not wait.
+"""
 
 import hashlib
 import hmac
@@ -10,15 +13,17 @@ from pathlib import Path
 from cardume.ha import effects, events
 from cardume.ha.codec import BadBlock, decode_datagram, encode_datagram
 from cardume.ha.records import Datagram
-from cardume.had.clock import NS, now_ns
+from cardume.had.clock import now_s
 from cardume.had.config import HadConfig, read_config
 from cardume.had.line import Line, LineClosed
 from cardume.had.process import begin, say
+from cardume.had.uplinks import uplinks_down
 
 SIGNATURE_BYTES = hashlib.sha256().digest_size
 _IP_FREEBIND = 15
 _MOST_BYTES = 2048
 _BURST = 64
+UPLINK_LOOK_S = 0.5
 
 
 class Network:
@@ -29,6 +34,7 @@ class Network:
         self._me = config.hosts[config.me]
         self._key = hashlib.sha256(config.secret + config.generation.encode()).digest()
         self.sockets = [_socket(address, config.port) for address in self._me.addresses]
+        self.uplinks = config.uplinks
         self.rejected = 0
         """Datagrams that were not of this pool's, or not of this generation."""
 
@@ -82,9 +88,13 @@ def _socket(address: str, port: int) -> socket.socket:
 def serve(line: Line, network: Network) -> None:
     """Send what comes from the core, tell it what comes from others, until nobody asks any more."""
     waiting: list[Line | socket.socket] = [line, *network.sockets]
+    told: int | None = None
+    next_look_s = 0.0
     try:
         while True:
-            readable, _, _ = select.select(waiting, [], [])
+            if network.uplinks and now_s() >= next_look_s:
+                told, next_look_s = _tell_uplinks(line, network, told), now_s() + UPLINK_LOOK_S
+            readable, _, _ = select.select(waiting, [], [], UPLINK_LOOK_S if network.uplinks else None)
             for own in network.sockets:
                 if own in readable:
                     _tell(line, network, own)
@@ -92,6 +102,14 @@ def serve(line: Line, network: Network) -> None:
                 _send(line, network)
     except LineClosed:
         network.close()
+
+
+def _tell_uplinks(line: Line, network: Network, told: int | None) -> int | None:
+    """Tell the core what has changed; what it has been told."""
+    down = uplinks_down(network.uplinks)
+    if down == told or not line.send(events.Uplinks(now_s(), down)):
+        return told
+    return down
 
 
 def _send(line: Line, network: Network) -> None:
@@ -106,7 +124,7 @@ def _tell(line: Line, network: Network, own: socket.socket) -> None:
         if datagram is None:
             return
         # A core that stands still hears what is left in its queue later, and counts silence from then: the safe side.
-        line.send((events.DatagramReceived(now_ns() / NS, datagram), network.sockets.index(own)))
+        line.send((events.DatagramReceived(now_s(), datagram), network.sockets.index(own)))
 
 
 def main() -> None:

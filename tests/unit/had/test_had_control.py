@@ -102,7 +102,7 @@ def test_starts_are_remembered_until_somebody_says_that_they_ended(tmp_path: Pat
 def test_the_configuration_is_read_as_it_was_written_by_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "ha.json"
     assert read_config(path) is None
-    made = config(FaultyLun())
+    made = config(FaultyLun(), uplinks=("eth0", "", "bond0"))
     write_config(path, made)
     assert read_config(path) == made
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

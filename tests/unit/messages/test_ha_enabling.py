@@ -11,6 +11,7 @@ from tests.unit.messages.test_vm_migration import Two, refusal, two
 from cardume.datamodel.host import Host
 from cardume.datamodel.message import Message
 from cardume.datamodel.pbd import PBD
+from cardume.datamodel.pif import PIF
 from cardume.datamodel.pool import Pool, PoolOperation
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.sr import SR
@@ -150,6 +151,22 @@ async def test_switched_off_the_statefile_stays_for_hosts_that_were_away_and_is_
     assert await refusal(disable_ha(ha.two.call)) == ["HA_NOT_ENABLED"]
     await ha.enable()
     assert ha.statefiles() == [statefile]
+
+
+async def test_hosts_watch_their_interface_of_the_networks_that_ask_for_it(ha: Ha) -> None:
+    db = ha.two.db
+    await ha.enable()
+    assert ha.first._arrangement is not None
+    assert [host.uplinks for host in ha.first._arrangement.hosts] == [(), ()]
+    await disable_ha(ha.two.call)
+    pif = next(ref for ref, record in db.all(PIF).items() if record.host == ha.two.first.host)
+    network = db.get(pif).network
+    await db.update(network, other_config={"ha_uplink": "true"})
+    await ha.enable()
+    found = {host.uuid: host.uplinks for host in ha.first._arrangement.hosts}
+    here = {db.get(other).host: db.get(other).device for other in db.get(network).PIFs}
+    assert found == {host.uuid: (here.get(ref, ""),) for ref, host in db.all(Host).items()}
+    assert found[ha.first.uuid] == (db.get(pif).device,)
 
 
 async def test_a_watchdog_that_does_not_end_its_host_in_every_case_is_told_of(ha: Ha) -> None:

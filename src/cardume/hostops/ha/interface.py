@@ -35,6 +35,7 @@ class HaHost:
     uuid: str
     name: str
     addresses: tuple[str, ...]  # where datagrams reach it, one in each network
+    uplinks: tuple[str, ...] = ()  # interfaces whose loss shall move its VMs, in the same order on all hosts; "": none
 
 
 @dataclass(frozen=True, slots=True)

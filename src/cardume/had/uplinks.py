@@ -1,0 +1,19 @@
+"""Which of this host's uplinks have no carrier, so that others may take its guests over when theirs have."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+MOST = 16
+_NETWORKS = Path("/sys/class/net")
+
+
+def uplinks_down(interfaces: Sequence[str], networks: Path = _NETWORKS) -> int:
+    """Bits of the interfaces without a carrier, in their order; one without a name is of no concern to this host."""
+    return sum(1 << bit for bit, name in enumerate(interfaces[:MOST]) if name and not _has_carrier(networks / name))
+
+
+def _has_carrier(interface: Path) -> bool:
+    try:
+        return (interface / "carrier").read_text().strip() == "1"
+    except OSError:  # it is switched off, or not there
+        return False
