@@ -5,11 +5,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cardume.had.unsent import end_unsent, list_unsent
+from cardume.had.unsent import end_unsent, list_held, list_unsent
 
 ADDRESSES = ("127.0.0.1", *(("::1",) if Path("/proc/self/net/tcp6").exists() else ()))
 WRITER = """
@@ -37,9 +38,13 @@ def killed_writer(address: str) -> Iterator[tuple[socket.socket, int]]:
             written = int(writer.stdout.readline())
             accepted, _ = listener.accept()
             assert list_unsent() == []  # its process still holds it
+            (held,) = list_held(writer.pid)
+            others = [replace(held, local_port=1)]
             writer.kill()
         with accepted:
             accepted.settimeout(30)
+            assert end_unsent(among=others) == []
+            assert list_unsent() == [held]
             yield accepted, written
 
 

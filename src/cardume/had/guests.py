@@ -42,17 +42,21 @@ def _runs_guest(entry: str) -> bool:
     """By the program's file: a name can be changed. A process that has ended but was not collected runs nothing."""
     try:
         if Path("/proc", entry, "comm").read_text().startswith(_NAMES):
-            return _has_live_thread(entry)
+            return has_live_thread(entry)
         return os.path.basename(os.readlink(f"/proc/{entry}/exe")).startswith(_NAMES)
     except OSError:
         return False
 
 
-def _has_live_thread(entry: str) -> bool:
-    """The first thread may have ended before the others: one of those may still be in the middle of an I/O."""
-    for thread in os.listdir(f"/proc/{entry}/task"):
+def has_live_thread(pid: int | str, proc: Path = Path("/proc")) -> bool:
+    """Whether a process goes on: its first thread may have ended, and another be in the middle of an I/O."""
+    try:
+        threads = os.listdir(proc / str(pid) / "task")
+    except OSError:
+        return False
+    for thread in threads:
         try:
-            stat = Path("/proc", entry, "task", thread, "stat").read_text()
+            stat = (proc / str(pid) / "task" / thread / "stat").read_text()
         except OSError:
             continue
         if stat.rpartition(")")[2].split()[0] not in "ZX":

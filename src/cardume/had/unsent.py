@@ -5,10 +5,12 @@ minutes when the other end is not reached, and a disk may change long after the 
 connection loses its queue, and the other end is told by a reset.
 """
 
+import contextlib
 import errno
+import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ _REQUEST, _ACK = 0x1, 0x4
 _ERROR = 2
 _HEADER = struct.Struct("=IHHII")
 _ANY_COOKIE = b"\xff" * 8
+_TABLES_OF_THIS_HOST = Path("/proc/self/net")
 _TABLES = ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6"))
 
 
@@ -37,9 +40,40 @@ class Unsent:
         return f"{socket.inet_ntop(self.family, self.remote)}:{self.remote_port}"
 
 
-def list_unsent(tables: Path = Path("/proc/self/net")) -> list[Unsent]:
+def list_unsent(tables: Path = _TABLES_OF_THIS_HOST) -> list[Unsent]:
     """The connections that nobody holds and that may still send. OSError when the kernel does not tell."""
-    found: list[Unsent] = []
+    return [row.connection for row in _list_rows(tables) if row.state in _SENDING and row.inode == "0"]
+
+
+def list_held(pid: int, tables: Path = _TABLES_OF_THIS_HOST) -> list[Unsent]:
+    """The connections of a process, of whose writes some may be unsent when it is killed. OSError."""
+    inodes = set()
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):  # it closes some meanwhile
+            inodes.add(os.readlink(entry.path).removeprefix("socket:[").rstrip("]"))
+    return [row.connection for row in _list_rows(tables) if row.inode in inodes]
+
+
+def end_unsent(tables: Path = _TABLES_OF_THIS_HOST, *, among: Collection[Unsent] | None = None) -> list[Unsent]:
+    """End such connections, all or those named; which there were. What the kernel cannot end is found again."""
+    found = [one for one in list_unsent(tables) if among is None or one in among]
+    if found:
+        try:
+            _destroy(found)
+        except OSError:
+            pass  # a kernel without this, or a host without the right: they are counted, and that is what matters
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    connection: Unsent
+    state: int
+    inode: str
+
+
+def _list_rows(tables: Path) -> list[_Row]:
+    found: list[_Row] = []
     for family, name in _TABLES:
         try:
             text = (tables / name).read_text()
@@ -51,22 +85,10 @@ def list_unsent(tables: Path = Path("/proc/self/net")) -> list[Unsent]:
     return found
 
 
-def end_unsent(tables: Path = Path("/proc/self/net")) -> list[Unsent]:
-    """End such connections; those that were there. One that the kernel cannot end is there again at the next look."""
-    found = list_unsent(tables)
-    if found:
-        try:
-            _destroy(found)
-        except OSError:
-            pass  # a kernel without this, or a host without the right: they are counted, and that is what matters
-    return found
-
-
-def _rows(family: int, text: str) -> Iterator[Unsent]:
+def _rows(family: int, text: str) -> Iterator[_Row]:
     for line in text.splitlines()[1:]:
         _, local, remote, state, *_, inode = line.split()[:10]
-        if int(state, 16) in _SENDING and inode == "0":
-            yield Unsent(family, *_end(local), *_end(remote))
+        yield _Row(Unsent(family, *_end(local), *_end(remote)), int(state, 16), inode)
 
 
 def _end(text: str) -> tuple[bytes, int]:

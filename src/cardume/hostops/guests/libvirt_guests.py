@@ -52,7 +52,7 @@ from cardume.hostops.guests.libvirt_thread import CallTimedOut
 from cardume.hostops.guests.libvirt_undo import Undos
 from cardume.hostops.guests.limits import check_spec
 from cardume.hostops.guests.qemu_access import prepare_sources
-from cardume.hostops.guests.qemu_process import find_pid, start_ticks
+from cardume.hostops.guests.qemu_process import find_connections, find_pid, start_ticks, take_back
 from cardume.hostops.guests.serial_line import SerialLines
 from cardume.hostops.guests.start_orders import StartOrders, give
 
@@ -145,10 +145,12 @@ class LibvirtGuests:
                 return
             pid = find_pid(state.name)
             began = start_ticks(pid) if pid is not None else None
+            reached = find_connections(pid) if pid is not None else []
             with suppress(GuestNotFound):
                 connection.destroy(uuid)
             if pid is not None and began is not None:
                 wait_gone(pid, began, timeout_s)
+                take_back(reached, timeout_s)
 
         await self._link_call(uuid, "destroy", work, timeout_s=timeout_s, repeatable=True)
         self._commits.still.discard(uuid)
