@@ -24,7 +24,6 @@ _SIMPLE: Mapping[str, Callable[[float], events.Event]] = {
     "enable": events.Enable,
     "abort": events.Abort,
     "disable": events.Disable,
-    "leave": events.Leave,
     "form": events.Form,
 }
 
@@ -48,6 +47,9 @@ class Questions:
                 return self._stop()
             case {"do": "test-watchdog", "path": str(path), "timeout_s": int() | float() as timeout_s}:
                 return self._test(path, float(timeout_s))
+            case {"do": "leave"}:
+                self._assert_taking_part()
+                return self._leave(now_s)
             case {"do": "stop-deciding"}:
                 self._assert_taking_part()
                 return self._promise(events.StopDeciding(now_s))
@@ -157,6 +159,14 @@ class Questions:
             return {"watchdog": test_watchdog(path, timeout_s)}
         except (WatchdogError, OSError) as error:
             raise Refused(str(error)) from None
+
+    def _leave(self, now_s: float) -> Mapping[str, Any]:
+        """Who leaves says that it holds no guest: the others start them at once."""
+        guests, starts = len(list_guests()), len(self._keeper.starts.pending)
+        if guests or starts:
+            raise Refused(f"this host cannot leave: of its guests {guests} run, and {starts} are being started")
+        self._keeper.hand(events.Leave(now_s))
+        return {}
 
     def _promise(self, event: events.Event) -> Mapping[str, Any]:
         """This host decides nothing any more in this generation, whatever happens to it: after a boot neither."""

@@ -206,6 +206,7 @@ class Member:
     void: Path
     config: HadConfig
     state: bool = True
+    starts: Starts = field(default_factory=lambda: Starts(Path("/nonexistent/starts.json")))
     found: list[tuple[str, str]] = field(default_factory=list)
 
     def hand(self, event: events.Event) -> None:
@@ -223,6 +224,23 @@ def test_a_promise_to_decide_nothing_outlives_a_boot(
     keeper = Member(tmp_path / "ha-void", config(FaultyLun()))
     Questions(cast(Any, keeper)).answer({"do": do})
     assert keeper.found == [(event, GENERATION)]
+
+
+def test_a_host_with_guests_does_not_leave(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The others would start them at once."""
+    (tmp_path / "ha-void").touch()
+    keeper = Member(tmp_path / "ha-void", config(FaultyLun()), starts=Starts(tmp_path / "starts.json"))
+    asked = Questions(cast(Any, keeper))
+    monkeypatch.setattr(questions, "list_guests", lambda: [7])
+    with pytest.raises(Refused, match="1 run, and 0 are being started"):
+        asked.answer({"do": "leave"})
+    monkeypatch.setattr(questions, "list_guests", list)
+    keeper.starts.begin("one")
+    with pytest.raises(Refused, match="0 run, and 1 are being started"):
+        asked.answer({"do": "leave"})
+    keeper.starts.end("one")
+    asked.answer({"do": "leave"})
+    assert keeper.found == [("Leave", "")]
 
 
 @pytest.mark.parametrize(
