@@ -49,12 +49,12 @@ asyncio.run(main())
 class Scribe:
     """A client that creates one object after the other, wherever the master is, and notes what it was told of each."""
 
-    def __init__(self, lab: LabHandle, name: str) -> None:
+    def __init__(self, lab: LabHandle, name: str, pause_s: float = PAUSE_S) -> None:
         self.acknowledged: list[str] = []
         self.refused: list[str] = []
         self.unknown: list[str] = []
         self.slowest_s = 0.0
-        self._lab, self._name = lab, name
+        self._lab, self._name, self._pause_s = lab, name, pause_s
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._write)
         self._number = 0
@@ -113,7 +113,7 @@ class Scribe:
             raise
         self.slowest_s = max(self.slowest_s, time.monotonic() - began)
         self.acknowledged.append(label)
-        time.sleep(PAUSE_S)
+        time.sleep(self._pause_s)
 
     def _next_address(self) -> str:
         self._turn += 1
