@@ -31,6 +31,15 @@ QUIET_S = 1.5
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
+@dataclass(frozen=True)
+class Process:
+    """A process that runs a guest, or, when it was begun for one that arrives from elsewhere, may not run it yet."""
+
+    host: str
+    began_s: float
+    arrives: bool = False
+
+
 @dataclass
 class Run:
     """A process that ran a guest, and when it was seen."""
@@ -65,18 +74,21 @@ class Watched:
         """The newest number on its disk."""
         return self.writes[-1][1] if self.writes else 0
 
-    def take_processes(self, here: Mapping[int, tuple[str, float]], at_s: float) -> list[str]:
-        """Note which processes run it: (host, since when) by pid. What must not be, as sentences."""
+    def take_processes(self, here: Mapping[int, Process], at_s: float) -> list[str]:
+        """Note which processes run it, by pid. What must not be, as sentences."""
         for run in self.running:
             if run.pid in here:
                 run.seen_s = at_s
             else:
                 run.gone_s = at_s
         known = {run.pid for run in self.running}
-        for pid, (host, began_s) in here.items():
+        for pid, process in here.items():
             if pid not in known:
-                self.runs.append(Run(host, pid, began_s, at_s))
-        return [f"{self.uuid} runs twice: {self.running}"] if len(here) > 1 else []
+                self.runs.append(Run(process.host, pid, process.began_s, at_s))
+        # A live migration begins with a process that waits for the guest; the one that it leaves is the older one.
+        later = sorted(here.values(), key=lambda process: process.began_s)[1:]
+        is_moving = len(later) == 1 and later[0].arrives
+        return [f"{self.uuid} runs twice: {self.running}"] if later and not is_moving else []
 
     def take_counts(self, counts: list[int], at_s: float) -> list[str]:
         """Note what the two blocks of its record say; one may be torn. What must not be, as sentences."""
@@ -177,31 +189,32 @@ class Witness:
         at_s = now_s()
         found = list(self._processes())
         for guest in self.guests.values():
-            here = {pid: (host, began_s) for uuid, pid, host, began_s in found if uuid == guest.uuid}
+            here = {pid: process for uuid, pid, process in found if uuid == guest.uuid}
             self._accuse(guest.take_processes(here, at_s))
             if guest.place is not None:
                 self._accuse(guest.take_counts(self._read_counts(guest.place), now_s()))
         self._ended.wait(LOOK_S)
 
-    def _processes(self) -> Iterator[tuple[str, int, str, float]]:
-        """(guest, pid, host, since when) of each process that runs a guest that is watched."""
+    def _processes(self) -> Iterator[tuple[str, int, Process]]:
+        """(guest, pid, process) of each process that runs a guest that is watched."""
         for entry in os.listdir("/proc"):
             if not entry.isdecimal():
                 continue
-            process = Path("/proc", entry)
+            place = Path("/proc", entry)
             try:
-                if not (process / "comm").read_text().startswith("qemu-system"):
+                if not (place / "comm").read_text().startswith("qemu-system"):
                     continue
-                words = (process / "cmdline").read_bytes()
+                words = (place / "cmdline").read_bytes()
                 uuid = next((one for one in self.guests if f"guest={one}".encode() in words), None)
                 if uuid is None:
                     continue
-                facts = (process / "stat").read_text().rpartition(")")[2].split()
-                namespace = os.readlink(process / "ns/pid")
+                facts = (place / "stat").read_text().rpartition(")")[2].split()
+                namespace = os.readlink(place / "ns/pid")
             except (FileNotFoundError, ProcessLookupError):
                 continue
             if facts[0] not in "ZX":
-                yield uuid, int(entry), self._host_of(namespace), int(facts[19]) * _TICK_S
+                began_s, arrives = int(facts[19]) * _TICK_S, b"\0-incoming\0" in words
+                yield uuid, int(entry), Process(self._host_of(namespace), began_s, arrives)
                 self._find_disk(self.guests[uuid], words)
 
     def _host_of(self, namespace: str) -> str:

@@ -28,8 +28,10 @@ GRACE_S = 30.0
 """So long a member of the profile `lab` may live without the disk."""
 LATE_S = 2.0
 """Of the virtual machine room's own clockwork."""
-RESTART_S = 120.0
-BACK_S = 150.0
+SLOW_S = 6.0
+"""A busy machine: the last read of the statefile before a cut may be as old."""
+RESTART_S = 240.0
+BACK_S = 240.0
 G1_S = 2.0
 """A watchdog of the lab that fires later than this makes a run void."""
 
@@ -82,7 +84,7 @@ def test_one_cable_alone_resets_nobody_and_a_host_without_the_disk_is_left_out_a
     room: HaRoom, witness: Witness
 ) -> None:
     lab, guest = room.lab, witness.guests[room.guest]
-    host = room.member()
+    host, other = room.member(), room.master()
     room.move(host)
     lives, member = room.lives(), room.had(host)["life"]
 
@@ -95,14 +97,9 @@ def test_one_cable_alone_resets_nobody_and_a_host_without_the_disk_is_left_out_a
 
     cut_s = now_s()
     lab.unplug(host, Network.STORAGE)
-    time.sleep(GRACE_S - 6)  # longer than a silent host has
-    assert room.had(host)["life"] == member
-    assert room.had(host)["phase"] == "member"
-    assert [run.host for run in guest.running] == [host]
-    other = room.master()
-    begun = wait_begun(witness, room.guest, other)
-    assert begun.began_s - cut_s > GRACE_S - LATE_S
-    witness.assert_handed_over(room.guest, host, other)
+    wait_begun(witness, room.guest, other)
+    ended, _ = witness.assert_handed_over(room.guest, host, other)
+    assert ended.seen_s - cut_s > GRACE_S - SLOW_S, "it was left out before the grace was over"
     lab.plug(host, Network.STORAGE)
     room.wait_whole(witness)
     assert room.had(host)["life"] > member, "it is a member again, and not as the one that was left out"
@@ -110,12 +107,11 @@ def test_one_cable_alone_resets_nobody_and_a_host_without_the_disk_is_left_out_a
 
 
 def test_a_host_that_is_cut_off_has_ended_its_guest_before_the_other_starts_it(room: HaRoom, witness: Witness) -> None:
-    lab, host = room.lab, room.member()
+    lab, host, other = room.lab, room.member(), room.master()
     room.move(host)
     before = fetch(room.guests[room.guest])
 
     lab.unplug(host)
-    other = room.master()
     wait_begun(witness, room.guest, other)
     began = time.time()
     report = lab.watchdog(host)

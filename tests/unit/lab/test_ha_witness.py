@@ -1,7 +1,7 @@
 """The witness of the lab's tests sees what must not be: a witness that sees nothing would make them all pass."""
 
 import pytest
-from tests.lab.ha_witness import Watched
+from tests.lab.ha_witness import Process, Watched
 
 GUEST = "a-guest"
 
@@ -12,13 +12,23 @@ def watched() -> Watched:
 
 def test_a_guest_that_runs_on_two_hosts_is_seen() -> None:
     guest = watched()
-    assert guest.take_processes({7: ("d1", 1.0)}, 2.0) == []
-    assert "runs twice" in guest.take_processes({7: ("d1", 1.0), 8: ("d2", 2.5)}, 3.0)[0]
+    assert guest.take_processes({7: Process("d1", 1.0)}, 2.0) == []
+    assert "runs twice" in guest.take_processes({7: Process("d1", 1.0), 8: Process("d2", 2.5)}, 3.0)[0]
+
+
+def test_a_guest_that_moves_is_in_two_places_and_one_that_was_started_beside_it_runs_twice() -> None:
+    source, target = Process("d1", 1.0), Process("d2", 2.0, arrives=True)
+    assert watched().take_processes({7: source, 8: target}, 3.0) == []
+    again = Process("d3", 4.0)
+    assert watched().take_processes({8: target, 9: again}, 5.0) != []
+    assert watched().take_processes({7: source, 8: target, 9: again}, 5.0) != []
 
 
 def test_a_guest_that_was_started_again_elsewhere_has_two_runs_and_runs_once() -> None:
     guest = watched()
-    for here, at_s in (({7: ("d1", 1.0)}, 2.0), ({}, 3.0), ({8: ("d2", 9.0)}, 9.5)):
+    steps: list[tuple[dict[int, Process], float]]
+    steps = [({7: Process("d1", 1.0)}, 2.0), ({}, 3.0), ({8: Process("d2", 9.0)}, 9.5)]
+    for here, at_s in steps:
         assert guest.take_processes(here, at_s) == []
     assert [(run.host, run.seen_s, run.gone_s) for run in guest.runs] == [("d1", 2.0, 3.0), ("d2", 9.5, None)]
 
@@ -53,7 +63,7 @@ def test_an_address_at_which_two_guests_answer_is_seen() -> None:
 def test_a_guest_is_up_when_it_runs_once_and_was_heard_of_just_now() -> None:
     guest = watched()
     assert "runs 0 times" in str(guest.lacks(1.0))
-    guest.take_processes({7: ("d1", 1.0)}, 2.0)
+    guest.take_processes({7: Process("d1", 1.0)}, 2.0)
     assert "does not write" in str(guest.lacks(2.0))
     guest.take_counts([1, 2], 2.0)
     assert "does not answer" in str(guest.lacks(3.0))
