@@ -10,7 +10,6 @@ from tests.lab.ha_room import HaRoom
 
 from cardume.lab.errors import LabError
 from cardume.lab.layout import Network
-from cardume.lab.programs import wait_until
 
 DAEMONS = ("had-core", "had-disk", "had-network", "had-feeder", "cardume-had", "cardumed", "libvirtd", "etcd")
 HARMLESS_STALL_S = {"had-core": 3.0, "had-feeder": 2.0, "cardume-had": 2.0}
@@ -103,8 +102,7 @@ class Faults:
     def kill(self) -> Fault:
         host, program = self._host(), self.rng.choice(DAEMONS)
         words = self._say(f"{program} of {host} killed")
-        with suppress(LabError):  # it may just be starting
-            self.room.lab.exec(host, "pkill", "-9", "-x", program)
+        self.room.lab.exec(host, "pkill", "-9", "-x", program)
         return Fault(words)
 
     def stall(self) -> Fault:
@@ -142,8 +140,3 @@ class Faults:
     def _say(self, words: str) -> str:
         print(f"  {time.strftime('%H:%M:%S')} {words}", flush=True)
         return words
-
-
-def wait_ended(room: HaRoom, host: str, life: int | None, timeout_s: float = 60.0) -> None:
-    """Return when that life of a host is over."""
-    wait_until(f"the end of {host}", lambda: room.lives()[host] != life, timeout_s, every_s=0.1)
