@@ -119,9 +119,10 @@ class Watched:
         """Why it cannot be said to run, or None."""
         if len(self.running) != 1:
             return f"{self.uuid} runs {len(self.running)} times"
-        if not self.writes or at_s - self.writes[-1][0] > FRESH_S:
+        since_s = max(at_s - FRESH_S, self.running[0].began_s)  # what the one before it did says nothing
+        if not self.writes or self.writes[-1][0] < since_s:
             return f"{self.uuid} does not write"
-        return f"{self.uuid} does not answer" if at_s - self.answered_s > FRESH_S else None
+        return f"{self.uuid} does not answer" if self.answered_s < since_s else None
 
 
 def are_of_one_writer(counts: list[int]) -> bool:

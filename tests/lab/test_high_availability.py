@@ -21,6 +21,8 @@ from cardume.lab.api import wait_for_api
 from cardume.lab.layout import Network
 from cardume.lab.programs import wait_until
 
+pytestmark = pytest.mark.timeout(1800)  # a busy machine boots guests and hosts slowly, and each test does it twice
+
 NAME = "protected"
 D_S = 20.5
 """In the profile `lab` nobody is declared dead sooner."""

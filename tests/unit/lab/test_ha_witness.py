@@ -70,3 +70,16 @@ def test_a_guest_is_up_when_it_runs_once_and_was_heard_of_just_now() -> None:
     guest.take_page({"boot_id": "first", "errors": 0}, 2.0)
     assert guest.lacks(3.0) is None
     assert guest.lacks(60.0) is not None
+
+
+def test_a_guest_that_was_started_again_is_up_when_it_was_heard_of_since() -> None:
+    guest = watched()
+    guest.take_processes({7: Process("d1", 1.0)}, 2.0)
+    guest.take_counts([1, 2], 10.0)
+    guest.take_page({"boot_id": "first", "errors": 0}, 10.0)
+    guest.take_processes({8: Process("d2", 11.0)}, 12.0)
+    assert "does not write" in str(guest.lacks(13.0))
+    guest.take_counts([3, 2], 14.0)
+    assert "does not answer" in str(guest.lacks(14.0))
+    guest.take_page({"boot_id": "second", "errors": 0}, 15.0)
+    assert guest.lacks(15.0) is None
