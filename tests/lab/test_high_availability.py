@@ -17,7 +17,7 @@ from tests.lab.ha_witness import Run, Witness, now_s
 from tests.lab.pool_room import done, make_pool, pool_lab
 from tests.lab.storage_room import MASTER, MEMBER, SR_NAME, make_sr
 
-from cardume.lab.api import wait_for_api
+from cardume.lab.api import session, wait_for_api
 from cardume.lab.layout import Network
 from cardume.lab.programs import wait_until
 
@@ -42,6 +42,9 @@ G1_S = 2.0
 def room() -> Iterator[HaRoom]:
     with pool_lab("h", 2, 5) as lab:
         make_pool(lab, MEMBER, MASTER)
+        with session(lab.address(MASTER)) as api:
+            for vm in api.VM.get_by_name_label(f"vm-{MASTER}"):  # it cannot leave its host
+                api.VM.hard_shutdown(vm)
         made = HaRoom(lab)
         made.protect({NAME: MEMBER}, make_sr(lab, SR_NAME))
         yield made
