@@ -149,6 +149,8 @@ ENGLISH_HA = {
     "alert.HA_STATEFILE_APPROACHING_TIMEOUT": "Heartbeat SR is slow",
     "alert.HA_HEARTBEAT_APPROACHING_TIMEOUT": "Heartbeats come late",
     "alert.HA_XAPI_HEALTHCHECK_APPROACHING_TIMEOUT": "Toolstack answers late",
+    "alert.HA_WATCHDOG_UNSAFE": "Server without a hardware watchdog",
+    "told.HA_WATCHDOG_UNSAFE": "HA is on and {name} has a software watchdog alone: it may fail to restart a server whose Linux hangs. Give it a hardware watchdog.",
     "alert.HOST_ONLINE": "Server answers again",
     "alert.HOST_OFFLINE": "Server does not answer",
     "told.HOST_ONLINE": "{name} is there again.",

@@ -149,6 +149,8 @@ PORTUGUESE_HA = {
     "alert.HA_STATEFILE_APPROACHING_TIMEOUT": "SR de heartbeat lento",
     "alert.HA_HEARTBEAT_APPROACHING_TIMEOUT": "Heartbeats chegam tarde",
     "alert.HA_XAPI_HEALTHCHECK_APPROACHING_TIMEOUT": "Toolstack responde tarde",
+    "alert.HA_WATCHDOG_UNSAFE": "Servidor sem watchdog de hardware",
+    "told.HA_WATCHDOG_UNSAFE": "A HA está ativa e {name} só tem um watchdog de software: ele pode não reiniciar um servidor cujo Linux travou. Dê-lhe um watchdog de hardware.",
     "alert.HOST_ONLINE": "Servidor responde de novo",
     "alert.HOST_OFFLINE": "Servidor não responde",
     "told.HOST_ONLINE": "{name} está de volta.",
