@@ -184,3 +184,27 @@ def test_a_network_is_added_and_removed(desk: Desk, room: LabHandle) -> None:
     desk.answer("Remove network")
     desk.wait_for_event("Remove network by-hand-net")
     expect(row).to_have_count(0)
+
+
+def test_several_vms_are_chosen_and_started_and_stopped_together(desk: Desk, room: LabHandle, vm: str) -> None:
+    with session(room.address("d1-g1")) as api:
+        api.VM.clone(api.VM.get_by_name_label(vm)[0], f"{vm}-other")
+    desk.log_in(room.address("d1-g1"))
+    for name in (vm, f"{vm}-other"):
+        desk.page.get_by_role("checkbox", name=f"Choose: {name}", exact=True).click()
+    expect(desk.page.locator(".bulk [role=status]")).to_have_text("VMs chosen: 2")
+    expect(desk.page.get_by_role("button", name="Shut down (0)", exact=True)).to_have_attribute("aria-disabled", "true")
+    desk.shoot("49-several")
+    desk.press("Start (2)")
+    expect(desk.page.locator(".bulk")).to_have_count(0)
+    for name in (vm, f"{vm}-other"):
+        desk.wait_for_event(f"Start: {name}")
+    desk.close_events()
+    for name in (vm, f"{vm}-other"):
+        desk.page.get_by_role("checkbox", name=f"Choose: {name}", exact=True).click()
+    desk.press("Force shut down (2)")
+    expect(desk.dialog.locator("li")).to_have_text([vm, f"{vm}-other"])
+    desk.shoot("50-several-asked")
+    desk.answer("Force shut down (2)")
+    for name in (vm, f"{vm}-other"):
+        desk.wait_for_event(f"Force shut down: {name}")

@@ -74,7 +74,7 @@ def _host(source: Source, ref: str, indent: int, t: Texts, now: float) -> Iterat
 def _vm(source: Source, vm: Record, indent: int, t: Texts, now: float) -> tuple[Cell, ...]:
     state = vm_state(vm, t)
     path = Place("vm", source.uuid, vm["uuid"]).path
-    name = Cell(vm["name_label"], path, vm["name_description"], state.tone, icon="vm", indent=indent)
+    name = Cell(vm["name_label"], path, vm["name_description"], state.tone, icon="vm", indent=indent, pick=path)
     if vm["power_state"] != "Running":
         return (name, Cell(state.text), *[DASH] * 5)
     uuid, metrics = vm["uuid"], source.cache.find("vm_metrics", vm["metrics"])

@@ -26,6 +26,7 @@ class Cell:
     icon: str = ""
     indent: int = 0
     acts: tuple[RowAct, ...] = ()
+    pick: str = ""  # what the row is ticked by, where rows can be
 
 
 @dataclass(frozen=True, slots=True)

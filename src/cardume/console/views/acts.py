@@ -14,6 +14,7 @@ from cardume.console.presenters.refusals import explain_failure
 from cardume.console.presenters.sources import Source
 from cardume.console.views import (
     add_server,
+    bulk,
     confirm,
     delete_vm,
     devices,
@@ -40,6 +41,9 @@ _ASKED = ("clean_shutdown", "clean_reboot", "suspend", "hard_shutdown", "hard_re
 
 async def act(screen: "Screen", key: str, args: dict[str, Any]) -> None:
     """Do what a button asks for."""
+    if key in bulk.ACTS:
+        await bulk.act(screen, key.removeprefix("bulk_"))
+        return
     if key in _PAGE_ACTS:
         await _PAGE_ACTS[key](screen, args)
         return
@@ -200,6 +204,8 @@ _PAGE_ACTS: dict[str, Callable[["Screen", dict[str, Any]], Awaitable[None]]] = {
     "add_server": _add_server,
     "new_pool": _new_pool,
     "cancel_task": _cancel_task,
+    "choose": bulk.choose,
+    "choose_none": bulk.choose_none,
     "alerts_filter": _alerts_filter,
     "alert_dismiss": _alert_dismiss,
     "alerts_dismiss_all": _alerts_dismiss_all,

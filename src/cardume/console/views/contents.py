@@ -11,8 +11,9 @@ from cardume.console.presenters.places import ROOT, TABS, Place
 from cardume.console.presenters.snapshots import snapshots, why_no_snapshot
 from cardume.console.presenters.sources import Source
 from cardume.console.presenters.states import Badge, as_told, host_state, sr_state, vm_state
-from cardume.console.views import alerts, graphs, ha_tab, vnc
-from cardume.console.views.markup import action_bar, badge, blocks, icon, tab_bar, table
+from cardume.console.presenters.tables import Table
+from cardume.console.views import alerts, bulk, graphs, ha_tab, vnc
+from cardume.console.views.markup import Picks, action_bar, badge, blocks, icon, tab_bar, table
 
 if TYPE_CHECKING:
     from cardume.console.views.screen import Screen
@@ -23,7 +24,7 @@ def content(screen: "Screen", sources: list[Source], now: float) -> tuple[str, s
     t, place = screen.t, screen.place
     if place.kind == "root":
         head = _head("root", t("product"), "", None, action_bar(actions.root_actions(sources, t), t))
-        return head, table(overview(sources, t, now))
+        return head, _overview(screen, overview(sources, t, now), sources)
     if place.kind == "alerts":
         page = alerts_page(sources, screen.filters, t, now)
         return _head("alert", t("page.alerts"), "", None, ""), alerts.page(page, t)
@@ -74,7 +75,7 @@ def _pool_tab(source: Source, tab: str, screen: "Screen", now: float) -> str:
     t = screen.t
     match tab:
         case "overview":
-            return table(overview([source], t, now))
+            return _overview(screen, overview([source], t, now), [source])
         case "general":
             return blocks(general.pool_general(source, t))
         case "storage":
@@ -88,7 +89,7 @@ def _host_tab(source: Source, ref: str, host: Record, tab: str, screen: "Screen"
     t = screen.t
     match tab:
         case "overview":
-            return table(overview([source], t, now, only_host=ref))
+            return _overview(screen, overview([source], t, now, only_host=ref), [source])
         case "general":
             return blocks(general.host_general(source, ref, host, t, now))
         case "storage":
@@ -98,6 +99,11 @@ def _host_tab(source: Source, ref: str, host: Record, tab: str, screen: "Screen"
         case "performance":
             return graphs.graphs(screen.place, t)
     return table(devices.nics(source, host, t))
+
+
+def _overview(screen: "Screen", shown: Table, sources: list[Source]) -> str:
+    """The rows, and above them what can be done with the VMs that are ticked."""
+    return bulk.bar(screen, sources) + table(shown, Picks(screen.chosen, screen.t("bulk.choose")))
 
 
 def _vm_tab(source: Source, vm: Record, tab: str, screen: "Screen", now: float) -> str:

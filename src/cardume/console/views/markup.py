@@ -1,6 +1,7 @@
 """Presenters' values as HTML. Everything that comes from outside is escaped here, and nowhere else."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from html import escape as esc
 
 from cardume.console.presenters.actions import Action
@@ -46,13 +47,21 @@ def facts(group: Facts) -> str:
     return f'<section class="facts"><h2>{esc(group.title)}</h2><dl>{lines}</dl></section>' if lines else ""
 
 
-def table(content: Table) -> str:
-    """A table with real headings, or a sentence when it has no rows."""
+@dataclass(frozen=True)
+class Picks:
+    """The rows of a table that are ticked, and what a row's box is called."""
+
+    picked: Collection[str]
+    label: str
+
+
+def table(content: Table, picks: Picks | None = None) -> str:
+    """A table with real headings, or a sentence when it has no rows; with boxes where rows can be ticked."""
     heading = f"<h2>{esc(content.title)}</h2>" if content.title else ""
     if not content.rows:
         return f'<section>{heading}<p class="empty">{esc(content.empty)}</p></section>'
     head = "".join(f'<th scope="col"{_right(content, n)}>{esc(name)}</th>' for n, name in enumerate(content.columns))
-    body = "".join(f"<tr>{_row(content, row)}</tr>" for row in content.rows)
+    body = "".join(f"<tr>{_row(content, row, picks)}</tr>" for row in content.rows)
     label = esc(content.title or content.columns[0])
     note = f'<p class="note">{esc(content.note)}</p>' if content.note else ""
     return (
@@ -61,20 +70,29 @@ def table(content: Table) -> str:
     )
 
 
-def _row(content: Table, row: Sequence[Cell]) -> str:
+def _row(content: Table, row: Sequence[Cell], picks: Picks | None) -> str:
     first, *rest = row
+    box = _box(first, picks) if picks and first.pick else ""
     cells = "".join(
         f"<td{_right(content, number)}>{_cell(cell) if not cell.acts else _row_acts(cell, first.text)}</td>"
         for number, cell in enumerate(rest, 1)
     )
-    return f'<th scope="row">{_cell(first)}</th>{cells}'
+    return f'<th scope="row">{_cell(first, box)}</th>{cells}'
 
 
 def _right(content: Table, number: int) -> str:
     return ' class="number"' if number in content.numbers else ""
 
 
-def _cell(cell: Cell) -> str:
+def _box(cell: Cell, picks: Picks) -> str:
+    ticked = " checked" if cell.pick in picks.picked else ""
+    return (
+        f'<input type="checkbox" data-change="choose" data-ref="{esc(cell.pick)}" data-key="choose-{esc(cell.pick)}" '
+        f'aria-label="{esc(picks.label)}: {esc(cell.text)}"{ticked}>'
+    )
+
+
+def _cell(cell: Cell, box: str = "") -> str:
     mark = (icon(cell.icon) if cell.icon else "") + shape(cell.tone)
     text = link(cell.text, cell.href)
     note = f'<span class="note">{esc(cell.note)}</span>' if cell.note else ""
@@ -83,7 +101,7 @@ def _cell(cell: Cell) -> str:
         share = min(max(cell.fill, 0.0), 1.0)
         tone = "high" if share > 0.9 else ""
         bar = f'<span class="bar {tone}" aria-hidden="true"><span style="width:{share * 100:.1f}%"></span></span>'
-    inside = f'{mark}<span class="text">{text}{note}</span>{bar}'
+    inside = f'{box}{mark}<span class="text">{text}{note}</span>{bar}'
     indent = f' style="padding-left:{cell.indent * 20}px"' if cell.indent else ""
     return f'<span class="cell"{indent}>{inside}</span>'
 

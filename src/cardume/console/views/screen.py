@@ -61,6 +61,7 @@ class Screen:
         self._last_tab: dict[str, str] = {}
         self.filters: dict[str, str] = {}
         self.plans = PlanWatch()
+        self.chosen: set[str] = set()  # the paths of VMs that are ticked
 
     def build(self) -> None:
         """Draw the frame, and keep it up to date while the browser is there."""
@@ -207,9 +208,9 @@ class Screen:
         self.workspace.changed()
         return done
 
-    def message(self, title: str, connection: Connection, method: str, *params: Any) -> None:
-        """Send a message as a task of the server."""
-        job = Job(title, self.place.thing.path)
+    def message(self, title: str, connection: Connection, method: str, *params: Any, place: str = "") -> None:
+        """Send a message as a task of the server. `place`: the object's path, when another one is shown."""
+        job = Job(title, place or self.place.thing.path)
 
         async def send() -> None:
             job.task = await connection.call(f"Async.{method}", *params)

@@ -1,0 +1,72 @@
+"""What may be done with several VMs at once: which of them it is for, and why not the others."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from cardume.console.connections.cache import Record
+from cardume.console.presenters.actions import Action, vm_actions
+from cardume.console.presenters.places import Place
+from cardume.console.presenters.sources import Source
+from cardume.console.presenters.states import vm_state
+from cardume.console.text.catalogue import Texts
+
+OPERATIONS = ("start", "resume", "clean_shutdown", "suspend", "hard_shutdown")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A VM that was ticked."""
+
+    source: Source
+    ref: str
+    vm: Record
+
+    @property
+    def name(self) -> str:
+        return str(self.vm["name_label"])
+
+    @property
+    def path(self) -> str:
+        """Where it is shown, and what it is ticked by."""
+        return Place("vm", self.source.uuid, self.vm["uuid"]).path
+
+
+@dataclass(frozen=True)
+class Split:
+    """The VMs that an operation is for, and the names of the others with the reason."""
+
+    able: tuple[Chosen, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+
+def chosen_of(sources: Sequence[Source], ticked: Collection[str]) -> list[Chosen]:
+    """The VMs that were ticked and are there, by name."""
+    every = (Chosen(source, ref, vm) for source in sources if ticked for ref, vm in source.vms())
+    return sorted((one for one in every if one.path in ticked), key=lambda one: one.name.casefold())
+
+
+def split(chosen: Sequence[Chosen], key: str, t: Texts) -> Split:
+    """Which VMs an operation is for now."""
+    able, left_out = [], []
+    for one in chosen:
+        why = _why_not(one, key, t)
+        if why:
+            left_out.append((one.name, why))
+        else:
+            able.append(one)
+    return Split(tuple(able), tuple(left_out))
+
+
+def bulk_actions(chosen: Sequence[Chosen], t: Texts) -> list[Action]:
+    """The buttons above a list with ticked VMs; each tells how many it is for."""
+    found = []
+    for key in OPERATIONS:
+        count = len(split(chosen, key, t).able)
+        why = "" if count else t("bulk.none_able")
+        found.append(Action(f"bulk_{key}", t("bulk.do", do=t(f"do.{key}"), n=count), why, is_danger=key[:4] == "hard"))
+    return [*found, Action("choose_none", t("bulk.clear"))]
+
+
+def _why_not(one: Chosen, key: str, t: Texts) -> str:
+    offered = {action.key: action.why_not for action in vm_actions(one.source, one.vm, t)}
+    return offered.get(key, vm_state(one.vm, t).text)  # what is not offered is for another state
