@@ -80,8 +80,8 @@ def voters(lab: LabHandle, host: str) -> int:
 
 
 def halted(api: Any) -> str:
-    """A VM of the master's own, which is shut down for this."""
-    (host,) = api.host.get_by_name_label(MASTER)
-    (vm,) = (ref for ref in api.host.get_resident_VMs(host) if not api.VM.get_is_control_domain(ref))
-    api.VM.hard_shutdown(vm)
+    """The VM whose disk the master alone reaches, shut down for this."""
+    (vm,) = api.VM.get_by_name_label(f"vm-{MASTER}")
+    if api.VM.get_power_state(vm) != "Halted":
+        api.VM.hard_shutdown(vm)
     return str(vm)

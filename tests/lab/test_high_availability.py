@@ -120,7 +120,8 @@ def test_a_host_that_is_cut_off_has_ended_its_guest_before_the_other_starts_it(r
     wait_begun(witness, room.guest, other)
     began = time.time()
     report = lab.watchdog(host)
-    assert report.fired_late_s is None or report.fired_late_s < G1_S, "this run is void: the watchdog was late"
+    if report.fired_late_s is not None and report.fired_late_s > G1_S:
+        pytest.skip(f"this run says nothing: the lab's watchdog fired {report.fired_late_s:.1f} s late")
     ended, begun = witness.assert_handed_over(room.guest, host, other)
     after_failover(room, before)
     lab.plug(host)
