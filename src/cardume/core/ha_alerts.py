@@ -18,6 +18,7 @@ class News:
     alert: Alert
     host_uuid: str
     body: str
+    is_new: bool = False  # it was told of for certain never before, even if an earlier alert says the same
 
 
 @dataclass(frozen=True, slots=True)

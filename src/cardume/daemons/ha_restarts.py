@@ -83,6 +83,7 @@ class HaRestarts:
         self._start_again, self._start, self._obey = start_again, start, obey
         self._watch = HaWatch()
         self._untold: list[News] = []
+        self._hears_again = False  # what is heard may have been heard, and told, before a restart of this daemon
         self._wake, self._is_news = asyncio.Event(), asyncio.Event()
         self._leads = self._is_behind = False
         self._epoch = self._obeyed = 0
@@ -118,6 +119,7 @@ class HaRestarts:
         while True:
             try:
                 news = await self._agent.events(seen, timeout_s=LISTEN_S)
+                self._hears_again = seen == 0
                 self._is_behind = True  # what was so may be so no more
                 for event in news:
                     seen = event.number  # first: one that cannot be taken in must not keep those after it waiting
@@ -187,18 +189,22 @@ class HaRestarts:
         is_planned = event.kind is HaEventKind.LIFE_ENDED and (is_known or event.rule in ("", LEFT))
         happened = Happened(event.kind, event.host, event.epoch, event.rule, event.channel, event.lasted_s, is_planned)
         name = next((host.name_label for host in self._db.all(Host).values() if host.uuid == event.host), event.host)
-        self._untold += self._watch.look(happened, name)
+        # The end of a life is heard once (`_is_known`), and numbers begin anew with each enabling: an alert of an
+        # earlier one may say the same.
+        is_new = event.kind is HaEventKind.LIFE_ENDED and not self._hears_again
+        self._untold += [replace(news, is_new=is_new) for news in self._watch.look(happened, name)]
 
     async def _tell(self) -> None:
         while self._untold:
             news = self._untold[0]
-            await self._raise(news.alert, AlertClass.HOST, news.host_uuid, news.body)
+            await self._raise(news.alert, AlertClass.HOST, news.host_uuid, news.body, news.is_new)
             self._untold = [other for other in self._untold if other is not news]  # it may have grown or shrunk
 
-    async def _raise(self, alert: Alert, cls: AlertClass, uuid: str, body: str) -> None:
+    async def _raise(self, alert: Alert, cls: AlertClass, uuid: str, body: str, is_new: bool = False) -> None:
         async with self._db.transaction() as txn:
             # After a restart of this daemon the other one tells of everything again.
-            if any((one.name, one.obj_uuid, one.body) == (alert.name, uuid, body) for one in txn.all(Message).values()):
+            told = ((one.name, one.obj_uuid, one.body) for one in txn.all(Message).values())
+            if not is_new and (alert.name, uuid, body) in told:
                 return
             add_alert(txn, alert, cls, uuid, body)
 

@@ -323,6 +323,36 @@ async def test_what_was_told_before_a_restart_of_the_daemon_is_not_told_again(lo
     assert lost.alerts().count("HA_HOST_FAILED") == 1
 
 
+async def test_what_another_run_of_the_daemon_has_told_is_not_told_again(lost: Lost) -> None:
+    await lost.power_cut()
+    await lost.declare()
+    await lost.act()
+    former = lost.restarts
+    again = HaRestarts(lost.db, former._hosts, former._here, former._start_again, former._start, former._obey)
+    running = asyncio.create_task(again.run())
+    async with asyncio.timeout(10):
+        while not again._over or again._untold or not again._has_followed():
+            await asyncio.sleep(0.01)
+    running.cancel()
+    assert lost.alerts().count("HA_HOST_FAILED") == 1
+
+
+async def test_a_host_that_fails_in_a_later_enabling_too_is_told_of_though_the_numbers_are_the_same(lost: Lost) -> None:
+    first, second = lost.ha.first.uuid, lost.ha.second.uuid
+    await lost.power_cut()
+    for _ in range(2):
+        for event in (
+            HaEvent(0, HaEventKind.TURNED_OFF, host=second),
+            HaEvent(0, HaEventKind.MEMBERS, 1, members=(first, second), master=second),
+            HaEvent(0, HaEventKind.LEAD, 1, second),
+            HaEvent(0, HaEventKind.MEMBERS, 2, members=(second,), master=second),
+            HaEvent(0, HaEventKind.LIFE_ENDED, 2, first, 1, rule="it was silent", channel="both"),
+        ):
+            lost.restarts.take(event)
+        await lost.act()
+    assert lost.alerts().count("HA_HOST_FAILED") == 2
+
+
 async def test_a_write_that_waits_for_the_database_does_not_keep_the_verdict_waiting(lost: Lost) -> None:
     running = asyncio.create_task(lost.restarts.run())
     first = lost.ha.first.uuid
