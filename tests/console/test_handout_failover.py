@@ -33,6 +33,8 @@ def pool(room: LabHandle) -> Iterator[LabHandle]:
     with session(room.address(MASTER)) as api:
         (pool,) = api.pool.get_all()
         api.pool.set_name_label(pool, "pool-g1")
+        for told in api.message.get_all():  # what is found below has to be of this story
+            api.message.destroy(told)
         vm = make_moving(room, api, sr, VM)
         (member,) = api.host.get_by_name_label(MEMBER)
         if api.VM.get_resident_on(vm) != member:
