@@ -9,7 +9,7 @@ PYTEST := $(BIN)/pytest
 APT := mmdebstrap systemd-container iproute2 python3-venv
 APT_TESTS := nodejs npm chromium
 
-.PHONY: help lab lab-down test check unit lab-test sim sim-long bench soak compat docs lock clean packages venv
+.PHONY: help lab lab-down test check unit lab-test sim sim-long bench soak compat screenshots docs lock clean packages venv
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,11 @@ soak: venv packages-tests ## Long repetitions: the lab's tests, changed requests
 
 bench: venv packages-tests ## The benchmarks, as one table
 	$(BIN)/python -m bench
+
+screenshots: venv packages-tests ## The pictures of the console that docs show, taken of the real thing in a lab of its own
+	rm -rf build/pictures
+	CARDUME_SCREENSHOTS=$(CURDIR)/build/pictures $(PYTEST) tests/console/test_handout.py tests/console/test_snapshots_and_devices.py
+	$(BIN)/python -m tests.console.pictures build/pictures
 
 docs: venv ## Write the generated pages of docs/reference anew
 	$(BIN)/python -m cardume.cli.reference > docs/reference/xe.md
