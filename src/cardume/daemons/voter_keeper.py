@@ -10,7 +10,7 @@ from cardume.core.voters import AddLearner, PoolHost, Promote, Remove, Step, cou
 from cardume.daemons.etcd_here import EtcdHere, writable
 from cardume.daemons.members import Members as Hosts
 from cardume.daemons.place import Place
-from cardume.daemons.pool_database import PoolDatabase
+from cardume.daemons.pool_database import SETTLED_KEY, PoolDatabase
 from cardume.daemons.pool_map import PoolMap
 from cardume.daemons.vote import Vote
 from cardume.datamodel.errors import ApiError
@@ -21,7 +21,7 @@ from cardume.pooldb.etcd_gateway import Gateway
 from cardume.pooldb.etcd_members import Member, Members
 from cardume.pooldb.etcd_settings import Voter
 from cardume.pooldb.etcd_store import EtcdStore
-from cardume.pooldb.store import NoQuorum, StoreError
+from cardume.pooldb.store import NoQuorum, Put, StoreError
 
 log = structlog.get_logger()
 
@@ -184,7 +184,11 @@ class VoterKeeper:
             await self._have_others_lead(member, left)
             self._database.set_voters(left)  # nobody asks it any more when it ends
         await Members(gateway).remove(member.id)
-        await writable(EtcdStore(gateway), DECIDE_S)
+        store = EtcdStore(gateway)
+        await writable(store, DECIDE_S)
+        # That was a read: until something is written after it etcd has not on its disk that the removal is decided.
+        # The last voter that loses its power then waits for ever for the one that has gone.
+        await store.txn([Put(SETTLED_KEY, b"")])
         if uuid == self._place.uuid:
             await self._etcd.give_up()
             return
