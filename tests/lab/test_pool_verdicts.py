@@ -111,3 +111,17 @@ def test_either_of_two_hosts_goes_on_alone_after_a_verdict_and_the_other_comes_b
     assert generation == first + 11
     assert lab.exec(MASTER, "systemctl", "show", "--property=MainPID", "cardumed") == daemon  # no restart
     print(f"verdict to the new master's API {took_s:.2f} s; {len(scribe.acknowledged)} acknowledged")
+
+
+@pytest.mark.soak
+def test_the_last_voter_waits_for_nobody_when_all_lose_their_power_at_once(lun_pool: LabHandle) -> None:
+    """etcd may have on its disk that the other one is to go, and not yet that this is decided."""
+    lab = lun_pool
+    tell(lab, MASTER, "to_two_voters")
+    tell(lab, MASTER, "to_one_voter")
+    for host in lab.hosts:
+        lab.power_off(host)
+    for host in lab.hosts:
+        lab.power_on(host)
+    wait_until("the master answers", lambda: standing(lab, MASTER) == "master", BACK_S, every_s=0.5)
+    wait_until("the member is back", lambda: is_live(lab, MASTER, MEMBER) is True, BACK_S, every_s=0.5)
