@@ -28,6 +28,7 @@ from cardume.lab.layout import (
     plan_lab,
     remember,
 )
+from cardume.lab.machine_limits import assert_inotify_left
 from cardume.lab.power import read_facts
 from cardume.lab.programs import run, wait_until
 
@@ -93,6 +94,7 @@ def up(lab: Lab, progress: Progress, furnish: Furnish | None = None, cache: Path
     with _alone_with(lab.name):
         network.assert_no_overlap(lab)
         images = build_images(cache, get_project(), progress)
+        assert_inotify_left(sum(container.find(lab, box) is None for box in lab.boxes))
         remember(lab)
         progress("network", f"{lab.subnet} in the namespace {lab.netns}")
         network.build_network(lab)
