@@ -8,7 +8,7 @@ from cardume.datamodel import errors
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.vbd import VBDOperation as Op
 from cardume.datamodel.vbd import VBDType
-from cardume.datamodel.vdi import VDIOperation
+from cardume.datamodel.vdi import OF_THE_POOL, VDIOperation, VDIType
 from cardume.datamodel.vm_enums import VMOperation, VMPowerState
 
 
@@ -18,6 +18,7 @@ class DiskFacts:
 
     ref: str
     sr: str
+    type: VDIType = VDIType.USER
     managed: bool = True
     missing: bool = False
     read_only: bool = False
@@ -97,6 +98,8 @@ def why_not_open(disk: DiskFacts, *, writes: bool) -> ApiError | None:
     """The first reason why a disk may not be opened; None when it may."""
     if not disk.managed:
         return errors.VDI_NOT_MANAGED(disk.ref)
+    if disk.type in OF_THE_POOL:
+        return errors.VDI_INCOMPATIBLE_TYPE(disk.ref, disk.type)
     if disk.missing:
         return errors.VDI_MISSING(disk.sr, disk.ref)
     if not disk.sr_has_pbds:

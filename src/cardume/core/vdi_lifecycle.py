@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from cardume.core.operations import why_busy
 from cardume.datamodel import errors
 from cardume.datamodel.errors import ApiError
+from cardume.datamodel.vdi import OF_THE_POOL, VDIType
 from cardume.datamodel.vdi import VDIOperation as Op
-from cardume.datamodel.vdi import VDIType
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,6 @@ IMPLEMENTED_VDI_OPERATIONS = frozenset(CAPABILITIES)
 NOT_OFFERED = frozenset({Op.DATA_DESTROY})
 """What a disk is in while other content is written over the old one. There is no message of this name yet."""
 
-_POOLS_OWN = frozenset({VDIType.HA_STATEFILE, VDIType.REDO_LOG})
 _ON_RECORDS_ALONE = frozenset({Op.FORGET})
 
 
@@ -81,7 +80,7 @@ def _why_not_its_content(vdi: VDIFacts, operation: Op) -> ApiError | None:
     # An update is how it is found out that a disk is there again.
     if vdi.missing and operation not in (Op.FORGET, Op.UPDATE):
         return errors.VDI_MISSING(vdi.sr, vdi.ref)
-    if vdi.type in _POOLS_OWN:
+    if vdi.type in OF_THE_POOL:
         if operation in (Op.CLONE, Op.COPY, Op.MIRROR, Op.SNAPSHOT, Op.DATA_DESTROY):
             return errors.VDI_INCOMPATIBLE_TYPE(vdi.ref, vdi.type)
         if vdi.ha_enabled and operation is not Op.UPDATE:

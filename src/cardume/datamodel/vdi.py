@@ -71,6 +71,10 @@ class VDIType(StrEnum):
     CBT_METADATA = "cbt_metadata"
 
 
+OF_THE_POOL = frozenset({VDIType.HA_STATEFILE, VDIType.REDO_LOG})
+"""What the pool itself writes: no VM's, and never copied."""
+
+
 @xenclass(role=Role.VM_ADMIN, constructor=True)
 class VDI:
     """A virtual disk or CD image, kept in an SR."""

@@ -65,6 +65,7 @@ def disk_facts(db: Reader, ref: Ref[VDI], opener: Ref[VBD], host: Ref[Host]) -> 
     return DiskFacts(
         ref=ref,
         sr=vdi.SR,
+        type=vdi.type,
         managed=vdi.managed,
         missing=vdi.missing,
         read_only=vdi.read_only,

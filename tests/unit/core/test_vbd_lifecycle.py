@@ -8,7 +8,7 @@ from cardume.core.vbd_lifecycle import DiskFacts, VBDFacts, allowed_operations, 
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.vbd import VBDOperation as Op
 from cardume.datamodel.vbd import VBDType
-from cardume.datamodel.vdi import VDIOperation
+from cardume.datamodel.vdi import VDIOperation, VDIType
 from cardume.datamodel.vm_enums import VMOperation, VMPowerState
 
 VDI = DiskFacts("OpaqueRef:vdi", "OpaqueRef:sr")
@@ -85,6 +85,11 @@ def test_a_refusal_says_why(vbd: VBDFacts, operation: Op, description: list[str]
         ({"open_elsewhere": True, "written_elsewhere": True}, False, ["VDI_IN_USE", "OpaqueRef:vdi", "attach"]),
         ({"missing": True}, False, ["VDI_MISSING", "OpaqueRef:sr", "OpaqueRef:vdi"]),
         ({"managed": False}, False, ["VDI_NOT_MANAGED", "OpaqueRef:vdi"]),
+        (
+            {"type": VDIType.HA_STATEFILE, "sharable": True},
+            True,
+            ["VDI_INCOMPATIBLE_TYPE", "OpaqueRef:vdi", "ha_statefile"],
+        ),
         ({"sr_has_pbds": False, "sr_attached": False}, False, ["SR_HAS_NO_PBDS", "OpaqueRef:sr"]),
         ({"sr_attached": False}, False, ["SR_NOT_ATTACHED", "OpaqueRef:sr"]),
         (

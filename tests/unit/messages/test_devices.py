@@ -54,6 +54,17 @@ async def test_one_disk_is_never_open_for_writing_in_two_vms(api: Client, vm: st
     await api("VM.start", other, False, False)
 
 
+async def test_what_the_pool_writes_itself_is_no_disk_of_a_vm(api: Client, vm: str, sr: str) -> None:
+    statefile = await api("VDI.create", vdi_record(sr, type="ha_statefile", sharable=True))
+    stolen = await api("VBD.create", vbd_record(vm, statefile))
+    assert await api.refused("VM.start", vm, False, False) == ["VDI_INCOMPATIBLE_TYPE", statefile, "ha_statefile"]
+
+    await api("VBD.destroy", stolen)
+    await api("VM.start", vm, False, False)
+    stolen = await api("VBD.create", vbd_record(vm, statefile))
+    assert await api.refused("VBD.plug", stolen) == ["VDI_INCOMPATIBLE_TYPE", statefile, "ha_statefile"]
+
+
 async def test_a_cd_is_inserted_and_ejected_while_the_vm_runs(host: FakeHost, api: Client, vm: str, sr: str) -> None:
     disc = await api("VDI.create", vdi_record(sr, read_only=True))
     drive = await api("VBD.create", vbd_record(vm, type="CD", mode="RO", empty=True, userdevice="3"))
