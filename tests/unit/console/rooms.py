@@ -94,6 +94,7 @@ class Room:
                 virtual_size=10 << 30,
                 physical_utilisation=1 << 30,
                 managed=True,
+                type="user",
                 is_a_snapshot=False,
                 location="x",
             )

@@ -63,6 +63,8 @@ def test_a_disk_without_a_vm_can_be_attached_or_deleted_and_others_cannot() -> N
     made.put("vm", "gone", VBDs=[])
     made.put("vdi", "gone-disk", VBDs=[], allowed_operations=["destroy"])
     assert [*adding.free_disks(made.source(), made.record("vm", "web"), T)] == ["vdi:gone-disk"]
+    made.put("vdi", "gone-disk", type="ha_statefile")
+    assert adding.free_disks(made.source(), made.record("vm", "web"), T) == {}
     ((*_, cell),) = sr_disks(made.source(), made.record("sr", "lun"), T).rows
     assert [act.why_not for act in cell.acts] == [""]
     ((*_, cell),) = sr_disks(made.source(), made.record("sr", "local a"), T).rows

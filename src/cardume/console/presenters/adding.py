@@ -10,6 +10,8 @@ from cardume.console.presenters.sources import Source, by_name
 from cardume.console.text.catalogue import Texts
 
 _GIB = 1 << 30
+_OF_VMS = ("user", "system")
+"""Types of disks: the others are the pool's own, such as the HA statefile, or a suspended VM's memory."""
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.IGNORECASE)
 
 
@@ -28,7 +30,8 @@ def free_disks(source: Source, vm: Record, t: Texts) -> dict[str, str]:
     found = {}
     for _, sr in _reached(source, vm):
         for ref, vdi in by_name(dict(source.cache.each("vdi", sr["VDIs"]))):
-            if vdi["managed"] and not vdi["is_a_snapshot"] and not users_of(source, vdi):
+            is_for_vms = vdi["managed"] and vdi["type"] in _OF_VMS and not vdi["is_a_snapshot"]
+            if is_for_vms and not users_of(source, vdi):
                 size = t.size(float(vdi["virtual_size"]))
                 found[ref] = f"{vdi['name_label'] or vdi['uuid']} – {size}, {source.name_of(sr)}"
     return found
