@@ -57,13 +57,20 @@ def findings(made: Room, plan: Plan | None = None, **known: Any) -> list[tuple[s
 
 def test_what_was_never_set_is_proposed_as_xenserver_does() -> None:
     now = ha_settings.present(room(on=False).source())
-    proposed = ha_settings.proposed(now, {"vm:db": "its disk is on local storage"})
+    proposed = ha_settings.proposed(now, ["vm:web", "vm:db"], {"vm:db": "its disk is on local storage"})
     assert {ref: wish.priority for ref, wish in proposed.wishes.items()} == {
         "vm:web": "restart",
         "vm:db": "best-effort",
     }
     chosen = Settings({"vm:web": Wish(), "vm:db": Wish("best-effort", 1, 30)})
-    assert ha_settings.proposed(chosen, {}) == chosen
+    assert ha_settings.proposed(chosen, ["vm:web", "vm:db"], {}) == chosen
+
+
+def test_a_vm_that_is_not_listed_keeps_what_is_set() -> None:
+    now = ha_settings.present(room(on=False).source())
+    proposed = ha_settings.proposed(now, ["vm:web"], {})
+    assert proposed.wishes["vm:db"] == now.wishes["vm:db"]
+    assert proposed.count("restart") == 1
 
 
 def test_protection_is_taken_away_before_more_is_given_and_more_failures_are_promised() -> None:

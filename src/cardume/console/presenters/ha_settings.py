@@ -1,7 +1,7 @@
 """What high availability is set to: VMs with priority, order and delay, failures tolerated; and how to get there."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cardume.console.connections.cache import NULL, Record
@@ -63,12 +63,15 @@ def present(source: Source) -> Settings:
     return Settings(wishes, int(source.pool["ha_host_failures_to_tolerate"]) if source.pool else 0)
 
 
-def proposed(now: Settings, why_not_agile: Mapping[str, str]) -> Settings:
-    """What to begin with: what is set, else what XenServer proposes, which is to restart every agile VM."""
+def proposed(now: Settings, listed: Collection[str], why_not_agile: Mapping[str, str]) -> Settings:
+    """What to begin with: what is set, else what XenServer proposes, which is to restart every agile VM.
+
+    listed: the VMs that are shown and were asked whether they are agile; the others keep what is set.
+    """
     if any(wish.priority for wish in now.wishes.values()):
         return now
     wishes = {
-        ref: Wish(BEST_EFFORT if why_not_agile.get(ref) else RESTART, wish.order, wish.start_delay_s)
+        ref: replace(wish, priority=BEST_EFFORT if why_not_agile.get(ref) else RESTART) if ref in listed else wish
         for ref, wish in now.wishes.items()
     }
     return Settings(wishes, now.tolerated)

@@ -50,7 +50,7 @@ class PlanPage:
         }
         pool = self._source.pool
         if self._is_new and pool is not None and not pool["ha_enabled"]:
-            self.settings = ha_settings.proposed(self.settings, self._why_not_agile)
+            self.settings = ha_settings.proposed(self.settings, records, self._why_not_agile)
             self._is_first_choice = True
         self._is_new = False
 
