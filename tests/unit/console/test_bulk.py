@@ -7,6 +7,7 @@ from tests.unit.console.rooms import Room
 
 from cardume.console.presenters.bulk import bulk_actions, chosen_of, split
 from cardume.console.presenters.overview import overview
+from cardume.console.presenters.places import ROOT, Place
 from cardume.console.text.catalogue import Texts
 from cardume.console.views import bulk, markup
 
@@ -68,10 +69,40 @@ async def test_what_interrupts_nobody_is_done_at_once_with_each() -> None:
         t=T,
         sources=[room().source()],
         chosen={*EVERY},
+        place=ROOT,
         workspace=SimpleNamespace(find=lambda _: "the pool"),
         message=lambda *params, place: sent.append((*params, place)),
         refresh=lambda: None,
     )
     await bulk.act(screen, "start")
     assert sent == [("Start: off", "the pool", "VM.start", "vm:off", False, False, "/pool/p1/vm/off")]
-    assert screen.chosen == set()
+    assert screen.chosen == {"/pool/p1/vm/gone"}
+
+
+async def test_a_vm_that_is_ticked_on_another_page_is_left_alone() -> None:
+    other = Room("pool-g2", uuid="p2")
+    other.host("a")
+    other.sr("local", "a")
+    other.vm("elsewhere", sr="local")
+    sent: list[str] = []
+    screen: Any = SimpleNamespace(
+        t=T,
+        sources=[room().source(), other.source()],
+        chosen={"/pool/p1/vm/off", "/pool/p2/vm/elsewhere"},
+        place=Place("pool", "p1", "p1"),
+        workspace=SimpleNamespace(find=lambda _: "the pool"),
+        message=lambda title, *_, place: sent.append(place),
+        refresh=lambda: None,
+    )
+    assert "Start (1)" in bulk.bar(screen)
+    await bulk.act(screen, "start")
+    assert sent == ["/pool/p1/vm/off"]
+    assert screen.chosen == {"/pool/p2/vm/elsewhere"}
+
+
+def test_a_servers_page_is_about_the_vms_of_that_server() -> None:
+    made = room()
+    made.host("b")
+    made.vm("far", on="b")
+    chosen = chosen_of([made.source()], (*EVERY, "/pool/p1/vm/far"), Place("host", "p1", "b"))
+    assert [one.name for one in chosen] == ["far"]

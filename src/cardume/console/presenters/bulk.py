@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cardume.console.connections.cache import Record
 from cardume.console.presenters.actions import Action, vm_actions
-from cardume.console.presenters.places import Place
+from cardume.console.presenters.places import ROOT, Place
 from cardume.console.presenters.sources import Source
 from cardume.console.presenters.states import vm_state
 from cardume.console.text.catalogue import Texts
@@ -39,10 +39,12 @@ class Split:
     left_out: tuple[tuple[str, str], ...]
 
 
-def chosen_of(sources: Sequence[Source], ticked: Collection[str]) -> list[Chosen]:
-    """The VMs that were ticked and are there, by name."""
-    every = (Chosen(source, ref, vm) for source in sources if ticked for ref, vm in source.vms())
-    return sorted((one for one in every if one.path in ticked), key=lambda one: one.name.casefold())
+def chosen_of(sources: Sequence[Source], ticked: Collection[str], place: Place = ROOT) -> list[Chosen]:
+    """The VMs that were ticked, are there, and are listed at a place, by name."""
+    within = (source for source in sources if ticked and place.pool in ("", source.uuid))
+    every = (Chosen(source, ref, vm) for source in within for ref, vm in source.vms())
+    found = (one for one in every if one.path in ticked and _is_listed(one, place))
+    return sorted(found, key=lambda one: one.name.casefold())
 
 
 def split(chosen: Sequence[Chosen], key: str, t: Texts) -> Split:
@@ -65,6 +67,12 @@ def bulk_actions(chosen: Sequence[Chosen], t: Texts) -> list[Action]:
         why = "" if count else t("bulk.none_able")
         found.append(Action(f"bulk_{key}", t("bulk.do", do=t(f"do.{key}"), n=count), why, is_danger=key[:4] == "hard"))
     return [*found, Action("choose_none", t("bulk.clear"))]
+
+
+def _is_listed(one: Chosen, place: Place) -> bool:
+    """A server's page lists the VMs of that server alone."""
+    host = one.source.cache.find("host", one.source.home_of(one.vm))
+    return place.kind != "host" or (host is not None and host["uuid"] == place.uuid)
 
 
 def _why_not(one: Chosen, key: str, t: Texts) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from cardume.console.presenters.bulk import OPERATIONS, bulk_actions, chosen_of, split
-from cardume.console.presenters.sources import Source
 from cardume.console.views.forms import form
 from cardume.console.views.markup import action_bar
 
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
 AT_ONCE = {"start": (False, False), "resume": (False, False)}  # nothing is interrupted: nobody has to be asked
 
 
-def bar(screen: "Screen", sources: list[Source]) -> str:
-    """What can be done with the VMs that are ticked; nothing while none is."""
-    chosen = chosen_of(sources, screen.chosen)
+def bar(screen: "Screen") -> str:
+    """What can be done with the VMs that are ticked here; nothing while none is."""
+    chosen = chosen_of(screen.sources, screen.chosen, screen.place)
     if not chosen:
         return ""
     t = screen.t
@@ -39,9 +38,9 @@ async def choose_none(screen: "Screen", _: dict[str, Any]) -> None:
 
 
 async def act(screen: "Screen", key: str) -> None:
-    """Do something with every ticked VM that it is for, after naming all of them when it interrupts."""
-    t = screen.t
-    parts = split(chosen_of(screen.sources, screen.chosen), key, t)
+    """Do something with every VM ticked here that it is for, after naming all of them when it interrupts."""
+    t, chosen = screen.t, chosen_of(screen.sources, screen.chosen, screen.place)
+    parts = split(chosen, key, t)
     if not parts.able:
         screen.tell(t("bulk.none_able"), failed=True)
         return
@@ -59,7 +58,7 @@ async def act(screen: "Screen", key: str) -> None:
         if connection is not None:
             title = t("job.vm", do=t(f"do.{key}"), name=one.name)
             screen.message(title, connection, f"VM.{key}", one.ref, *AT_ONCE.get(key, ()), place=one.path)
-    screen.chosen.clear()
+    screen.chosen.difference_update(one.path for one in chosen)
     screen.refresh()
 
 

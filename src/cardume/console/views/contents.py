@@ -24,7 +24,7 @@ def content(screen: "Screen", sources: list[Source], now: float) -> tuple[str, s
     t, place = screen.t, screen.place
     if place.kind == "root":
         head = _head("root", t("product"), "", None, action_bar(actions.root_actions(sources, t), t))
-        return head, _overview(screen, overview(sources, t, now), sources)
+        return head, _overview(screen, overview(sources, t, now))
     if place.kind == "alerts":
         page = alerts_page(sources, screen.filters, t, now)
         return _head("alert", t("page.alerts"), "", None, ""), alerts.page(page, t)
@@ -75,7 +75,7 @@ def _pool_tab(source: Source, tab: str, screen: "Screen", now: float) -> str:
     t = screen.t
     match tab:
         case "overview":
-            return _overview(screen, overview([source], t, now), [source])
+            return _overview(screen, overview([source], t, now))
         case "general":
             return blocks(general.pool_general(source, t))
         case "storage":
@@ -89,7 +89,7 @@ def _host_tab(source: Source, ref: str, host: Record, tab: str, screen: "Screen"
     t = screen.t
     match tab:
         case "overview":
-            return _overview(screen, overview([source], t, now, only_host=ref), [source])
+            return _overview(screen, overview([source], t, now, only_host=ref))
         case "general":
             return blocks(general.host_general(source, ref, host, t, now))
         case "storage":
@@ -101,9 +101,9 @@ def _host_tab(source: Source, ref: str, host: Record, tab: str, screen: "Screen"
     return table(devices.nics(source, host, t))
 
 
-def _overview(screen: "Screen", shown: Table, sources: list[Source]) -> str:
+def _overview(screen: "Screen", shown: Table) -> str:
     """The rows, and above them what can be done with the VMs that are ticked."""
-    return bulk.bar(screen, sources) + table(shown, Picks(screen.chosen, screen.t("bulk.choose")))
+    return bulk.bar(screen) + table(shown, Picks(screen.chosen, screen.t("bulk.choose")))
 
 
 def _vm_tab(source: Source, vm: Record, tab: str, screen: "Screen", now: float) -> str:
