@@ -114,7 +114,7 @@ def networks(source: Source, host_ref: str, t: Texts) -> list[Table]:
                 links[0] if len({cell.text for cell in links}) == 1 else Cell("–" if not links else t("link.mixed")),
                 Cell(here[0]["MAC"] if len(here) == 1 else "–"),
                 Cell(t.number(int(network["MTU"]))),
-                _act("network_remove", ref, _away(source, t) or _why_not_removed(network, pifs, t), t),
+                _act("network_remove", ref, _away(source, t) or why_not_removed(network, pifs, t), t),
             )
         )
         addresses += [_address(source, ref, network, pif, t) for pif in here if pif["IP"]]
@@ -134,7 +134,7 @@ def networks(source: Source, host_ref: str, t: Texts) -> list[Table]:
     ]
 
 
-def _why_not_removed(network: Record, pifs: Sequence[Record], t: Texts) -> str:
+def why_not_removed(network: Record, pifs: Sequence[Record], t: Texts) -> str:
     """A network stays while a NIC itself, or a VM, is in it; its VLAN goes with it."""
     if any(int(pif["VLAN"]) < 0 for pif in pifs):
         return t("network.has_nics")

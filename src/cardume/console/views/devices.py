@@ -45,9 +45,12 @@ async def attach_disk(screen: "Screen", found: Found) -> None:
     with form(screen, title, t("do.disk_attach"), lambda: "" if draft["disk"] else t("disk.none_free")) as asked:
         ui.label(t("disk.attach_lead" if disks else "disk.none_free"))
         choice(t("column.disk"), disks, draft, "disk")
-    if await asked[0].is_filled():
-        title = t("job.disk_attach", vm=vm["name_label"])
-        screen.run(title, attach(connection, ref, vm, draft["disk"], is_owner=False))
+    if not await asked[0].is_filled():
+        return
+    if draft["disk"] not in adding.free_disks(source, vm, t):
+        screen.tell(t("disk.is_used"), failed=True)  # it was given to another one while the dialog was open
+        return
+    screen.run(t("job.disk_attach", vm=vm["name_label"]), attach(connection, ref, vm, draft["disk"], is_owner=False))
 
 
 async def detach_disk(screen: "Screen", found: Found, ref: str) -> None:
@@ -64,9 +67,8 @@ async def delete_disk(screen: "Screen", found: Found, ref: str) -> None:
     """Delete a disk that no VM has: its name has to be typed."""
     connection, source, _, _ = found
     t = screen.t
-    vdi = source.cache.find("vdi", ref)
-    if vdi is None or source.cache.find("vbd", next(iter(vdi["VBDs"]), NULL)) is not None:
-        screen.tell(t("disk.is_used" if vdi else "empty.object"), failed=True)
+    vdi = _unused(screen, source, ref)
+    if vdi is None:
         return
     name = vdi["name_label"] or vdi["uuid"]
     typed: Draft = {"name": ""}
@@ -79,7 +81,7 @@ async def delete_disk(screen: "Screen", found: Found, ref: str) -> None:
     ) as asked:
         ui.label(t("disk.delete_lead", name=name, size=t.size(float(vdi["virtual_size"]))))
         text_field(t("disk.type", name=name), typed, "name", "autofocus")
-    if await asked[0].is_filled():
+    if await asked[0].is_filled() and _unused(screen, source, ref):
         screen.message(t("job.disk_delete", disk=name), connection, "VDI.destroy", ref)
 
 
@@ -170,6 +172,15 @@ async def take_away(connection: Connection, cls: str, ref: str) -> None:
     if await connection.call(f"{cls}.get_currently_attached", ref):
         await connection.work(f"{cls}.unplug", ref)
     await connection.work(f"{cls}.destroy", ref)
+
+
+def _unused(screen: "Screen", source: Source, ref: str) -> Record | None:
+    """A disk that no VM has now; the person is told when it is gone, or one has it."""
+    vdi = source.cache.find("vdi", ref)
+    if vdi is None or source.cache.find("vbd", next(iter(vdi["VBDs"]), NULL)) is not None:
+        screen.tell(screen.t("disk.is_used" if vdi else "empty.object"), failed=True)
+        return None
+    return vdi
 
 
 def _drive(source: Source, vm: Record, ref: str) -> tuple[Record | None, str]:

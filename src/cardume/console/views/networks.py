@@ -8,6 +8,7 @@ from cardume.console.connections.cache import Record
 from cardume.console.connections.connection import Connection
 from cardume.console.connections.undoing import undone
 from cardume.console.presenters import adding
+from cardume.console.presenters.devices import why_not_removed
 from cardume.console.presenters.sources import Source
 from cardume.console.views import confirm
 from cardume.console.views.forms import Draft, choice, form, text_field
@@ -43,7 +44,11 @@ async def remove(screen: "Screen", found: Found, ref: str) -> None:
     if network is None:
         screen.tell(screen.t("empty.object"), failed=True)
     elif await confirm.ask(screen, "do.network_remove", "confirm.network_remove", network["name_label"]):
+        network = source.cache.find("network", ref) or network
         pifs = [pif for _, pif in source.cache.each("pif", network["PIFs"])]
+        if why_not := why_not_removed(network, pifs, screen.t):  # its VLAN would be gone, and the network stay
+            screen.tell(why_not, failed=True)
+            return
         vlans = [pif["VLAN_master_of"] for pif in pifs if int(pif["VLAN"]) >= 0]
         screen.run(screen.t("job.network_remove", name=network["name_label"]), destroy(connection, ref, vlans))
 
