@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.unit.console.rooms import Room
 from tests.unit.console.test_ha_wizard import browser
 
+from cardume.console.connections.failures import Refused
 from cardume.console.text.catalogue import Texts
-from cardume.console.views import confirm, devices, networks
+from cardume.console.views import acts, confirm, devices, networks
 
 T = Texts("en")
 
@@ -19,15 +21,25 @@ class Screen:
 
     def __init__(self) -> None:
         self.t = T
+        self.now = 1.0
+        self.filters: dict[str, str] = {}
+        self.sources: list[Any] = []
+        self.workspace: Any = None
         self.told: list[str] = []
         self.ran: list[str] = []
+        self.work: list[Any] = []
 
     def tell(self, text: str, *, failed: bool) -> None:
         self.told.append(text)
 
     def run(self, title: str, work: Any) -> None:
-        work.close()
+        self.work.append(work)
         self.ran.append(title)
+
+    def close(self) -> None:
+        """What was to run is not."""
+        for work in self.work:
+            work.close()
 
     def message(self, title: str, *_: Any) -> None:
         self.ran.append(title)
@@ -82,6 +94,7 @@ async def test_a_disk_that_was_given_to_a_vm_meanwhile_is_neither_attached_nor_d
         await devices.attach_disk(of, found)
         made.put("vdi", "gone-disk", VBDs=[])
         await devices.delete_disk(of, found, "vdi:gone-disk")
+    screen.close()
     assert len(screen.ran) == (0 if is_given_away else 2)
     assert screen.told == ([T("disk.is_used")] * 2 if is_given_away else [])
 
@@ -98,5 +111,27 @@ async def test_a_network_that_a_card_was_put_in_meanwhile_keeps_its_vlan(
     of: Any = screen
     answered(monkeypatch, lambda: made.put("network", "dmz", VIFs=["vif:x"] if is_used else []))
     await networks.remove(of, found, "network:dmz")
+    screen.close()
     assert len(screen.ran) == (0 if is_used else 1)
     assert screen.told == ([T("network.has_cards")] if is_used else [])
+
+
+async def test_an_alert_that_another_person_has_dismissed_keeps_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, screen = room(), Screen()
+    known = {"name": "HOST_OFFLINE", "priority": "3", "cls": "Pool", "obj_uuid": "p1", "body": ""}
+    for number in (1, 2, 3):
+        made.put("message", f"m{number}", timestamp=f"2026010{number}T00:00:00Z", **known)
+    gone: list[str] = []
+
+    async def call(_: str, ref: str) -> None:
+        if ref == "message:m2":
+            raise Refused(["HANDLE_INVALID", "message", ref])
+        gone.append(ref)
+
+    screen.sources = [made.source()]
+    screen.workspace = SimpleNamespace(find=lambda _: SimpleNamespace(call=call))
+    of: Any = screen
+    answered(monkeypatch, lambda: None)
+    await acts.act(of, "alerts_dismiss_all", {})
+    await screen.work[0]
+    assert gone == ["message:m3", "message:m1"]

@@ -1,7 +1,7 @@
 """What buttons do: each key of an action, and the dialog or message that it stands for."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
@@ -9,7 +9,7 @@ from nicegui import ui
 from cardume.console.connections.cache import Record
 from cardume.console.connections.connection import Connection
 from cardume.console.connections.failures import Refused, Unreachable
-from cardume.console.presenters.alerts import alerts_page, as_csv
+from cardume.console.presenters.alerts import Alert, alerts_page, as_csv
 from cardume.console.presenters.refusals import explain_failure
 from cardume.console.presenters.sources import Source
 from cardume.console.views import (
@@ -171,13 +171,18 @@ async def _alerts_dismiss_all(screen: "Screen", _: dict[str, Any]) -> None:
     if not await confirm.ask(screen, "alerts.dismiss_all", "alerts.dismiss_lead", str(len(shown))):
         return
 
-    async def dismiss() -> None:
-        for alert in shown:
-            connection = screen.workspace.find(alert.pool)
+    screen.run(screen.t("alerts.dismiss_all"), _dismiss(screen, shown))
+
+
+async def _dismiss(screen: "Screen", shown: Sequence[Alert]) -> None:
+    for alert in shown:
+        connection = screen.workspace.find(alert.pool)
+        try:
             if connection is not None:
                 await connection.call("message.destroy", alert.ref)
-
-    screen.run(screen.t("alerts.dismiss_all"), dismiss())
+        except Refused as refused:
+            if refused.code != "HANDLE_INVALID":  # somebody else has dismissed it
+                raise
 
 
 async def _alerts_export(screen: "Screen", _: dict[str, Any]) -> None:
