@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
-from cardume.console.attempts import Attempts
+from cardume.console.attempts import Attempts, guesser
 from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
 from cardume.console.connections.workspace import Workspaces
 from cardume.console.gate import NO_COOKIE, Gate, cookie_of
@@ -103,7 +103,7 @@ def _add_login(app: FastAPI, workspaces: Workspaces, settings: Settings) -> None
         server, username = form.get("server", "").strip(), form.get("username", "")
         if not server or (settings.servers and server not in settings.servers):
             return answer(request, form, 400)
-        browser = request.client.host if request.client else ""
+        browser = guesser(request.client.host) if request.client else ""
         wait_s = attempts.wait_s(browser)
         if wait_s > 0:
             error = t("login.wait", time=t.duration(math.ceil(wait_s)))

@@ -56,6 +56,9 @@ async def test_who_guesses_passwords_waits_and_others_do_not(tmp_path: Path, mon
         assert await answers("10.0.0.1", right) == [429]
         assert server.asked.count("session.login_with_password") == asked
         assert await answers("10.0.0.2", right) == [303]
+        network = [await answers(f"2001:db8::{number}", wrong) for number in range(1, 7)]
+        assert network == [[403]] * 5 + [[429]]
+        assert await answers("2001:db8:0:1::1", right) == [303]
 
 
 def test_the_wait_grows_and_failures_are_forgotten() -> None:
