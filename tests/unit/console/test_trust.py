@@ -10,10 +10,11 @@ import pytest
 
 from cardume.console.certificate import ensure_certificate
 from cardume.console.connections.cache import Cache
+from cardume.console.connections.failures import Unreachable
 from cardume.console.connections.keys import KnownKeys, grouped, key_of_certificate
 from cardume.console.connections.vault import Saved, Vault
 from cardume.console.connections.workspace import Job, Workspaces
-from cardume.console.connections.xenapi import server_of
+from cardume.console.connections.xenapi import XenApi, server_of
 from cardume.console.gate import COOKIE, Gate, comes_from_here, cookie_of, token_in
 from cardume.console.web import read_accepted, read_form, safe_path
 
@@ -59,6 +60,14 @@ def test_the_consoles_certificate_is_kept_and_made_anew_for_another_address_with
 )
 def test_a_server_is_named_by_address_and_port(typed: str, server: str) -> None:
     assert server_of(typed) == server
+
+
+@pytest.mark.parametrize("typed", ["d1..g1", ".", f"{'x' * 64}.example", "d1-g1/path", ""])
+async def test_a_name_that_no_name_service_can_be_asked_for_is_no_address(typed: str) -> None:
+    api = XenApi(server_of(typed), lambda _: None)
+    with pytest.raises(Unreachable, match="is not an address"):
+        await api.login("root", "x")
+    await api.close()
 
 
 @pytest.mark.parametrize(

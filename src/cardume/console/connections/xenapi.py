@@ -78,7 +78,8 @@ def assert_server(server: str) -> None:
         raise Unreachable(f"{server!r} is not an address")
 
 
-_SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]):[0-9]{1,5}")
+_LABEL = "[A-Za-z0-9_-]{1,63}"
+_SERVER = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]):[0-9]{{1,5}}")
 
 
 class XenApi:
