@@ -1,7 +1,7 @@
 """A walk: sections in order, each step acted, told and kept for the report."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import XenAPI
@@ -41,9 +41,12 @@ def walk(stage: Stage, teller: Teller, only: int | None, began_s: float) -> Walk
             for section in SECTIONS:
                 if only in (None, section.number) and not (steps and steps[-1].failure):
                     teller.section(section)
-                    steps += _walk_section(stage, teller, section)
+                    for step in _walk_section(stage, teller, section):
+                        steps.append(step)
     except KeyboardInterrupt:
         failure = told("failure.interrupted")
+    except LabError as error:  # nobody is there to press a key
+        failure = told("failure.other", reason=str(error))
     return Walk(stage.lab.lab.name, began_s, time.time() - began_s, stage.profile, tuple(steps), failure)
 
 
@@ -61,16 +64,14 @@ def _make_sure(stage: Stage, teller: Teller, number: int) -> Told | None:
     return None
 
 
-def _walk_section(stage: Stage, teller: Teller, section: Section) -> Sequence[Walked]:
-    walked = []
+def _walk_section(stage: Stage, teller: Teller, section: Section) -> Iterator[Walked]:
     for number, step in enumerate(section.steps, 1):
         teller.step(f"{section.number}.{number}", step)
         done = _act(stage, section, number, step)
         teller.walked(done)
-        walked.append(done)
+        yield done
         if done.failure is not None:
             break
-    return walked
 
 
 def _act(stage: Stage, section: Section, number: int, step: Step) -> Walked:

@@ -62,11 +62,13 @@ def interrupted(_: Stage) -> Finding:
     raise KeyboardInterrupt
 
 
-def walked(monkeypatch: pytest.MonkeyPatch, first: Act, second: Act, only: int | None = None) -> tuple[Walk, Quiet]:
-    """Two sections of a step each and one that leaves nothing, walked."""
+def walked(
+    monkeypatch: pytest.MonkeyPatch, first: Act, second: Act, only: int | None = None, more: tuple[Step, ...] = ()
+) -> tuple[Walk, Quiet]:
+    """Two sections of a step each and one that leaves nothing, walked; `more` steps of the second one."""
     sections = (
         Section(1, (Step("a", first, leaves=True), Step("b", fine))),
-        Section(2, (Step("c", second),)),
+        Section(2, (Step("c", second), *more)),
     )
     monkeypatch.setattr(module, "SECTIONS", sections)
     monkeypatch.setattr(module, "steps_before", lambda number: ((sections[0], sections[0].steps[0]),))
@@ -111,10 +113,23 @@ def test_it_is_not_walked_when_what_it_builds_on_is_not_there(monkeypatch: pytes
 
 
 def test_an_interrupted_walk_keeps_what_was_walked(monkeypatch: pytest.MonkeyPatch) -> None:
-    walk, _ = walked(monkeypatch, fine, interrupted)
+    walk, _ = walked(monkeypatch, fine, fine, more=(Step("d", interrupted),))
 
     assert walk.failure == told("failure.interrupted")
+    assert [step.label for step in walk.steps] == ["1.1", "1.2", "2.1"]
     assert not walk.held
+
+
+def test_a_walk_that_nobody_presses_a_key_for_keeps_what_was_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_key(_: Quiet, label: str, step: Step) -> None:
+        if label == "2.1":
+            raise LabError("standard input has ended")
+
+    monkeypatch.setattr(Quiet, "step", no_key)
+    walk, _ = walked(monkeypatch, fine, fine)
+
+    assert walk.failure == told("failure.other", reason="standard input has ended")
+    assert [step.label for step in walk.steps] == ["1.1", "1.2"]
 
 
 def test_the_sections_are_the_handouts_in_order() -> None:
