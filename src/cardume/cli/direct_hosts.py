@@ -5,7 +5,13 @@ from cardume.cli.direct import Direct
 ROWS: tuple[Direct, ...] = (
     Direct("host-reboot", "host.reboot", "@host", "Restart disabled hosts.", long=True),
     Direct("host-shutdown", "host.shutdown", "@host", "Switch disabled hosts off.", long=True),
-    Direct("host-power-on", "host.power_on", "@host", "Switch hosts on, in the way that their power-on-mode says."),
+    Direct(
+        "host-power-on",
+        "host.power_on",
+        "@host",
+        "Switch hosts on, in the way that their power-on-mode says.",
+        long=True,
+    ),
     Direct(
         "host-set-power-on-mode",
         "host.set_power_on_mode",

@@ -11,6 +11,8 @@ from tests.unit.cli.pool_at_hand import PoolAtHand, Refusal, Shell, small_pool
 
 from cardume.cli.commands import TABLES
 from cardume.cli.direct import Direct
+from cardume.cli.server import CALL_TIMEOUT_S
+from cardume.messages.host_wake import BOOT_TIMEOUT_S
 
 FACTS_FILE = Path(__file__).parents[2] / "schema" / "xenapi-2.23.json"
 ROWS: tuple[Direct, ...] = tuple(
@@ -47,6 +49,11 @@ def test_a_row_gives_its_message_what_it_takes(row: Direct) -> None:
         assert len(row.words.split()) == len(message["p"])
     assert message.get("async", True) or not row.long
     assert command.doc.endswith(".")
+
+
+def test_a_host_that_is_switched_on_is_waited_for_as_a_task() -> None:
+    assert BOOT_TIMEOUT_S > CALL_TIMEOUT_S, "one request would be given up before the host is"
+    assert [row.long for row in ROWS if row.message == "host.power_on"] == [True]
 
 
 def test_no_command_is_in_two_tables() -> None:
