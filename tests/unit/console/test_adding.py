@@ -172,6 +172,15 @@ async def test_half_a_vm_goes_with_its_disks_also_when_the_pool_is_away_just_the
     ]
 
 
+async def test_a_vm_that_cannot_be_removed_again_keeps_its_disks() -> None:
+    busy = Refused(["OTHER_OPERATION_IN_PROGRESS", "VM", "vm:new", "provision", "task:1"])
+    pool: Any = PoolWithTemplate(VM_provision=[Refused(["SR_FULL"])], VM_destroy=[busy])
+    draft = {"template": "vm:template", "name": "web", "note": "", "sr": new_vm.SAME, "start": True}
+    with pytest.raises(Refused, match="SR_FULL"):
+        await new_vm.make_vm(pool, Job("Make VM web", "/"), draft)
+    assert pool.asked[-1] == "VM.destroy"
+
+
 async def test_a_vm_that_is_whole_and_cannot_be_started_stays() -> None:
     pool: Any = PoolWithTemplate(VM_start=[Refused(["NO_HOSTS_AVAILABLE"])])
     draft = {"template": "vm:template", "name": "web", "note": "n", "sr": new_vm.SAME, "start": True}

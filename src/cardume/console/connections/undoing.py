@@ -43,13 +43,14 @@ async def no_half_vm(connection: Connection, vm: str, patience_s: float = PATIEN
         yield
     except (Refused, Unreachable, UntrustedKey):
         await _when_there(learn_disks, "VM.get_VBDs", patience_s)
-        for method, ref in (("VM.destroy", vm), *(("VDI.destroy", disk) for disk in dict.fromkeys(disks))):
-            await _when_there(partial(connection.work, method, ref), method, patience_s)
+        if await _when_there(partial(connection.work, "VM.destroy", vm), "VM.destroy", patience_s):
+            for disk in dict.fromkeys(disks):  # of a VM that stays, its disks stay too
+                await _when_there(partial(connection.work, "VDI.destroy", disk), "VDI.destroy", patience_s)
         raise
 
 
-async def _when_there(remove: Callable[[], Awaitable[object]], method: str, patience_s: float) -> None:
-    """Remove something, as soon as the pool answers; what is gone already is removed."""
+async def _when_there(remove: Callable[[], Awaitable[object]], method: str, patience_s: float) -> bool:
+    """Remove something, as soon as the pool answers; what is gone already is removed. False when it stays."""
     deadline = time.monotonic() + patience_s
     while True:
         try:
@@ -57,9 +58,11 @@ async def _when_there(remove: Callable[[], Awaitable[object]], method: str, pati
         except Refused as refused:
             if refused.code != "HANDLE_INVALID":
                 log.warning("not_undone", method=method, code=refused.code)
+                return False
         except (Unreachable, UntrustedKey) as away:
             if time.monotonic() < deadline:
                 await asyncio.sleep(EVERY_S)
                 continue
             log.warning("not_undone", method=method, reason=str(away))
-        return
+            return False
+        return True
