@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from hashlib import sha256
 from pathlib import Path
@@ -67,6 +68,18 @@ def test_what_another_browser_of_the_same_person_accepted_is_kept(tmp_path: Path
     other.accept("b:443", "bb22")
     known = KnownKeys.of(tmp_path, "root@a:443")
     assert (known.find("a:443"), known.find("b:443")) == ("aa11", "bb22")
+
+
+def test_what_two_browsers_of_the_same_person_accept_at_once_is_kept(tmp_path: Path) -> None:
+    def accept(browser: int) -> None:
+        keys = KnownKeys.of(tmp_path, "root@a:443")
+        for number in range(30):
+            keys.accept(f"s{browser}-{number}:443", "aa11")
+
+    with ThreadPoolExecutor(4) as browsers:
+        list(browsers.map(accept, range(4)))
+    known = KnownKeys.of(tmp_path, "root@a:443")
+    assert all(known.find(f"s{browser}-{number}:443") for browser in range(4) for number in range(30))
 
 
 async def test_a_key_is_kept_only_by_somebody_who_can_log_in(tmp_path: Path) -> None:

@@ -6,9 +6,13 @@ As with `xe` it is the key and not the certificate, because a host renews its ce
 import os
 from hashlib import sha256
 from pathlib import Path
+from threading import RLock
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+_WRITING = RLock()
+"""Files are written in threads, and two browsers may be the same person."""
 
 
 def key_of_certificate(certificate: bytes) -> str:
@@ -42,9 +46,10 @@ class KnownKeys:
         """Pin a server's key; it is on the disk when this returns."""
         if self._known.get(server) == key:
             return
-        self._known = {**self._known, **dict(_pairs(self._path)), server: key}  # with what another browser accepted
-        text = "".join(f"{name} {known}\n" for name, known in sorted(self._known.items()))
-        write_private(self._path, text.encode())
+        with _WRITING:
+            self._known = {**self._known, **dict(_pairs(self._path)), server: key}  # with what another browser accepted
+            text = "".join(f"{name} {known}\n" for name, known in sorted(self._known.items()))
+            write_private(self._path, text.encode())
 
 
 def _pairs(path: Path) -> list[tuple[str, str]]:
@@ -60,8 +65,9 @@ def write_private(path: Path, content: bytes) -> None:
     """Give a file new content, whole or not at all, readable by its owner alone."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    with _WRITING:
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
