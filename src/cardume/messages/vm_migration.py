@@ -113,8 +113,9 @@ async def _leave(
         await leaving.guests.migrate(spec, address, progress, timeout_s=LONGEST_S)
     except (GuestUncertain, GuestNotFound):
         raise
-    except GuestError:
-        await _has_come(coming, spec.uuid)
+    except GuestError as fault:
+        if await _has_come(coming, spec.uuid):  # its disks stay open there
+            raise GuestUncertain(f"{fault}; and it runs on the host that it was to go to") from None
         raise
     except asyncio.CancelledError:
         if not await _has_come(coming, spec.uuid):

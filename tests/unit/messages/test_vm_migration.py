@@ -178,6 +178,18 @@ async def test_a_move_that_is_not_made_ends_when_nothing_is_left_where_it_was_to
     assert two.where() == (two.first.host, NULL, {two.first.host})
 
 
+async def test_a_guest_that_runs_where_it_went_in_spite_of_an_error_keeps_its_disks_there(two: Two) -> None:
+    uuid = two.db.get(two.vm).uuid
+    two.second.guests.take_over(two.first.guests._machines.pop(uuid))
+    two.first.guests.fail_next("migrate", GuestError("the end was not heard of"))
+
+    assert (await refusal(pool_migrate(two.call, two.vm, two.second.host, {})))[0] == "VM_MIGRATE_FAILED"
+    assert two.where()[1:] == (two.second.host, {two.first.host, two.second.host})
+    await GuestWatch(two.db, two.second.hands, two.second.host).catch_up()
+
+    assert two.where() == (two.second.host, NULL, {two.second.host})
+
+
 async def test_a_cancel_that_comes_too_late_ends_well(two: Two) -> None:
     two.first.guests.slow("migrate", 30)
     uuid = two.db.get(two.vm).uuid
