@@ -15,6 +15,7 @@ import socket
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import cardume.cli.xe
@@ -34,6 +35,7 @@ from cardume.datamodel.thin_cli import Exit, Job, Malformed, Print, PrintStderr
 
 USER = "nobody"
 MOST_MEMORY_BYTES = 1 << 30
+OOM_SCORE = Path("/proc/self/oom_score_adj")
 _NOT_FOR_CLIENTS = ("progress",)  # a bar needs a terminal
 _ELSEWHERE = "is for Cardume's own xe"
 
@@ -58,6 +60,8 @@ def _give_up_rights() -> None:
     """Become nobody, who writes no file."""
     if not all(_is_open_to_all(Path(str(part.__file__))) for part in (os, cardume.cli.xe)):
         _load_everything()  # nobody could not, later
+    with suppress(OSError):  # where that cannot be said, all processes are equal
+        OOM_SCORE.write_text("1000")  # when memory lacks this goes first, and nothing that a host needs
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
     for none in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
         resource.setrlimit(none, (0, 0))

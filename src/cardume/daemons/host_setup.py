@@ -128,7 +128,10 @@ def _write_unit(path: Path, text: str) -> bool:
 
 
 def unit_text(program: Path) -> str:
-    """The systemd unit of cardumed. Guests are no children of it: libvirt runs each in a scope of its own."""
+    """The systemd unit of cardumed. Guests are no children of it: libvirt runs each in a scope of its own.
+
+    What it runs for clients may be ended for want of memory: the daemon itself goes on.
+    """
     return f"""\
 [Unit]
 Description=Cardume pool daemon
@@ -144,6 +147,7 @@ RestartSec=1
 TimeoutStartSec=120
 TimeoutStopSec=60
 KillMode=mixed
+OOMPolicy=continue
 RuntimeDirectory=cardume
 RuntimeDirectoryMode=0711
 RuntimeDirectoryPreserve=yes

@@ -1,6 +1,8 @@
 """Commands for a client of the thin CLI protocol: the real API, the real program, and a client of another hand."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +11,8 @@ from tests.lab.clients.thin_xe import Done
 from tests.unit.messages.fake_host import Client, FakeHost, api, host, sr, vm
 from tests.unit.messages.test_disk_images import DATA, disk, fill
 from tests.unit.messages.test_xva import content
+
+from cardume.daemons.host_setup import unit_text
 
 __all__ = ["api", "disk", "host", "sr", "vm"]
 
@@ -132,6 +136,13 @@ async def test_what_needs_the_host_s_own_terminal_is_refused(host: FakeHost, vm:
         done = await xe(host, *words)
         assert (done.status, done.out) == (1, ""), words
         assert done.err.endswith("is for Cardume's own xe.\n"), words
+
+
+def test_when_memory_lacks_the_program_goes_and_the_daemon_stays() -> None:
+    code = "from cardume.cli import thin; thin._give_up_rights(); print(thin.OOM_SCORE.read_text())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["1000"]
+    assert "OOMPolicy=continue" in unit_text(Path("/usr/bin/cardumed")).splitlines()
 
 
 async def test_settings_of_a_server_and_files_with_passwords_mean_nothing_here(
