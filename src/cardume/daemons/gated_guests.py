@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 
 import structlog
 
-from cardume.hostops.errors import GuestBadState, GuestUncertain
+from cardume.hostops.errors import GuestBadState, GuestError, GuestUncertain
 from cardume.hostops.guests.guest import GuestSpec, RunningGuest
 from cardume.hostops.guests.interface import Guests
 from cardume.hostops.guests.qemu_process import has_process
@@ -90,8 +90,14 @@ class GatedGuests:
         return found
 
     async def destroy(self, uuid: str, *, timeout_s: float = 30) -> None:
-        """GuestUncertain, when it is gone and may come up all the same."""
-        await self._guests.destroy(uuid, timeout_s=timeout_s)
+        """GuestUncertain, when it may be there, or come up, all the same."""
+        try:
+            await self._guests.destroy(uuid, timeout_s=timeout_s)
+        except GuestError as fault:
+            # A libvirtd that does not answer any more is what brings starts in doubt.
+            if self._is_in_doubt(uuid) or await asyncio.to_thread(self._has_process, uuid):
+                raise GuestUncertain(f"it is not known whether guest {uuid} is gone: {fault}") from fault
+            raise
         if self._is_in_doubt(uuid):
             raise GuestUncertain(f"an earlier start of guest {uuid} may still come true")
 

@@ -466,6 +466,9 @@ async def test_a_start_that_libvirtd_may_still_do_stays_noted_and_is_not_called_
             await call
     with pytest.raises(GuestBadState):
         await guests.start(spec)
+    libvirt.fail_next("destroy", GuestError("no answer from libvirt within 30 s"))
+    with pytest.raises(GuestUncertain):
+        await guests.destroy(OTHER)
     libvirt.order.answered()
     await until(lambda: daemon.asked == ["guest-begins", "guest-ended"])
     await guests.destroy(OTHER)
@@ -519,3 +522,20 @@ async def test_a_start_that_was_given_up_before_the_daemon_answered_is_no_start_
     async with asyncio.timeout(20):
         while daemon.asked != ["guest-begins", "guest-ended"]:
             await asyncio.sleep(0.01)
+
+
+async def test_a_guest_whose_end_libvirtd_does_not_tell_is_not_called_gone_while_its_process_is_there(
+    agent: HadAgent,
+) -> None:
+    libvirt = MemoryGuests()
+    processes = {OTHER}
+    guests = GatedGuests(libvirt, agent, has_process=processes.__contains__)
+    silent = GuestError("no answer from libvirt within 30 s")
+    libvirt.fail_next("destroy", silent)
+    with pytest.raises(GuestUncertain):
+        await guests.destroy(OTHER)
+    processes.clear()
+    libvirt.fail_next("destroy", silent)
+    with pytest.raises(GuestError) as refused:
+        await guests.destroy(OTHER)
+    assert refused.value is silent
