@@ -47,7 +47,8 @@ T = TypeVar("T")
 LOOK_S = 0.1
 OPEN_S = 10.0
 AGAIN_S = 1.0
-_LEADING = frozenset({HaEventKind.LEAD, HaEventKind.STOP_LEADING, HaEventKind.TURNED_OFF})
+_LEADS = frozenset({HaEventKind.LEAD, HaEventKind.STOP_LEADING})
+_LEADING = _LEADS | {HaEventKind.TURNED_OFF}
 
 
 class HadAgent:
@@ -65,6 +66,7 @@ class HadAgent:
         self._uuid, self._socket, self._config, self._watchdogs = host_uuid, socket, config, watchdogs
         self._open_lun = open_lun
         self._events: list[HaEvent] = []
+        self._last_heard: Mapping[str, Any] = {}
         self._happened = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
@@ -371,20 +373,33 @@ class HadAgent:
         async with had_line(self._socket) as line:
             await line.say("events", after=0)
             await line.say("status")
-            is_past = True
+            past: list[Mapping[str, Any]] | None = []
             while True:
                 told = await line.hear()
-                event = event_of(told, self._uuid)
                 if "taking_part" in told:
-                    is_past = False
+                    for each in _unheard(past or (), self._last_heard):
+                        self._take(each, is_past=True)
+                    past = None
                     self._look_at_life(told.get("gate"))
-                    for each in events_of_status(told, self._uuid):
-                        self._note(each)
-                # Who led once does not lead now for that: only what is true now says so.
-                elif told.get("event") == "gate-opened" and not is_past:
-                    self._look_at_life(told["life"])
-                elif event is not None and not (is_past and event.kind in _LEADING):
-                    self._note(event)
+                    for event in events_of_status(told, self._uuid):
+                        self._note(event)
+                elif past is not None:
+                    past.append(told)
+                else:
+                    self._take(told, is_past=False)
+
+    def _take(self, told: Mapping[str, Any], *, is_past: bool) -> None:
+        """Take in what happened.
+
+        Who led once does not lead now for that: only what is true now says so. That it was off is heard: decisions and
+        lives of before that were counted from another beginning.
+        """
+        self._last_heard = told
+        event = event_of(told, self._uuid)
+        if told.get("event") == "gate-opened" and not is_past:
+            self._look_at_life(told["life"])
+        elif event is not None and not (is_past and event.kind in _LEADS):
+            self._note(event)
 
     def _note(self, event: HaEvent) -> None:
         if event.kind is HaEventKind.STOP_LEADING and not self._may_lead():
@@ -396,6 +411,12 @@ class HadAgent:
         """Whether the last word on it was that this host leads."""
         words = (event.kind for event in reversed(self._events) if event.kind in _LEADING)
         return next(words, None) is HaEventKind.LEAD
+
+
+def _unheard(past: Sequence[Mapping[str, Any]], last: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """What was not heard yet of what a daemon tells once more; `last`: what was heard last, of this or another one."""
+    heard = next((at for at, told in enumerate(past, 1) if told == last), 0)
+    return past[heard:]
 
 
 def _life(told: Mapping[str, Any]) -> int | None:

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from cardume.core.stepping_aside import Word
 from cardume.daemons.gated_guests import GatedGuests, gated
+from cardume.daemons.ha_member import HaMember
 from cardume.daemons.had_agent import HadAgent
 from cardume.daemons.stepping_aside import Heard
 from cardume.had.config import read_config
@@ -539,3 +540,36 @@ async def test_a_guest_whose_end_libvirtd_does_not_tell_is_not_called_gone_while
     with pytest.raises(GuestError) as refused:
         await guests.destroy(OTHER)
     assert refused.value is silent
+
+
+async def test_what_an_earlier_enabling_decided_counts_no_more_for_who_hears_of_it_late(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    """The HA daemon goes on when high availability is off; the toolstack may be started anew in a later enabling."""
+    dead = {"host": OTHER, "life": 5, "reason": "silent", "network_s": 9.1, "statefile_s": 8.4}
+    daemon.server.publish("members", epoch=40, members=[OWN], master=OWN)
+    daemon.server.publish("proved-dead", epoch=40, **dead)
+    daemon.server.publish("off", why="disabled")
+    daemon.server.publish("members", epoch=3, members=[OWN, OTHER], master=OWN)
+    daemon.status = {**ON, "epoch": 3, "leading": 3}
+    member = HaMember(cast(Any, None), OWN, lambda: (OWN, OTHER), cast(Any, None))
+    async with HadAgent(OWN, socket=tmp_path / "had.sock", config=tmp_path / "ha.json") as late:
+        told = await events(late, lambda told: told[-1].kind is HaEventKind.LEAD)
+    for event in told:
+        member.take(event)
+    assert (member._epoch, member._dead, member._leads) == (3, set(), True)
+
+
+async def test_what_was_heard_is_not_heard_again_over_another_connection(agent: HadAgent, daemon: Daemon) -> None:
+    dead = {"host": OTHER, "life": 1, "reason": "silent", "network_s": 9.1, "statefile_s": 8.4}
+    daemon.status = dict(ON)
+    await events(agent, lambda told: told[-1].kind is HaEventKind.LEAD)
+    daemon.server.publish("members", epoch=7, members=[OWN], master=OWN)
+    daemon.server.publish("proved-dead", epoch=7, **dead)
+    await events(agent, lambda told: told[-1].kind is HaEventKind.LIFE_ENDED)
+    assert agent._listening is not None
+    agent._listening.cancel()
+    daemon.server.publish("proved-dead", epoch=8, **{**dead, "life": 2})
+    agent._listening = asyncio.create_task(agent._listen())
+    told = await events(agent, lambda told: [event.kind for event in told].count(HaEventKind.LEAD) == 2)
+    assert [event.life for event in told if event.kind is HaEventKind.LIFE_ENDED] == [1, 2]
