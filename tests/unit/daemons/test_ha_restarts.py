@@ -530,3 +530,16 @@ async def test_decisions_count_anew_after_high_availability_was_off(lost: Lost) 
         lost.restarts.take(event)
     await lost.restarts.follow_verdict()
     assert lost.obeyed[-1] == Verdict(2, second, frozenset({second}))
+
+
+async def test_a_member_that_had_started_anew_before_this_daemon_did_is_not_given_up_once_more(lost: Lost) -> None:
+    """It has come back long since and votes again, in the decision that told of it."""
+    both, first = (lost.ha.first.uuid, lost.ha.second.uuid), lost.ha.first.uuid
+    lost.ha.second.tell(HaEvent(0, HaEventKind.MEMBERS, 2, members=both, master=lost.ha.second.uuid))
+    lost.ha.second.tell(HaEvent(0, HaEventKind.LIFE_ENDED, 2, first, 1, rule=REBOOTED))
+    running = asyncio.create_task(lost.restarts.run())
+    async with asyncio.timeout(20):
+        while not lost.obeyed:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    assert {verdict.living for verdict in lost.obeyed} == {frozenset(both)}
