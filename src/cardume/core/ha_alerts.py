@@ -4,6 +4,7 @@ XenServer's alerts are empty or one sentence. These say what happened, which cha
 which rule it was decided; and what got worse is told of again when it is well.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -66,6 +67,9 @@ _ENDS: Mapping[str, Mapping[str, tuple[Alert, str]]] = {
 }
 
 
+_LASTED = re.compile(r" for \d+\.\d s")
+
+
 @dataclass(slots=True)
 class HaWatch:
     """What was told of and is not well yet."""
@@ -114,6 +118,11 @@ def _why(what: Happened) -> str:
     if what.epoch:
         parts.append(f"epoch {what.epoch}")
     return f": {'; '.join(parts)}." if parts else "."
+
+
+def untimed(body: str) -> str:
+    """A body without how long it was: hosts that tell of the same thing have measured that each for itself."""
+    return _LASTED.sub("", body)
 
 
 def watchdog_unsafe(host: str, watchdog: str, warning: str) -> str:

@@ -7,7 +7,7 @@ claims in the database. Which ones and where is decided anew for each turn (`cor
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ import structlog
 
 from cardume.core import placement
 from cardume.core.failover import FailoverPool
-from cardume.core.ha_alerts import Happened, HaWatch, News, restart_failed, restarted
+from cardume.core.ha_alerts import Happened, HaWatch, News, restart_failed, restarted, untimed
 from cardume.core.restarting import Past, Turn, Waiting, next_turn
 from cardume.core.survival import Verdict
 from cardume.daemons.had_events import LEFT, REBOOTED
@@ -83,7 +83,8 @@ class HaRestarts:
         self._start_again, self._start, self._obey = start_again, start, obey
         self._watch = HaWatch()
         self._untold: list[News] = []
-        self._hears_again = False  # what is heard may have been heard, and told, before a restart of this daemon
+        self._hears_again = False  # what is heard may have been told, before a restart of this daemon or by another
+        self._old_ends: frozenset[int] = frozenset()  # events of it that are no news whoever has told them
         self._wake, self._is_news = asyncio.Event(), asyncio.Event()
         self._leads = self._is_behind = False
         self._epoch = self._obeyed = 0
@@ -120,6 +121,7 @@ class HaRestarts:
             try:
                 news = await self._agent.events(seen, timeout_s=LISTEN_S)
                 self._hears_again = seen == 0
+                self._old_ends = _old_ends(news) if self._hears_again else frozenset()
                 self._is_behind = True  # what was so may be so no more
                 for event in news:
                     seen = event.number  # first: one that cannot be taken in must not keep those after it waiting
@@ -186,12 +188,13 @@ class HaRestarts:
 
     def _note(self, event: HaEvent, is_known: bool) -> None:
         """Keep what is to be told: the database may not be writable before the verdict that comes next."""
-        is_planned = event.kind is HaEventKind.LIFE_ENDED and (is_known or event.rule in ("", LEFT))
+        is_old = is_known or event.number in self._old_ends
+        is_planned = event.kind is HaEventKind.LIFE_ENDED and (is_old or event.rule in ("", LEFT))
         happened = Happened(event.kind, event.host, event.epoch, event.rule, event.channel, event.lasted_s, is_planned)
         name = next((host.name_label for host in self._db.all(Host).values() if host.uuid == event.host), event.host)
-        # The end of a life is heard once (`_is_known`), and numbers begin anew with each enabling: an alert of an
-        # earlier one may say the same.
-        is_new = event.kind is HaEventKind.LIFE_ENDED and not self._hears_again
+        # It is told once (`_is_known`, HaWatch), though an alert of an earlier time may say the same. Why a host ended
+        # itself may be told again by an HA daemon that starts anew.
+        is_new = event.kind is not HaEventKind.FENCED and not self._hears_again
         self._untold += [replace(news, is_new=is_new) for news in self._watch.look(happened, name)]
 
     async def _tell(self) -> None:
@@ -202,9 +205,9 @@ class HaRestarts:
 
     async def _raise(self, alert: Alert, cls: AlertClass, uuid: str, body: str, is_new: bool = False) -> None:
         async with self._db.transaction() as txn:
-            # After a restart of this daemon the other one tells of everything again.
-            told = ((one.name, one.obj_uuid, one.body) for one in txn.all(Message).values())
-            if not is_new and (alert.name, uuid, body) in told:
+            # After a restart of this daemon the other one tells of everything again; another host has its own measures.
+            told = ((one.name, one.obj_uuid, untimed(one.body)) for one in txn.all(Message).values())
+            if not is_new and (alert.name, uuid, untimed(body)) in told:
                 return
             add_alert(txn, alert, cls, uuid, body)
 
@@ -427,6 +430,21 @@ class HaRestarts:
     @property
     def _agent(self) -> HaAgent:
         return self._hosts.hands(self._here).ha
+
+
+def _old_ends(news: Sequence[HaEvent]) -> frozenset[int]:
+    """The numbers of ends of lives that are no news to who hears of all at once.
+
+    Those of an earlier enabling, and those of hosts that are back by a later decision: who led then has told of them.
+    """
+    began, members, epoch = 0, frozenset[str](), 0
+    for event in news:
+        if event.kind is HaEventKind.TURNED_OFF:
+            began = event.number
+        elif event.kind is HaEventKind.MEMBERS:
+            members, epoch = frozenset(event.members), event.epoch
+    ends = (event for event in news if event.kind is HaEventKind.LIFE_ENDED)
+    return frozenset(end.number for end in ends if end.number < began or (end.host in members and end.epoch < epoch))
 
 
 def _says_failed(news: News) -> bool:

@@ -543,3 +543,60 @@ async def test_a_member_that_had_started_anew_before_this_daemon_did_is_not_give
             await asyncio.sleep(0.01)
     running.cancel()
     assert {verdict.living for verdict in lost.obeyed} == {frozenset(both)}
+
+
+async def heard_by_another(lost: Lost) -> None:
+    """Another daemon takes over, hears all that this host's HA daemon has to tell, and tells what is news of it."""
+    former = lost.restarts
+    again = HaRestarts(lost.db, former._hosts, former._here, former._start_again, former._start, former._obey)
+    running = asyncio.create_task(again.run())
+    async with asyncio.timeout(20):
+        while not again._leads or again._untold or not again._has_followed():
+            await asyncio.sleep(0.01)
+    running.cancel()
+
+
+async def test_a_new_master_does_not_tell_of_its_own_earlier_end_nor_of_any_host_that_is_back(lost: Lost) -> None:
+    """It has heard of it from the others when it came back, and measured the silence of its own slot."""
+    first, second = lost.ha.first.uuid, lost.ha.second.uuid
+    silent = "it was silent on every channel for longer than its lease lasts"
+    for event in (
+        HaEvent(0, HaEventKind.MEMBERS, 5, members=(first,), master=first),
+        HaEvent(0, HaEventKind.LIFE_ENDED, 5, second, 1, rule=silent, channel="both", lasted_s=0.04),
+        HaEvent(0, HaEventKind.MEMBERS, 6, members=(first, second), master=first),
+        HaEvent(0, HaEventKind.MEMBERS, 7, members=(second,), master=second),
+        HaEvent(0, HaEventKind.LIFE_ENDED, 7, first, 1, rule=silent, channel="both", lasted_s=8.4),
+        HaEvent(0, HaEventKind.LEAD, 7, second),
+    ):
+        lost.ha.second.tell(event)
+    await lost.power_cut()
+    await heard_by_another(lost)
+    failed = [alert.obj_uuid for alert in lost.db.all(Message).values() if alert.name == "HA_HOST_FAILED"]
+    assert failed == [first]
+
+
+async def test_an_end_that_another_host_has_told_is_not_told_again_with_this_hosts_own_measure(lost: Lost) -> None:
+    first, second = lost.ha.first.uuid, lost.ha.second.uuid
+    await lost.power_cut()
+    for lasted_s in (8.1, 8.3):
+        event = HaEvent(0, HaEventKind.LIFE_ENDED, 2, first, 1, rule="it was silent", channel="both", lasted_s=lasted_s)
+        if lasted_s == 8.1:  # as the master before has told it
+            lost.restarts.take(HaEvent(0, HaEventKind.MEMBERS, 2, members=(second,), master=second))
+            lost.restarts.take(HaEvent(0, HaEventKind.LEAD, 2, second))
+            lost.restarts.take(event)
+            await lost.act()
+    lost.ha.second.tell(HaEvent(0, HaEventKind.MEMBERS, 2, members=(second,), master=second))
+    lost.ha.second.tell(event)
+    lost.ha.second.tell(HaEvent(0, HaEventKind.LEAD, 2, second))
+    await heard_by_another(lost)
+    assert lost.alerts().count("HA_HOST_FAILED") == 1
+
+
+async def test_networks_that_are_cut_for_a_second_time_are_told_of_again(lost: Lost) -> None:
+    first = lost.ha.first.uuid
+    await lost.hear()
+    for _ in range(2):
+        lost.restarts.take(HaEvent(0, HaEventKind.PEER_NETWORK_LOST, 1, first, channel="network", lasted_s=3.0))
+        lost.restarts.take(HaEvent(0, HaEventKind.PEER_BACK, 1, first, lasted_s=12.5))
+        await lost.act()
+    assert [lost.alerts().count(name) for name in ("HA_NETWORK_PARTED", "HA_NETWORK_WHOLE")] == [2, 2]
