@@ -77,10 +77,11 @@ class SteppingAside:
         if not known.ha:
             return
         async with self._lock:
-            heard = await self._words.words()
+            unwritten_s = await self._unwritten_s(known)
+            heard = await self._words.words()  # last: a word counts for seconds, and the database may take as long
             if heard is None:
                 return
-            move = plan_aside(self._view(known, heard, await self._unwritten_s(known)))
+            move = plan_aside(self._view(known, heard, unwritten_s))
             if move.steps_aside and heard.own != move.says:
                 await self._voting.step_aside()
             if heard.own != move.says:
@@ -93,7 +94,8 @@ class SteppingAside:
     async def keeping_again(self) -> AsyncIterator[None]:
         """While this host is given a member of the cluster anew: nobody reads any more that it has none. HaError."""
         async with self._lock:
-            heard = await self._words.words()
+            # Without high availability nobody says anything, and there need be no HA daemon.
+            heard = await self._words.words() if self._place.map.ha else None
             if heard is not None and heard.own != Word():
                 await self._words.say(Word(), timeout_s=SAY_S)
             yield

@@ -1,6 +1,7 @@
 """Two hosts that keep the pool database and hear each other by the statefile alone: one of the two steps aside."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,7 +13,7 @@ from cardume.core.stepping_aside import Word
 from cardume.core.survival import Verdict
 from cardume.daemons.pool_map import PoolMap
 from cardume.daemons.stepping_aside import Heard, SteppingAside
-from cardume.hostops.ha.interface import HaError
+from cardume.hostops.ha.interface import HaError, HaMissing
 
 A, B = "a", "b"
 PAIR = PoolMap(7, A, "pool-7", (A, B), (), ha=True, settled=True)
@@ -36,9 +37,13 @@ class Host:
     keeps: bool = True
     done: list[object] = field(default_factory=list)
     is_member: bool = True
+    has_daemon: bool = True
+    on_probe: Callable[[], None] = lambda: None
     map: PoolMap = PAIR
 
     async def words(self) -> Heard | None:
+        if not self.has_daemon:
+            raise HaMissing("the HA daemon of this host does not answer")
         if not self.is_member:
             return None
         others = {uuid: word for uuid, word in self.statefile.said.items() if uuid != self.uuid}
@@ -69,6 +74,7 @@ class Host:
                 return host.map.cluster if host.keeps else ""
 
             async def is_cut_off(self, known: PoolMap, own: str) -> bool:
+                host.on_probe()
                 return host.is_cut_off
 
         class Place:
@@ -159,3 +165,29 @@ async def test_without_high_availability_nothing_is_said(hosts: tuple[Host, Host
     b.map = replace(PAIR, ha=False)
     await b.made().look()
     assert (a.done, b.done) == ([], [])
+
+
+async def test_a_pool_without_high_availability_needs_no_ha_daemon_to_have_its_database_kept(at_once: None) -> None:
+    b = Host(B, Statefile(), has_daemon=False, map=replace(PAIR, ha=False))
+    async with b.made().keeping_again():
+        b.keeps = True
+    b.map = PAIR
+    with pytest.raises(HaMissing):
+        async with b.made().keeping_again():
+            pytest.fail("what it says is not known")
+
+
+async def test_a_word_that_is_taken_back_while_the_master_looks_at_the_database_counts_no_more(
+    hosts: tuple[Host, Host],
+) -> None:
+    a, _ = hosts
+    master = a.made()
+    await master.look()
+    a.statefile.said[B] = Word(done=7)
+
+    def take_back() -> None:
+        a.statefile.said[B] = Word()
+
+    a.on_probe = take_back
+    await master.look()
+    assert a.done == [Word(asked=7)]
