@@ -105,10 +105,10 @@ def _life_goes_on_after_boot(turn: Turn, event: Any) -> None:
         turn.s.life -= 1
 
 
-def _stale_epoch(turn: Turn, slots: tuple[Slot | None, ...]) -> None:
+def _stale_epoch(turn: Turn, slots: tuple[Slot | None, ...], began_s: float) -> None:
     for host, slot in enumerate(slots):
         if slot is not None and host != turn.me:
-            silence.observe_slot(turn, host, slot)
+            silence.observe_slot(turn, host, slot, began_s)
 
 
 def _gate_before_the_device(turn: Turn) -> None:

@@ -70,7 +70,7 @@ def all_read(turn: Turn, event: AllRead) -> None:
     assert s.block is not None
     mine = s.block
     blocks = [block for block in event.ballots if block is not None]
-    cycle.take_slots(turn, event.slots)
+    cycle.take_slots(turn, event.slots, event.began_s)
     if s.epoch.number >= mine.number or any(block.number > mine.number for block in blocks):
         s.attempt = Attempt()  # others are further; the next cycles show where
         return

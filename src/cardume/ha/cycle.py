@@ -116,7 +116,7 @@ def slots_read(turn: Turn, event: SlotsRead) -> None:
         return
     done = s.cycle
     s.cycle = Cycle()
-    take_slots(turn, event.slots)
+    take_slots(turn, event.slots, event.began_s)
     if done.step is Step.PROBING:
         s.probe = False
         s.next_cycle_s = turn.now_s
@@ -132,14 +132,14 @@ def slots_read(turn: Turn, event: SlotsRead) -> None:
     _complete(turn, done, event)
 
 
-def take_slots(turn: Turn, slots: tuple[Slot | None, ...]) -> None:
+def take_slots(turn: Turn, slots: tuple[Slot | None, ...], began_s: float) -> None:
     """Observe the others, and adopt the newest epoch that anybody's slot carries."""
     newest = turn.s.epoch
     for host, slot in enumerate(slots):
         if slot is None:
             continue
         if host != turn.me:
-            silence.observe_slot(turn, host, slot)
+            silence.observe_slot(turn, host, slot, began_s)
         if slot.epoch.number > newest.number:
             newest = slot.epoch
     learning.adopt(turn, newest)

@@ -13,7 +13,7 @@ from cardume.ha.effects import (
     Why,
 )
 from cardume.ha.events import ArmFailed, Start
-from cardume.ha.records import EpochKind, Reason
+from cardume.ha.records import NO_ASIDE, EpochKind, Reason
 from cardume.ha.state import NEVER_S, Attempt, Device, Phase, State, Wish
 from cardume.ha.turn import Turn
 
@@ -132,6 +132,7 @@ def end_life(turn: Turn) -> None:
     s.phase = Phase.ENDED
     s.ended = True
     s.guests = False
+    s.aside, s.aside_written = NO_ASIDE, None  # the toolstack is heard again when there is a life
     s.attempt = Attempt()
     s.next_cycle_s = s.next_send_s = turn.now_s
     s.read_all, s.read_all_s = 0, turn.now_s

@@ -40,7 +40,7 @@ def all_read(turn: Turn, event: AllRead) -> None:
     s.block = block or BallotBlock(s.config.generation, turn.me, 0)
     for host, slot in enumerate(event.slots):
         if slot is not None and host != turn.me:
-            silence.observe_slot(turn, host, slot)
+            silence.observe_slot(turn, host, slot, event.began_s)
     newest = max((slot.epoch for slot in event.slots if slot), key=lambda epoch: epoch.number, default=s.epoch)
     learning.adopt(turn, newest)
     if s.phase in RUNNING or s.epoch.kind is not EpochKind.RUNNING:

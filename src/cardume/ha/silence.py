@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from cardume.ha.records import Datagram, Slot, SlotState
+from cardume.ha.state import NEVER_S
 from cardume.ha.turn import Turn
 
 
@@ -26,8 +27,8 @@ def observe(turn: Turn, host: int, said: Slot | Datagram) -> None:
     )
 
 
-def observe_slot(turn: Turn, host: int, slot: Slot) -> None:
-    """Take in a slot that was read."""
+def observe_slot(turn: Turn, host: int, slot: Slot, began_s: float) -> None:
+    """Take in a slot that was read, and when the read began that shows it."""
     observe(turn, host, slot)
     peer = turn.s.peers[host]
     if (slot.life, slot.number) > (peer.disk_life, peer.disk_number):
@@ -37,6 +38,7 @@ def observe_slot(turn: Turn, host: int, slot: Slot) -> None:
             disk_number=slot.number,
             disk_since_s=turn.now_s,
             aside=slot.aside,
+            aside_s=began_s if peer.disk_number else NEVER_S,
             written_s=turn.now_s if peer.disk_number else peer.written_s,
         )
 

@@ -89,6 +89,8 @@ class Peer:
     """A life that was left out unproven, and since when my own slot says so (R12)."""
     aside: Aside = NO_ASIDE
     """What its newest slot says for the toolstack."""
+    aside_s: float = NEVER_S
+    """Up to when it cannot have said anything else: when the read began that showed it to go on."""
     storage_ok: bool = True
     uplinks_down: int = 0
     worse_s: float | None = None

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from tests.unit.ha.room import GENERATION, Room
 
-from cardume.ha import asides, core
-from cardume.ha.events import Area, SayAside, WriteDone
+from cardume.ha import asides, core, lives
+from cardume.ha.events import Area, SayAside, SlotsRead, WriteDone
 from cardume.ha.profile import FAST
-from cardume.ha.records import Aside
+from cardume.ha.records import Aside, Slot, SlotState
 from cardume.ha.state import Config, Cycle, Phase, Step, new_state
+from cardume.ha.turn import Turn
 
 
 def pair() -> Room:
@@ -76,3 +77,35 @@ def test_a_core_that_comes_up_anew_says_nothing_until_it_is_told() -> None:
     room.restart_core(1)
     room.run(2)
     assert heard(room, 0, of=1) == Aside()
+
+
+def test_what_a_slow_read_showed_may_be_true_no_more_when_it_ends() -> None:
+    """Its host may have taken it back since the read began, and written that."""
+    for took_s, told in ((0.1, Aside(done=4)), (4.0, None)):
+        room = pair()
+        state, now_s = room.machines[0].state, room.clock(0)
+        peer = state.peers[1]
+        slot = Slot(
+            GENERATION,
+            1,
+            "b",
+            peer.disk_life,
+            peer.disk_number + 1,
+            SlotState.MEMBER,
+            state.epoch,
+            0,
+            aside=Aside(done=4),
+        )
+        reading = replace(state, cycle=Cycle(Step.READING, 99, now_s - took_s))
+        state, _ = core.step(reading, SlotsRead(now_s, 99, now_s - took_s, now_s, (None, slot)))
+        assert state.peers[1].disk_number == slot.number
+        assert asides.heard(state, now_s).get(1) == told
+
+
+def test_a_life_that_is_over_says_nothing_more() -> None:
+    room = pair()
+    room.tell(1, SayAside(room.clock(1), Aside(done=4)))
+    room.run(2)
+    turn = Turn(room.machines[1].state, room.clock(1))
+    lives.end_life(turn)
+    assert (turn.s.aside, turn.s.aside_written) == (Aside(), None)
