@@ -103,7 +103,7 @@ class GatedGuests:
 
     async def until_over(self, operation: str) -> None:
         """Return when what an earlier life of this daemon had noted cannot bring a guest any more."""
-        what, uuid, _ = operation.split("/")
+        what, uuid, *_ = operation.split("/")
         if what == INCOMING:
             over = self._expected[uuid] = asyncio.Event()
             await self._come(uuid, over)

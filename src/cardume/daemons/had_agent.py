@@ -1,8 +1,8 @@
 """The HA daemon of this host as the toolstack uses it: over its socket, and by the file that it starts from."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from cardume.daemons.gated_guests import StartNote
 from cardume.daemons.had_events import event_of, events_of_status
 from cardume.daemons.had_line import had_line
 from cardume.daemons.stepping_aside import Heard
+from cardume.datamodel.refs import new_uuid
 from cardume.ha.profile import PROFILES
 from cardume.ha.records import HostEntry
 from cardume.had import places
@@ -70,6 +71,7 @@ class HadAgent:
         self._happened = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
+        self._run = new_uuid()  # in the names of starts: none is of an earlier life of this daemon too
         self._unnoted: set[str] = set()
         """Starts that were ordered while HA was off, and are with libvirt still."""
         self._life: int | None = None  # that orders are meant for
@@ -230,6 +232,7 @@ class HadAgent:
     @asynccontextmanager
     async def guest_begins(self, operation: str) -> AsyncIterator[StartNote]:
         """Hold while an order to start a guest is with libvirt; HaError when this host may run none now."""
+        operation = f"{operation}/{self._run}"
         note, is_unnoted = (
             StartNote(),
             not self._config.exists(),
@@ -257,10 +260,13 @@ class HadAgent:
                 await self._ask("guest-ended", operation=operation)
 
     def _end_later(self, operation: str, note: StartNote) -> "asyncio.Task[None]":
-        ending = asyncio.create_task(self._tell_ended(operation, note))
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
-        return ending
+        return self._spawn(self._tell_ended(operation, note))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        return task
 
     async def _tell_ended(self, operation: str, note: StartNote) -> None:
         """Until the daemon has heard it: a start that never ends would keep this host from leaving."""
@@ -278,10 +284,28 @@ class HadAgent:
                 await asyncio.sleep(AGAIN_S)
 
     async def recall_starts(self, until_over: Callable[[str], Awaitable[None]]) -> None:
-        """Tell of the end of each start that an earlier life of this daemon had begun, when `until_over` returns."""
+        """Tell of the end of each start that an earlier life of this daemon had begun, when `until_over` returns.
+
+        An HA daemon that does not answer now is asked again until it does: it would wait for these ends for ever.
+        """
+        try:
+            await self._recall_starts(until_over)
+        except HaError as fault:
+            log.warning("had_starts_not_recalled", reason=str(fault))
+            self._spawn(self._recall_starts_later(until_over))
+
+    async def _recall_starts_later(self, until_over: Callable[[str], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            with suppress(HaError):
+                await self._recall_starts(until_over)
+                return
+
+    async def _recall_starts(self, until_over: Callable[[str], Awaitable[None]]) -> None:
         if self._config.exists():
             for operation in (await self._status()).get("pending", ()):
-                self._end_later(operation, StartNote(partial(until_over, operation)))
+                if not operation.endswith(self._run):
+                    self._end_later(operation, StartNote(partial(until_over, operation)))
 
     # Steps
 

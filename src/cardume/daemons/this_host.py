@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -20,7 +20,6 @@ from cardume.daemons.metering import metering
 from cardume.hostops.guests.accel import acceleration
 from cardume.hostops.guests.interface import Guests
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
-from cardume.hostops.ha.interface import HaError
 from cardume.hostops.hands import Hands
 from cardume.hostops.host_facts import read_host_facts
 from cardume.hostops.machine.linux_machine import LinuxMachine
@@ -87,8 +86,7 @@ async def this_host(config: Config) -> AsyncIterator[HereNow]:
         agent = await stack.enter_async_context(HadAgent(config.host_uuid))
         libvirt = await stack.enter_async_context(LibvirtGuests(found.accelerator))
         behind = GatedGuests(libvirt, agent, libvirt.orders)
-        with suppress(HaError):  # a daemon that does not answer keeps guests from starting, and nothing else
-            await agent.recall_starts(behind.until_over)
+        await agent.recall_starts(behind.until_over)
         guests = cast(Guests, behind)
         fence = MasterFence()
         luns = LvmOverIscsiDriver(fence, shadows=config.run / "lun")

@@ -573,3 +573,25 @@ async def test_what_was_heard_is_not_heard_again_over_another_connection(agent: 
     agent._listening = asyncio.create_task(agent._listen())
     told = await events(agent, lambda told: [event.kind for event in told].count(HaEventKind.LEAD) == 2)
     assert [event.life for event in told if event.kind is HaEventKind.LIFE_ENDED] == [1, 2]
+
+
+async def test_starts_of_an_earlier_life_end_though_the_ha_daemon_did_not_answer_when_this_one_began(
+    tmp_path: Path,
+) -> None:
+    """Both are started anew by an update. What this life has begun meanwhile is none of them."""
+    (tmp_path / "ha.json").touch()
+    daemon = Daemon(tmp_path / "had.sock")
+    daemon.status = {**ON, "pending": ["start/a/1", "incoming/b/1"]}
+    over: list[str] = []
+
+    async def until_over(operation: str) -> None:
+        over.append(operation)
+
+    async with HadAgent(OWN, socket=tmp_path / "had.sock.later", config=tmp_path / "ha.json") as agent:
+        await agent.recall_starts(until_over)
+        with serving(daemon):
+            agent._socket = tmp_path / "had.sock"
+            async with agent.guest_begins("start/a/1"):
+                daemon.status["pending"] = [*daemon.status["pending"], f"start/a/1/{agent._run}"]
+                await until(lambda: daemon.asked.count("guest-ended") == 2)
+    assert over == ["start/a/1", "incoming/b/1"]
