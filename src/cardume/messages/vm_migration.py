@@ -125,7 +125,7 @@ async def _leave(
 async def _has_come(coming: Hands, uuid: str) -> bool:
     """Whether the guest runs where it was to go: libvirtd there may need a moment to end what had come of it.
 
-    GuestUncertain: it is there still, and does not run.
+    GuestUncertain: it is there still, and does not run; or nobody can say.
     """
     try:
         async with asyncio.timeout(ENDING_S):
@@ -135,6 +135,8 @@ async def _has_come(coming: Hands, uuid: str) -> bool:
                 await asyncio.sleep(LOOK_S)
     except TimeoutError:
         raise GuestUncertain("what had come of the guest is still on the host that it was to go to") from None
+    except GuestError as fault:
+        raise GuestUncertain(f"it is not known what has come of the guest: {fault}") from fault
     return False
 
 

@@ -190,6 +190,15 @@ async def test_a_guest_that_runs_where_it_went_in_spite_of_an_error_keeps_its_di
     assert two.where() == (two.second.host, NULL, {two.second.host})
 
 
+async def test_a_destination_that_cannot_say_what_has_come_of_a_guest_keeps_its_hold_of_the_disks(two: Two) -> None:
+    two.first.guests.fail_next("migrate", GuestError("cancelled by an operator"))
+    two.second.guests.fail_next("find", GuestError("no answer from libvirt within 35 s"))
+
+    assert (await refusal(pool_migrate(two.call, two.vm, two.second.host, {})))[0] == "VM_MIGRATE_FAILED"
+
+    assert two.where() == (two.first.host, two.second.host, {two.first.host, two.second.host})
+
+
 async def test_a_cancel_that_comes_too_late_ends_well(two: Two) -> None:
     two.first.guests.slow("migrate", 30)
     uuid = two.db.get(two.vm).uuid
