@@ -18,7 +18,7 @@ from cardume.datamodel import errors
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.network import Network
-from cardume.datamodel.refs import Ref
+from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMOperation
@@ -78,6 +78,8 @@ async def pool_migrate(call: Call, vm: Ref[VM], host: Ref[Host], options: Mappin
 
 
 async def _move(call: Call, vm: Ref[VM], source: Ref[Host], host: Ref[Host]) -> None:
+    if not call.db.get(vm).scheduled_to_be_resident_on.is_null:
+        raise errors.OTHER_OPERATION_IN_PROGRESS("VM", vm, VMOperation.POOL_MIGRATE, NULL)  # nobody knows how it ended
     leaving, coming = call.hosts.hands(source), call.hosts.hands(host)
     vbds = tuple(vbd for vbd in call.db.get(vm).VBDs if call.db.get(vbd).currently_attached)
     async with AsyncExitStack() as undo:

@@ -259,6 +259,20 @@ async def test_of_a_move_that_nobody_saw_to_its_end_the_destination_tells(two: T
     assert two.db.get(two.vm).power_state is VMPowerState.RUNNING
 
 
+async def test_a_vm_that_may_have_moved_is_not_moved_once_more_before_it_is_known_where_it_is(two: Two) -> None:
+    """Asked for it, its former host would say that it has ended, and its disks would be held for nobody."""
+    uuid = two.db.get(two.vm).uuid
+    two.first.guests.fail_next("migrate", GuestUncertain("libvirtd went away"))
+    await refusal(pool_migrate(two.call, two.vm, two.second.host, {}))
+    two.second.guests.take_over(two.first.guests._machines.pop(uuid))  # it has come
+
+    assert (await refusal(pool_migrate(two.call, two.vm, two.second.host, {})))[0] == "OTHER_OPERATION_IN_PROGRESS"
+
+    assert two.where() == (two.first.host, two.second.host, {two.first.host, two.second.host})
+    await GuestWatch(two.db, two.second.hands, two.second.host).catch_up()
+    assert two.where() == (two.second.host, NULL, {two.second.host})
+
+
 async def test_a_guest_that_has_come_without_anybody_knowing_is_recorded_where_it_is(two: Two) -> None:
     uuid = two.db.get(two.vm).uuid
     two.first.guests.fail_next("migrate", GuestUncertain("libvirtd went away"))
