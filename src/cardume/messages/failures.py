@@ -64,7 +64,7 @@ def guest_failures(vm: Ref[Any], *, device: Ref[Any] = NULL, device_class: str =
     except GuestNotFound:
         raise errors.VM_BAD_POWER_STATE(vm, "running", "halted") from None
     except GuestBadState as fault:
-        raise errors.OTHER_OPERATION_IN_PROGRESS("VM", vm, str(fault)) from None
+        raise errors.OTHER_OPERATION_IN_PROGRESS("VM", vm, str(fault), NULL) from None
     except NetworkError as fault:
         raise errors.INTERNAL_ERROR(f"network: {fault}") from None
     except HaError:  # the gate is closed: this host is no member

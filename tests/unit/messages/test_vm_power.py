@@ -6,7 +6,7 @@ from typing import Any
 from tests.unit.messages.fake_host import Client, FakeHost, eventually
 
 from cardume.datamodel.refs import Ref
-from cardume.hostops.errors import GuestError, GuestUncertain, LinkLost
+from cardume.hostops.errors import GuestBadState, GuestError, GuestUncertain, LinkLost
 from cardume.hostops.guests.guest import AgentFacts
 from cardume.messages.guest_watch import GuestWatch
 
@@ -174,3 +174,9 @@ async def test_the_clock_of_a_guest_that_stood_still_is_set_by_its_agent(host: F
         await api("VM.pause", vm)
         await api("VM.unpause", vm)
         await eventually(lambda: host.guests.clocks_set(guest.uuid) == clocks_set)  # noqa: B023
+
+
+async def test_a_guest_that_is_being_started_already_is_said_to_be_busy(host: FakeHost, api: Client, vm: str) -> None:
+    host.guests.fail_next("start", GuestBadState("an earlier start of it may still come true"))
+    assert (await api.refused("VM.start", vm, False, False))[:3] == ["OTHER_OPERATION_IN_PROGRESS", "VM", vm]
+    assert await api("VM.get_power_state", vm) == "Halted"
