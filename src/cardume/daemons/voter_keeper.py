@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import structlog
 
 from cardume.core.voters import AddLearner, PoolHost, Promote, Remove, Step, count_voters, plan_voters
 from cardume.daemons.etcd_here import EtcdHere, writable
+from cardume.daemons.members import TELL_S
 from cardume.daemons.members import Members as Hosts
 from cardume.daemons.place import Place
 from cardume.daemons.pool_database import SETTLED_KEY, PoolDatabase
@@ -170,9 +172,15 @@ class VoterKeeper:
                 await self._unsettle()
                 await Members(gateway).promote(found[uuid].id)
                 self._database.set_voters(tuple(sorted({*self._place.map.voters, uuid})))
+                self._forget_verdict(uuid)
             case Remove(uuid):
                 await self._unsettle()
                 await self._remove(gateway, uuid, found[uuid])
+
+    def _forget_verdict(self, uuid: str) -> None:
+        """What a verdict said of a host is over when it votes again: from now on it is waited for as any other."""
+        if (verdict := self._place.verdict) is not None:
+            self._place.verdict = replace(verdict, living=verdict.living | {uuid}, aside=verdict.aside - {uuid})
 
     async def _remove(self, gateway: Gateway, uuid: str, member: Member) -> None:
         """Have others lead, take it out, and stop it only when those that are left decide without it.
@@ -218,6 +226,8 @@ class VoterKeeper:
             await self._etcd.join(known.cluster, self._voter(uuid), voters)
             return
         host = next(ref for ref, each in self._database.db.all(Host).items() if each.uuid == uuid)
+        # By a map of before it would take itself for a voter that has none, and step aside.
+        await self._hosts.ask(host, "map", {"known": known.told()}, TELL_S)
         told = {"cluster": known.cluster, "voters": [[voter.name, voter.address] for voter in voters]}
         await self._hosts.ask(host, "voter_start", told, VOTER_S)
 
