@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from cardume.core import placement
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
-from cardume.datamodel.refs import Ref
+from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMOperation, VMPowerState
@@ -201,10 +201,12 @@ async def _discard_suspended(call: Call, vm: Ref[VM]) -> None:
 
 async def end_guest(call: Call, vm: Ref[VM]) -> None:
     """End the VM's guest at once; the VM is halted."""
-    host = call.db.get(vm).resident_on
-    hands = call.hosts.hands(host)
+    uuid, host = call.db.get(vm).uuid, call.db.get(vm).resident_on
+    hands, destination = call.hosts.hands(host), call.db.get(vm).scheduled_to_be_resident_on
     with guest_failures(vm):
-        await hands.guests.destroy(call.db.get(vm).uuid)
+        if not destination.is_null:  # nobody knows yet on which side of a migration it is
+            await call.hosts.hands(destination).guests.destroy(uuid)
+        await hands.guests.destroy(uuid)
     await close_disks(call.db, hands, vm, host)
     async with call.db.transaction() as txn:
         set_stopped(txn, vm)
@@ -220,6 +222,8 @@ async def _clean_shutdown(call: Call, vm: Ref[VM], timeout_s: float) -> None:
     host = call.db.get(vm).resident_on
     hands = call.hosts.hands(host)
     uuid = call.db.get(vm).uuid
+    if not call.db.get(vm).scheduled_to_be_resident_on.is_null:  # that it is not here does not say that it has ended
+        raise errors.OTHER_OPERATION_IN_PROGRESS("VM", vm, VMOperation.POOL_MIGRATE, NULL)
     try:
         async with asyncio.timeout(timeout_s), _told(hands.guests, uuid, GuestEventKind.STOPPED) as stopped:
             while await hands.guests.find(uuid) is not None:

@@ -35,7 +35,7 @@ from cardume.messages.vm_migration import (
     pool_migrate,
 )
 from cardume.messages.vm_placement import free_memory
-from cardume.messages.vm_power import start_on
+from cardume.messages.vm_power import clean_shutdown, hard_shutdown, start_on
 from cardume.pooldb.objects import Objects
 
 
@@ -271,6 +271,20 @@ async def test_a_vm_that_may_have_moved_is_not_moved_once_more_before_it_is_know
     assert two.where() == (two.first.host, two.second.host, {two.first.host, two.second.host})
     await GuestWatch(two.db, two.second.hands, two.second.host).catch_up()
     assert two.where() == (two.second.host, NULL, {two.second.host})
+
+
+async def test_a_vm_that_may_have_moved_is_ended_on_both_hosts_before_it_counts_as_halted(two: Two) -> None:
+    uuid = two.db.get(two.vm).uuid
+    two.first.guests.fail_next("migrate", GuestUncertain("libvirtd went away"))
+    await refusal(pool_migrate(two.call, two.vm, two.second.host, {}))
+    two.second.guests.take_over(two.first.guests._machines.pop(uuid))  # it has come
+    assert (await refusal(clean_shutdown(two.call, two.vm)))[0] == "OTHER_OPERATION_IN_PROGRESS"
+    assert two.db.get(two.vm).power_state is VMPowerState.RUNNING
+
+    await hard_shutdown(two.call, two.vm)
+
+    assert two.db.get(two.vm).power_state is VMPowerState.HALTED
+    assert await two.guests() == (0, 0)
 
 
 async def test_a_guest_that_has_come_without_anybody_knowing_is_recorded_where_it_is(two: Two) -> None:
