@@ -163,7 +163,7 @@ class HaRestarts:
                     if event.life > self._ended.get(event.host, 0):
                         self._came[event.host] = self._arrivals(event.host)
                     self._ended[event.host] = max(event.life, self._ended.get(event.host, 0))
-                elif event.rule == REBOOTED and not self._hears_again:
+                elif event.rule == REBOOTED and not (is_known or self._hears_again):
                     self._rebooted[event.host] = event.epoch  # else it may vote again: it was written without a verdict
                 # That it was heard on one channel only, for a moment, is not worth a word any more.
                 self._untold = [news for news in self._untold if news.host_uuid != event.host or _says_failed(news)]

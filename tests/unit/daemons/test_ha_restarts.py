@@ -542,6 +542,9 @@ async def test_a_member_that_had_started_anew_before_this_daemon_did_is_not_give
         while not lost.obeyed:
             await asyncio.sleep(0.01)
     running.cancel()
+    lost.restarts._hears_again = False
+    lost.restarts.take(HaEvent(9, HaEventKind.LIFE_ENDED, 2, first, 1, rule=REBOOTED))  # of an HA daemon started anew
+    await lost.restarts.follow_verdict()
     assert {verdict.living for verdict in lost.obeyed} == {frozenset(both)}
 
 
