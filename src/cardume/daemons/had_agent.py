@@ -210,14 +210,20 @@ class HadAgent:
 
     # Guests
 
-    async def take_orders(self, on_new_life: Callable[[], None]) -> None:
+    async def take_orders(self, on_new_life: Callable[[], None], *, is_on: bool = True) -> None:
         """What is ordered from now on is meant for the life that this host has now. HaError: that is not known.
 
         Orders for an earlier life are refused: its guests may run elsewhere by now. `on_new_life` is called once, when
-        another life goes on here: orders have to be taken anew for that one.
+        another life goes on here: orders have to be taken anew for that one. `is_on`: as far as the pool knows it has
+        high availability; without it an HA daemon that does not answer is no error, whatever it has left here.
         """
         self._on_new_life = on_new_life
-        self._life = _life(await self._status()) if self._config.exists() else None
+        try:
+            self._life = _life(await self._status()) if self._config.exists() else None
+        except HaError:
+            if is_on:
+                raise
+            self._life = None
 
     def _look_at_life(self, life: int | None) -> bool:
         """Whether orders are meant for this life; None: high availability is off, and they are for any."""

@@ -595,3 +595,15 @@ async def test_starts_of_an_earlier_life_end_though_the_ha_daemon_did_not_answer
                 daemon.status["pending"] = [*daemon.status["pending"], f"start/a/1/{agent._run}"]
                 await until(lambda: daemon.asked.count("guest-ended") == 2)
     assert over == ["start/a/1", "incoming/b/1"]
+
+
+async def test_orders_are_taken_in_a_pool_without_high_availability_though_the_ha_daemon_is_gone(
+    tmp_path: Path,
+) -> None:
+    """It may have left its arrangement here: this host was away when high availability was switched off."""
+    (tmp_path / "ha.json").touch()
+    agent = HadAgent(OWN, socket=tmp_path / "none.sock", config=tmp_path / "ha.json")
+    with pytest.raises(HaMissing):
+        await agent.take_orders(lambda: None)
+    await agent.take_orders(lambda: None, is_on=False)
+    assert agent._life is None
