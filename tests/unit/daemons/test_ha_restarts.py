@@ -553,10 +553,11 @@ async def heard_by_another(lost: Lost) -> None:
     former = lost.restarts
     again = HaRestarts(lost.db, former._hosts, former._here, former._start_again, former._start, former._obey)
     running = asyncio.create_task(again.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not again._leads or again._untold or not again._has_followed():
             await asyncio.sleep(0.01)
     running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_new_master_does_not_tell_of_its_own_earlier_end_nor_of_any_host_that_is_back(lost: Lost) -> None:
