@@ -15,6 +15,7 @@ from tests.unit.console.test_ha import room
 from cardume.console.connections.failures import Refused
 from cardume.console.connections.ha_plan import PlanWatch, ask_plan
 from cardume.console.text.catalogue import Texts
+from cardume.console.views.drafts import Drafts
 from cardume.console.views.ha import HaForm
 from cardume.console.views.ha_plan_page import PlanPage
 
@@ -67,7 +68,10 @@ class Screen:
         self.t = T
         self.work: list[Any] = []
         self.went: list[str] = []
-        self.workspace = SimpleNamespace(changed=lambda: None)
+        self.workspace = SimpleNamespace(changed=lambda: None, owner="root@a:443")
+        self.place = SimpleNamespace(path="/pool/p1")
+        this: Any = self
+        self.drafts = Drafts(this)
 
     def run(self, title: str, work: Any, job: Any) -> None:
         self.work.append(work)

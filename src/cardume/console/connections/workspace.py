@@ -43,6 +43,7 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.token = secrets.token_urlsafe(32)
+        self.owner = ""  # who logged in where: USER@SERVER
         self.used_at = time.monotonic()
         self.version = 0
         self.measured = 0  # how many times: what it changes are numbers, no rows of the tree
@@ -104,6 +105,7 @@ class Workspace:
         self.connections.append(connection)
         self.changed()
         if self._vault is None:
+            self.owner = owner
             self.spawn(self._measure())
             self._vault = Vault(self._folder, owner, password)
             self.spawn(self._restore())

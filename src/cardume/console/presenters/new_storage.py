@@ -1,11 +1,13 @@
 """New Storage: the wizard's draft, what is wrong with it, and what it stands for in XenAPI and in `xe`."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from shlex import quote
+from typing import Any
 from xml.etree import ElementTree
 
 from cardume.console.connections.failures import Refused
+from cardume.console.presenters.drafts import taken
 from cardume.console.text.catalogue import Texts
 
 KINDS = ("lvmoiscsi", "nfs", "iso", "ext")
@@ -55,6 +57,25 @@ class Draft:
     @property
     def is_shared(self) -> bool:
         return self.kind != "ext"
+
+
+_KEPT = ("kind", "name", "describe_by_settings", "note", "target", "port", "chap", "chap_user", "share", "path", "host")
+
+
+def typed(draft: Draft) -> dict[str, Any]:
+    """What a browser may keep: no password, and nothing that was found, as that is looked for anew."""
+    return {key: getattr(draft, key) for key in _KEPT}
+
+
+def typed_again(draft: Draft, values: Mapping[str, Any], hosts: Mapping[str, str]) -> Draft:
+    """The draft with what a browser kept of an earlier one. `hosts`: names by reference."""
+    known = taken(values, typed(draft))
+    if known.get("kind", draft.kind) not in KINDS:
+        del known["kind"]
+    if known.get("host", draft.host) not in hosts:
+        del known["host"]
+    filled = replace(draft, **known)
+    return replace(filled, host_name=hosts[filled.host])
 
 
 def why_no_name(draft: Draft, t: Texts) -> str:

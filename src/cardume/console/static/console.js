@@ -42,6 +42,15 @@ document.addEventListener("input", (event) => {
   if (event.target.id === "tree-filter") tree()?.filter(event.target.value);
 });
 
+// What was typed is the person's who logs out now; at an end of the session it stays for who logs in again.
+document.addEventListener("submit", (event) => { if (event.target.action.endsWith("/logout")) sessionStorage.removeItem("cardume-draft"); });
+
+// After a restart of the console nobody is logged in, and the toolkit's socket would ask for ever.
+setInterval(async () => {
+  if (document.getElementById("popup")?.ariaHidden !== "false") return;
+  try { if ((await fetch("/view/search")).status === 401) location.reload(); } catch { /* not back yet */ }
+}, 3000);
+
 window.addEventListener("popstate", () => go(location.pathname, true));
 
 const tree = () => document.querySelector("cardume-tree");

@@ -201,6 +201,16 @@ async def _add_server(screen: "Screen", _: dict[str, Any]) -> None:
     await add_server.show(screen)
 
 
+async def _draft_go(screen: "Screen", _: dict[str, Any]) -> None:
+    kept = screen.drafts.take()
+    if kept is not None:
+        await act(screen, kept.act, {})
+
+
+async def _draft_forget(screen: "Screen", _: dict[str, Any]) -> None:
+    screen.drafts.discard()
+
+
 async def _new_pool(screen: "Screen", _: dict[str, Any]) -> None:
     new_pool.show(screen)
 
@@ -208,6 +218,8 @@ async def _new_pool(screen: "Screen", _: dict[str, Any]) -> None:
 _PAGE_ACTS: dict[str, Callable[["Screen", dict[str, Any]], Awaitable[None]]] = {
     "add_server": _add_server,
     "new_pool": _new_pool,
+    "draft_go": _draft_go,
+    "draft_forget": _draft_forget,
     "cancel_task": _cancel_task,
     "choose": bulk.choose,
     "choose_none": bulk.choose_none,

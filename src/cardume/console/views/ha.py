@@ -1,6 +1,7 @@
 """Configure HA: heartbeat SR, what is wanted of each VM, failures tolerated, a review; Edit while it is on; Disable."""
 
 import asyncio
+from collections.abc import Mapping
 from html import escape as esc
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from cardume.console.connections.connection import Connection
 from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
 from cardume.console.connections.workspace import Job
 from cardume.console.presenters import ha_settings
+from cardume.console.presenters.drafts import taken
 from cardume.console.presenters.ha_settings import (
     PRIORITIES,
     RESTART,
@@ -59,6 +61,17 @@ class HaForm:
         self._profile = "fast" if ha_settings.knows_profiles(source) else ""
         self._is_on = False
         self._plan = PlanPage(screen, connection, source)
+        self._type_again(screen.drafts.typed("ha_configure"))
+
+    def _type_again(self, values: Mapping[str, Any]) -> None:
+        known = taken(values, {"sr": "", "profile": "", "plan": {}})
+        self._sr = known.get("sr", "")
+        if self._profile and known.get("profile") in ha_settings.PROFILES:
+            self._profile = known["profile"]
+        self._plan.type_again(known.get("plan", {}))
+
+    def _typed(self) -> dict[str, Any]:
+        return {"sr": self._sr, "profile": self._profile, "plan": self._plan.typed()}
 
     def open(self, *, is_on: bool) -> None:
         """Show the first page."""
@@ -75,6 +88,7 @@ class HaForm:
             )
         title = t("ha.title_edit" if is_on else "ha.title", pool=self._source.name)
         self._wizard = Wizard(t, title, pages, t("ha.save" if is_on else "ha.go"), self._finish)
+        self._screen.drafts.watch("ha_configure", self._wizard.dialog, self._typed)
         self._wizard.open()
 
     def _draw_before(self) -> None:

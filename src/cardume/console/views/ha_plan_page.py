@@ -1,5 +1,6 @@
 """The wizard's page HA Plan: priority, order and delay of each VM, and how many lost servers are made up for."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from html import escape as esc
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,15 @@ class PlanPage:
             self.settings = ha_settings.proposed(self.settings, records, self._why_not_agile)
             self._is_first_choice = True
         self._is_new = False
+
+    def typed(self) -> dict[str, Any]:
+        """What a browser keeps: nothing before anything was proposed."""
+        return {} if self._is_new else ha_settings.as_values(self.settings)
+
+    def type_again(self, values: Mapping[str, Any]) -> None:
+        """Begin with what a browser kept; nothing is proposed any more then."""
+        if values:
+            self.settings, self._is_new = ha_settings.from_values(self.settings, values), False
 
     def draw(self) -> None:
         """Draw the page, and compute how many failures its choices could make up for."""

@@ -7,6 +7,7 @@ from nicegui import ui
 from cardume.console.connections.cache import Record
 from cardume.console.connections.connection import Connection
 from cardume.console.connections.workspace import Job
+from cardume.console.presenters.drafts import taken
 from cardume.console.presenters.sources import Source
 from cardume.console.presenters.targets import own_disks, sr_targets
 from cardume.console.views.markup import acts_text
@@ -23,6 +24,9 @@ async def show(screen: "Screen", found: tuple[Connection, Source, str, Record]) 
     targets = sr_targets(source, vm, t)
     able = [one for one in targets if not one.why_not]
     chosen = {"sr": able[0].ref if able else ""}
+    again = taken(screen.drafts.typed("move"), chosen).get("sr", "")
+    if any(one.ref == again for one in able):
+        chosen["sr"] = again
 
     def moving() -> list[tuple[str, Record]]:
         return [pair for pair in own_disks(source, vm) if pair[1]["SR"] != chosen["sr"]]
@@ -63,4 +67,6 @@ async def show(screen: "Screen", found: tuple[Connection, Source, str, Record]) 
         Page(t("move.step_sr"), draw_storage, lambda: "" if chosen["sr"] else t("why.not_allowed")),
         Page(t("move.step_finish"), draw_finish),
     )
-    Wizard(t, t("move.title", name=vm["name_label"]), pages, t("move.go"), finish).open()
+    wizard = Wizard(t, t("move.title", name=vm["name_label"]), pages, t("move.go"), finish)
+    screen.drafts.watch("move", wizard.dialog, lambda: chosen)
+    wizard.open()

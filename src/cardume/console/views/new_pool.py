@@ -1,12 +1,13 @@
 """Create New Pool: name, master, members with the reason for each that cannot join and the way out in place."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
 from cardume.console.connections.connection import Connection
 from cardume.console.connections.workspace import Workspace
 from cardume.console.presenters import joining
+from cardume.console.presenters.drafts import taken
 from cardume.console.presenters.places import Place
 from cardume.console.presenters.sources import Source
 from cardume.console.views import acts, add_server, confirm
@@ -21,13 +22,20 @@ if TYPE_CHECKING:
 def show(screen: "Screen") -> None:
     """Ask for the pool, and make it in the background."""
     t = screen.t
-    chosen: set[str] = set()
+    before = taken(screen.drafts.typed("new_pool"), {"name": "", "description": "", "master": "", "members": []})
+    chosen: set[str] = {one for one in before.get("members", []) if isinstance(one, str)}
     leaders = {source.uuid: source.name for source in joining.masters(screen.sources)}
     with dialog_titled(t("pool.title"), wide=True) as dialog:
         ui.label(t("pool.lead"))
-        name = ui.input(t("pool.name")).props("outlined dense autofocus autocomplete=off").classes("w-full")
-        description = ui.input(t("pool.description")).props("outlined dense autocomplete=off").classes("w-full")
-        master = ui.select(leaders, label=t("pool.master"), value=next(iter(leaders), None)).props("outlined dense")
+        name = (
+            ui.input(t("pool.name"), value=before.get("name", ""))
+            .props("outlined dense autofocus autocomplete=off")
+            .classes("w-full")
+        )
+        description = ui.input(t("pool.description"), value=before.get("description", ""))
+        description.props("outlined dense autocomplete=off").classes("w-full")
+        first = before.get("master") if before.get("master") in leaders else next(iter(leaders), None)
+        master = ui.select(leaders, label=t("pool.master"), value=first).props("outlined dense")
         master.classes("w-full")
         ui.html(f"<h2>{t('pool.members')}</h2>", sanitize=False)
         members = ui.column().classes("w-full gap-1")
@@ -116,7 +124,16 @@ def show(screen: "Screen") -> None:
         watch.deactivate()
         dialog.delete()
 
+    def typed() -> dict[str, Any]:
+        return {
+            "name": name.value or "",
+            "description": description.value or "",
+            "master": master.value or "",
+            "members": sorted(chosen),
+        }
+
     dialog.on("hide", close)
+    screen.drafts.watch("new_pool", dialog, typed)
     dialog.open()
 
 

@@ -40,6 +40,10 @@ class _Storage:
         t, draft = self.t, self.draft
         ref, host = source.hosts()[0]
         draft.host, draft.host_name = ref, host["name_label"]
+        again = screen.drafts.typed("new_storage")
+        if again:
+            hosts = {ref: str(host["name_label"]) for ref, host in source.hosts()}
+            draft = self.draft = plan.typed_again(draft, again, hosts)
         pages = (
             Page(t("sr.step_type"), self._type),
             Page(t("sr.step_name"), self._name, lambda: plan.why_no_name(draft, t)),
@@ -47,6 +51,7 @@ class _Storage:
             Page(t("sr.step_finish"), self._review, self._why_not_sure),
         )
         self.wizard = Wizard(t, t("sr.title", pool=source.name), pages, t("ui.finish"), self._finish)
+        screen.drafts.watch("new_storage", self.wizard.dialog, lambda: plan.typed(self.draft))
 
     def _choose_kind(self, kind: str) -> None:
         plan.choose_kind(self.draft, kind, [sr["name_label"] for _, sr in self.source.srs()], self.t)

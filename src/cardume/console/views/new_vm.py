@@ -9,6 +9,7 @@ from cardume.console.connections.connection import Connection
 from cardume.console.connections.undoing import no_half_vm
 from cardume.console.connections.workspace import Job
 from cardume.console.presenters.actions import templates
+from cardume.console.presenters.drafts import taken
 from cardume.console.presenters.sources import Source
 from cardume.console.views.wizard import Page, Wizard
 
@@ -24,6 +25,10 @@ async def show(screen: "Screen", found: tuple[Connection, Source, str, Record]) 
     t = screen.t
     listed = dict(templates(source))
     draft: dict[str, Any] = {"template": next(iter(listed)), "name": "", "note": "", "sr": SAME, "start": True}
+    again = taken(screen.drafts.typed("new_vm"), draft)
+    draft.update(
+        again if again.get("template", draft["template"]) in listed else {**again, "template": draft["template"]}
+    )
 
     def template() -> Record:
         return listed[draft["template"]]
@@ -64,7 +69,9 @@ async def show(screen: "Screen", found: tuple[Connection, Source, str, Record]) 
         Page(t("newvm.step_name"), draw_name, lambda: "" if draft["name"].strip() else t("newvm.no_name")),
         Page(t("newvm.step_storage"), draw_storage),
     )
-    Wizard(t, t("newvm.title"), pages, t("newvm.go"), finish).open()
+    wizard = Wizard(t, t("newvm.title"), pages, t("newvm.go"), finish)
+    screen.drafts.watch("new_vm", wizard.dialog, lambda: draft)
+    wizard.open()
 
 
 async def make_vm(connection: Connection, job: Job, draft: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from cardume.console.presenters.sources import Source
 from cardume.console.presenters.tree import VIEWS
 from cardume.console.text.catalogue import Texts
 from cardume.console.views import acts, contents, drawer
+from cardume.console.views.drafts import Drafts
 from cardume.console.views.markup import icon
 
 log = structlog.get_logger()
@@ -62,6 +63,7 @@ class Screen:
         self.filters: dict[str, str] = {}
         self.plans = PlanWatch()
         self.chosen: set[str] = set()  # the paths of VMs that are ticked
+        self.drafts = Drafts(self)
 
     def build(self) -> None:
         """Draw the frame, and keep it up to date while the browser is there."""
@@ -92,6 +94,7 @@ class Screen:
         self.refresh()
         ui.timer(TICK_S, self._tick)
         self.workspace.screens += 1
+        ui.context.client.on_connect(self.drafts.ask)
         ui.context.client.on_delete(self._left)
 
     @property
@@ -138,7 +141,7 @@ class Screen:
             head, body = "", f'<p class="empty" role="alert">{esc(self.t("error.unknown"))}</p>'
         for part, text in (
             (self._top, self._top_bar()),
-            (self._banner, self._stale(sources)),
+            (self._banner, self._stale(sources) + self.drafts.banner(sources)),
             (self._head, head),
             (self._body, body),
             (self._drawer, drawer.drawer(sources, self.workspace.jobs, self.t, now, is_open=self._drawer_open)),
@@ -150,6 +153,7 @@ class Screen:
         if self.workspace.has_ended:
             ui.navigate.to("/login")
             return
+        self.drafts.keep()
         changed = self._shown_version != self.workspace.version
         is_measured = self._shown_measured != self.workspace.measured
         if changed or is_measured or time.time() - self._shown_second > 10.0:
