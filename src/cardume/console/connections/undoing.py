@@ -31,6 +31,18 @@ async def undone(connection: Connection, method: str, ref: str, patience_s: floa
 
 
 @asynccontextmanager
+async def undone_by(
+    connection: Connection, method: str, *params: str, patience_s: float = PATIENCE_S
+) -> AsyncIterator[None]:
+    """The same by a message that is at once what it does, and no task."""
+    try:
+        yield
+    except (Refused, Unreachable, UntrustedKey):
+        await _when_there(partial(connection.call, method, *params), method, patience_s)
+        raise
+
+
+@asynccontextmanager
 async def no_half_vm(connection: Connection, vm: str, patience_s: float = PATIENCE_S) -> AsyncIterator[None]:
     """A block after which, when it fails, the new VM is removed with the disks that were made for it."""
     disks: list[str] = []

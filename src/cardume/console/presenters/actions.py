@@ -104,6 +104,8 @@ _TAB_ACTIONS = {
     ("vm", "networking"): ("card_add",),
     ("pool", "networking"): ("network_add",),
     ("host", "networking"): ("network_add",),
+    ("pool", "users"): ("user_add",),
+    ("host", "users"): ("user_add",),
 }
 
 

@@ -4,8 +4,16 @@ from dataclasses import dataclass, replace
 
 TABS = {
     "root": ("overview",),
-    "pool": ("overview", "general", "storage", "networking", "ha"),
-    "host": ("overview", "general", "storage", "networking", "nics", "performance"),
+    "pool": ("overview", "general", "storage", "networking", "ha", "users"),
+    "host": (
+        "overview",
+        "general",
+        "storage",
+        "networking",
+        "nics",
+        "performance",
+        "users",
+    ),  # users: of one without a pool
     "vm": ("general", "console", "performance", "storage", "networking", "snapshots"),
     "sr": ("general", "disks"),
 }

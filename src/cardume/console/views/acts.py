@@ -27,6 +27,7 @@ from cardume.console.views import (
     new_vm,
     properties,
     snapshots,
+    users,
 )
 
 if TYPE_CHECKING:
@@ -251,6 +252,7 @@ _OBJECT_ACTS: dict[str, ObjectAct] = {
     "disk_attach": devices.attach_disk,
     "card_add": devices.add_card,
     "network_add": networks.add,
+    "user_add": users.add,
 }
 
 _ROW_ACTS: dict[str, Callable[["Screen", Found, str], Awaitable[None]]] = {
@@ -261,4 +263,6 @@ _ROW_ACTS: dict[str, Callable[["Screen", Found, str], Awaitable[None]]] = {
     "disk_delete": devices.delete_disk,
     "card_remove": devices.remove_card,
     "network_remove": networks.remove,
+    "user_role": users.change_role,
+    "user_remove": users.remove,
 }

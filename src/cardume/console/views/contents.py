@@ -12,6 +12,7 @@ from cardume.console.presenters.snapshots import snapshots, why_no_snapshot
 from cardume.console.presenters.sources import Source
 from cardume.console.presenters.states import Badge, as_told, host_state, sr_state, vm_state
 from cardume.console.presenters.tables import Table
+from cardume.console.presenters.users import users
 from cardume.console.views import alerts, bulk, graphs, ha_tab, vnc
 from cardume.console.views.markup import Picks, action_bar, badge, blocks, icon, tab_bar, table
 
@@ -34,7 +35,8 @@ def content(screen: "Screen", sources: list[Source], now: float) -> tuple[str, s
     _, source, ref, record = found
     tab = place.tab or TABS[place.kind][0]
     head, body = _object(source, place.kind, ref, record, tab, screen, now)
-    tabs = [(name, place.at(name).path) for name in TABS[place.kind]]
+    names = [name for name in TABS[place.kind] if name != "users" or place.kind == "pool" or source.is_standalone]
+    tabs = [(name, place.at(name).path) for name in names]
     offered = actions.tab_actions(source, place.kind, tab, t)
     body = (action_bar(offered, t) if offered else "") + body
     return _trail(source, place, record, screen) + head + tab_bar(tabs, tab, t), body
@@ -82,6 +84,8 @@ def _pool_tab(source: Source, tab: str, screen: "Screen", now: float) -> str:
             return table(devices.repositories(source, "", t))
         case "ha":
             return ha_tab.page(screen, source)
+        case "users":
+            return table(users(source, t))
     return blocks(devices.networks(source, "", t))
 
 
@@ -98,6 +102,8 @@ def _host_tab(source: Source, ref: str, host: Record, tab: str, screen: "Screen"
             return blocks(devices.networks(source, ref, t))
         case "performance":
             return graphs.graphs(screen.place, t)
+        case "users":
+            return table(users(source, t))
     return table(devices.nics(source, host, t))
 
 
