@@ -14,7 +14,7 @@ from cardume.console.presenters.deleting import disks_of
 from cardume.console.presenters.devices import drives, repositories, sr_disks
 from cardume.console.presenters.events import events
 from cardume.console.presenters.general import sr_general
-from cardume.console.presenters.graphs import graph
+from cardume.console.presenters.graphs import Asked, graph
 from cardume.console.presenters.overview import overview
 from cardume.console.presenters.refusals import explain
 from cardume.console.presenters.states import Badge, host_state
@@ -258,10 +258,12 @@ def test_a_history_is_read_oldest_first_and_gaps_stay_gaps() -> None:
         }
     )
     assert history.moments == (15.0, 20.0)
-    assert graph("cpu", "u1", history, T)["series"] == [{"name": "CPU 0", "values": [None, 0.5]}]
+    assert graph(Asked("cpu", 600), "u1", history, T)["series"] == [
+        {"source": "cpu0", "name": "CPU 0", "values": [None, 0.5]}
+    ]
 
 
 def test_many_cores_are_drawn_as_one_line() -> None:
     names = [*(f"cpu{n}" for n in range(16)), "cpu_avg"]
     history = History((1.0,), {("h", name): (0.1,) for name in names})
-    assert [one["name"] for one in graph("cpu", "h", history, T)["series"]] == ["All CPUs"]
+    assert [one["name"] for one in graph(Asked("cpu", 600), "h", history, T)["series"]] == ["All CPUs"]

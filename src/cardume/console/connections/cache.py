@@ -1,7 +1,10 @@
 """A pool's objects as it last told them: filled and kept by `event.from`."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from cardume.console.connections.happenings import Happenings
 
 NULL = "OpaqueRef:NULL"
 Record = Mapping[str, Any]
@@ -14,6 +17,7 @@ class Cache:
         self.version = 0
         self._classes: dict[str, dict[str, Record]] = {}
         self._refs_by_uuid: dict[tuple[str, str], str] = {}
+        self._happenings = Happenings()
 
     def apply(self, events: Sequence[Mapping[str, Any]]) -> bool:
         """Take in what happened; True when that changed anything."""
@@ -25,8 +29,11 @@ class Cache:
                 gone = objects.pop(ref, None)
                 if gone is not None:
                     self._refs_by_uuid.pop((cls, gone.get("uuid", "")), None)
+                    self._happenings.forget(gone.get("uuid", ""))
                     changed = True
             elif event.get("snapshot") is not None and objects.get(ref) != event["snapshot"]:
+                if cls == "vm" and ref in objects:
+                    self._happenings.note(objects[ref], event["snapshot"], time.time())
                 objects[ref] = event["snapshot"]
                 self._refs_by_uuid[cls, event["snapshot"].get("uuid", "")] = ref
                 changed = True
@@ -47,6 +54,10 @@ class Cache:
     def find_ref(self, cls: str, uuid: str) -> str | None:
         """The reference of the object of a class with this uuid."""
         return self._refs_by_uuid.get((cls, uuid))
+
+    def happened(self, uuid: str) -> Sequence[tuple[float, str]]:
+        """What was seen to happen to a VM: the moment of each, and what."""
+        return self._happenings.of(uuid)
 
     def all(self, cls: str) -> Mapping[str, Record]:
         """Every record of a class, by reference."""

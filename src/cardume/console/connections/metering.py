@@ -26,7 +26,7 @@ class History:
 async def newest(connection: Connection) -> Values:
     """The newest values of every host and VM, by uuid and data source; a host that does not answer is left out."""
     hosts = [host for host in connection.cache.all("host").values() if _is_live(connection, host)]
-    answers = await asyncio.gather(*(_ask(connection, host, 15.0) for host in hosts))
+    answers = await asyncio.gather(*(_ask(connection, host, -15.0) for host in hosts))
     found: Values = {}
     for history in answers:
         if history is None:
@@ -38,9 +38,9 @@ async def newest(connection: Connection) -> Values:
     return found
 
 
-async def history(connection: Connection, host: Mapping[str, Any], span_s: float) -> History:
-    """What a host, with the guests that run on it, measured over the last seconds."""
-    found = await _ask(connection, host, span_s)
+async def history(connection: Connection, host: Mapping[str, Any], since: float) -> History:
+    """What a host, with the guests that run on it, measured since a moment; a negative one is before now."""
+    found = await _ask(connection, host, since)
     return found or History((), {})
 
 
@@ -49,8 +49,8 @@ def _is_live(connection: Connection, host: Mapping[str, Any]) -> bool:
     return bool(metrics and metrics["live"])
 
 
-async def _ask(connection: Connection, host: Mapping[str, Any], span_s: float) -> History | None:
-    query = {"start": str(-int(span_s)), "host": "true", "cf": "AVERAGE", "json": "true"}
+async def _ask(connection: Connection, host: Mapping[str, Any], since: float) -> History | None:
+    query = {"start": str(int(since)), "host": "true", "cf": "AVERAGE", "json": "true"}
     try:
         server = connection.server_of_host(host) or server_of(host["address"])
         return read_history(await connection.api.get_json("/rrd_updates", query, server))

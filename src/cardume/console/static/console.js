@@ -35,7 +35,6 @@ document.addEventListener("change", (event) => {
   const field = event.target.closest?.("[data-change]");
   if (field) send("act", { ...field.dataset, act: field.dataset.change, value: field.type === "checkbox" ? field.checked : field.value });
   if (event.target.id === "tree-view") tree()?.show(event.target.value);
-  if (event.target.id === "graph-span") document.querySelectorAll("cardume-graph").forEach((graph) => graph.span(event.target.value));
 });
 
 document.addEventListener("input", (event) => {

@@ -15,7 +15,8 @@ from cardume.console.connections.failures import Refused, Unreachable, Untrusted
 from cardume.console.connections.metering import history
 from cardume.console.connections.workspace import Workspace
 from cardume.console.connections.xenapi import server_of
-from cardume.console.presenters.graphs import KINDS, SPANS_S, graph
+from cardume.console.presenters.graphs import graph, read_asked
+from cardume.console.presenters.marks import marks
 from cardume.console.presenters.search import hits_as_json, search
 from cardume.console.presenters.tree import VIEWS, rows_as_json, tree_rows
 from cardume.console.text.catalogue import Texts
@@ -64,16 +65,17 @@ def add_views(app: FastAPI, texts_of: Callable[[Request], Texts]) -> None:
     @app.get("/view/history/pool/{pool}/{cls}/{uuid}")
     async def measured(request: Request, pool: str, cls: str, uuid: str) -> Response:
         workspace: Workspace = request.scope["workspace"]
-        kind, span = request.query_params.get("kind", ""), request.query_params.get("span", "")
-        connection = workspace.find(pool)
-        if connection is None or kind not in KINDS or not span.isdecimal() or int(span) not in SPANS_S:
+        connection, asked = workspace.find(pool), read_asked(request.query_params, time.time())
+        if connection is None or asked is None:
             return JSONResponse({}, 404)
-        source = source_of(workspace, connection)
+        source, t = source_of(workspace, connection), texts_of(request)
         host = source.host_that_measures(cls, uuid)
         if host is None:
-            return JSONResponse(graph(kind, uuid, None, texts_of(request)))
-        found = await history(connection, host, float(span))
-        return JSONResponse(graph(kind, uuid, found, texts_of(request)))
+            return JSONResponse(graph(asked, uuid, None, t))
+        found = await history(connection, host, -asked.span_s if asked.is_live else asked.begin)
+        named = {str(sr["uuid"])[:8]: source.name_of(sr) for _, sr in source.srs()}
+        happened = marks(source, uuid) if cls == "vm" else ()
+        return JSONResponse(graph(asked, uuid, found, t, named=named, marks=happened))
 
     @app.get("/view/ticket/pool/{pool}/vm/{uuid}")
     async def ticket(request: Request, pool: str, uuid: str) -> Response:
