@@ -78,16 +78,28 @@ def test_a_kind_of_repository_that_there_is_not_is_left_out() -> None:
 
 def test_what_was_wanted_of_vms_comes_back_for_those_that_are_still_there() -> None:
     wanted = Settings({"vm:1": Wish("restart", 2, 30), "vm:2": Wish("best-effort")}, 1)
-    kept = json.loads(json.dumps(ha_settings.as_values(wanted)))
+    kept = json.loads(json.dumps(ha_settings.as_values(wanted, ("vm:1", "vm:2"))))
     now = Settings({"vm:1": Wish(), "vm:3": Wish("restart")}, 0)
-    assert ha_settings.from_values(now, kept) == Settings({"vm:1": Wish("restart", 2, 30), "vm:3": Wish("restart")}, 1)
+    assert ha_settings.from_values(now, ("vm:1", "vm:3"), kept) == Settings(
+        {"vm:1": Wish("restart", 2, 30), "vm:3": Wish("restart")}, 1
+    )
 
 
 def test_nonsense_leaves_what_is_set_of_vms() -> None:
     now = Settings({"vm:1": Wish("restart")}, 1)
     values = {"wishes": {"vm:1": ["for ever", 0, 0], "vm:2": 7}, "tolerated": -1}
-    assert ha_settings.from_values(now, values) == now
-    assert ha_settings.from_values(now, {"wishes": [], "tolerated": True}) == now
+    assert ha_settings.from_values(now, ("vm:1",), values) == now
+    assert ha_settings.from_values(now, ("vm:1",), {"wishes": [], "tolerated": True}) == now
+
+
+def test_a_vm_that_the_wizard_does_not_list_is_neither_kept_nor_changed() -> None:
+    now = Settings({"vm:1": Wish(), "vm:2": Wish("restart")}, 0)
+    assert ha_settings.as_values(now, ("vm:1",))["wishes"] == {"vm:1": ["", 0, 0]}
+    values = {"wishes": {"vm:1": ["restart", 1, 2], "vm:2": ["", 0, 0]}, "tolerated": 0}
+    assert ha_settings.from_values(now, ("vm:1",), values).wishes == {
+        "vm:1": Wish("restart", 1, 2),
+        "vm:2": Wish("restart"),
+    }
 
 
 def room() -> Room:
@@ -120,6 +132,7 @@ class Page:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, stored: object = None) -> None:
         self.ran: list[str] = []
+        self.stored = stored
         self.went: list[str] = []
         self.sources = [room().source()]
         self.t, self.place = T, SimpleNamespace(path="/pool/p1/storage")
@@ -131,7 +144,9 @@ class Page:
             self.ran.append(code)
 
             async def answer() -> object:
-                return stored
+                if isinstance(self.stored, Exception):
+                    raise self.stored
+                return self.stored
 
             return answer() if code.startswith("return") else None
 
@@ -167,6 +182,17 @@ async def test_it_is_offered_and_gone_on_with_once(monkeypatch: pytest.MonkeyPat
     assert shown.drafts.typed("new_storage") == {"name": "lun"}
     assert shown.drafts.typed("new_storage") == {}
     assert shown.drafts.banner(shown.sources) == ""
+
+
+async def test_a_browser_that_was_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Page(monkeypatch, TimeoutError())
+    await shown.drafts.ask()
+    assert shown.drafts.banner(shown.sources) == ""
+    shown.stored = as_text(KEPT)
+    await shown.drafts.ask()
+    await shown.drafts.ask()
+    assert shown.drafts.offered == KEPT
+    assert len(shown.ran) == 2
 
 
 async def test_it_stays_offered_while_its_pool_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

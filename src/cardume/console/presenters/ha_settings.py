@@ -77,19 +77,23 @@ def proposed(now: Settings, listed: Collection[str], why_not_agile: Mapping[str,
     return Settings(wishes, now.tolerated)
 
 
-def as_values(settings: Settings) -> dict[str, Any]:
-    """The settings as a browser keeps them."""
-    wishes = {ref: [wish.priority, wish.order, wish.start_delay_s] for ref, wish in settings.wishes.items()}
+def as_values(settings: Settings, listed: Collection[str]) -> dict[str, Any]:
+    """The settings as a browser keeps them, of the VMs that are shown alone."""
+    wishes = {
+        ref: [wish.priority, wish.order, wish.start_delay_s] for ref, wish in settings.wishes.items() if ref in listed
+    }
     return {"wishes": wishes, "tolerated": settings.tolerated}
 
 
-def from_values(now: Settings, values: Mapping[str, Any]) -> Settings:
-    """What is set now with what a browser kept of the VMs that are still there."""
+def from_values(now: Settings, listed: Collection[str], values: Mapping[str, Any]) -> Settings:
+    """What is set now with what a browser kept of the VMs that are shown."""
     kept, tolerated = values.get("wishes"), values.get("tolerated")
     wishes = dict(now.wishes)
     for ref, one in kept.items() if isinstance(kept, dict) else ():
         match one:
-            case [str(priority), int(order), int(delay_s)] if ref in wishes and priority in PRIORITIES:
+            case [str(priority), int(order), int(delay_s)] if (
+                ref in wishes and ref in listed and priority in PRIORITIES
+            ):
                 wishes[ref] = Wish(priority, order, delay_s)
     return Settings(wishes, tolerated if type(tolerated) is int and tolerated >= 0 else now.tolerated)
 

@@ -39,7 +39,11 @@ class Drafts:
         if self._has_asked:
             return
         self._has_asked = True
-        found = await ui.run_javascript(f"return sessionStorage.getItem({json.dumps(STORED)})", timeout=ANSWER_S)
+        try:
+            found = await ui.run_javascript(f"return sessionStorage.getItem({json.dumps(STORED)})", timeout=ANSWER_S)
+        except TimeoutError:
+            self._has_asked = False  # the page was left meanwhile; asked again if it comes back
+            return
         kept = read_kept(found, self._screen.workspace.owner)
         if self._open is not None:
             return  # another wizard was opened meanwhile

@@ -57,12 +57,13 @@ class PlanPage:
 
     def typed(self) -> dict[str, Any]:
         """What a browser keeps: nothing before anything was proposed."""
-        return {} if self._is_new else ha_settings.as_values(self.settings)
+        return {} if self._is_new else ha_settings.as_values(self.settings, dict(self.listed))
 
     def type_again(self, values: Mapping[str, Any]) -> None:
         """Begin with what a browser kept; nothing is proposed any more then."""
         if values:
-            self.settings, self._is_new = ha_settings.from_values(self.settings, values), False
+            self.settings = ha_settings.from_values(self.settings, dict(self.listed), values)
+            self._is_new = False
 
     def draw(self) -> None:
         """Draw the page, and compute how many failures its choices could make up for."""
