@@ -1,6 +1,7 @@
 """What all tests share: expected files, and the flag that writes them anew."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--regenerate", action="store_true", help="write the files in tests/golden/ anew; read them before committing"
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tidy_when_ended() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does: what tests made is removed by whoever made it."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ CARDUME_TEST_LAB and CARDUME_TEST_SUBNET give it another name and place, for two
 """
 
 import os
-import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,10 +22,6 @@ KEPT = os.environ.get("CARDUME_COMPAT_LAB", "")
 """A lab that is up and stays, for the foreign clients alone: `make compat LAB=name`."""
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt  # as Ctrl-C: the fixtures then remove what they made
-
-
 @pytest.fixture(scope="session")
 def lab() -> Iterator[LabHandle]:
     """The handout's starting point: two standalone hosts and the storage server, a running VM on each host.
@@ -36,7 +31,6 @@ def lab() -> Iterator[LabHandle]:
     if KEPT:
         yield handle(KEPT)
         return
-    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         room.down(NAME, quiet)  # of a session that could not tidy up
         plan = room.plan_up(NAME, SUBNET, 2, more_targets=True)
@@ -44,7 +38,6 @@ def lab() -> Iterator[LabHandle]:
         yield LabHandle(plan)
     finally:
         room.down(NAME, quiet)
-        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,8 @@ def test_who_joins_reaches_the_repositories_that_were_there(two: LabHandle, api:
 
 
 def test_a_repository_is_made_on_the_courses_lun_as_in_its_second_section(two: LabHandle, api: Any) -> None:
+    for earlier in api.SR.get_by_name_label(SR_NAME):  # of other tests
+        remove_sr(two, api.SR.get_uuid(earlier))
     targets = [each["TargetIQN"] for each in probed(two, "SR_BACKEND_FAILURE_96", *leads(two, iqn=""))]
     assert TARGET_IQN in targets
     (lun,) = probed(two, "SR_BACKEND_FAILURE_107", *leads(two))
