@@ -35,7 +35,7 @@ from cardume.lab.handle import LabHandle
 from cardume.lab.pings import Pings
 from cardume.lab.programs import wait_until
 
-LONGEST_GAP_S = 5.0  # it has to come back; how quickly is measured elsewhere, on a quiet machine
+LONGEST_GAP_S = 60.0  # it has to come back; how quickly is measured elsewhere, on a machine that does nothing else
 
 
 @pytest.fixture
