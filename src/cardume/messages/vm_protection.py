@@ -81,9 +81,9 @@ def should_run(txn: Transaction, vm: Ref[VM]) -> None:
 async def meant_to_stop(call: Call, vm: Ref[VM]) -> AsyncIterator[None]:
     """Not to be started again while somebody stops a VM, nor after it; protected as before when it could not be."""
     before = call.db.get(vm).ha_always_run
-    if before:
-        await call.db.update(vm, ha_always_run=False)
     try:
+        if before:  # inside: who is cancelled while the database writes may have written it all the same
+            await call.db.update(vm, ha_always_run=False)
         yield
     except BaseException:
         record = call.db.find(vm)
