@@ -82,3 +82,15 @@ def standing(lab: LabHandle, host: str) -> str:
         return "member"
     except (OSError, XenAPI.Failure):
         return ""
+
+
+def join_all(lab: LabHandle) -> None:
+    """Make one pool of all hosts of a lab; the first is the master."""
+    master, *members = lab.hosts
+    for member in members:
+        with session(lab.address(member)) as api:
+            leave_nothing_in_the_way(api)
+        joined = join(lab, member, master)
+        assert joined.returncode == 0, joined.stderr
+    for member in members:
+        wait_live(lab, master, member)

@@ -3,13 +3,12 @@
 XenServer's own `xe` is not to be had outside of XenServer: the client here was written from the protocol's description.
 """
 
-import time
 from collections.abc import Callable
 
 import pytest
 from tests.lab.clients import thin_xe
-from tests.lab.guest_page import BOOT_S, fetch
-from tests.lab.test_xe import SR_FOLDER
+from tests.lab.guest_page import fetch
+from tests.lab.test_xe import SR_FOLDER, address_of
 
 from cardume.lab.api import PASSWORD, USER
 from cardume.lab.handle import LabHandle
@@ -38,10 +37,10 @@ def test_a_vm_lives_by_commands_that_the_server_does(lab: LabHandle, xe: Xe) -> 
 
     xe("vm-start", f"uuid={vm}")
     assert xe("vm-list", "other-config:by=thin", "power-state=running", "--minimal") == vm
-    first = fetch(_address(xe, vm))
+    first = fetch(address_of(xe, vm))
     xe("vm-suspend", f"uuid={vm}")
     xe("vm-resume", f"uuid={vm}")
-    assert fetch(_address(xe, vm))["boot_id"] == first["boot_id"]
+    assert fetch(address_of(xe, vm))["boot_id"] == first["boot_id"]
     xe("vm-shutdown", f"uuid={vm}")
     assert xe("vm-param-get", f"uuid={vm}", "param-name=power-state") == "halted"
 
@@ -59,14 +58,3 @@ def test_refusals_are_printed_where_failures_are_and_exit_with_1(lab: LabHandle)
     assert (done.status, done.out, done.err) == (1, "", "Error: No matching VMs found\n")
     done = thin_xe.run(address, ["vm-list"], USER, "wrong")
     assert (done.status, done.out, done.err) == (1, "", "Authentication failed\n")
-
-
-def _address(xe: Xe, vm: str) -> str:
-    deadline = time.monotonic() + BOOT_S
-    while time.monotonic() < deadline:
-        pairs = xe("vm-param-get", f"uuid={vm}", "param-name=networks").split("; ")
-        told = dict(pair.split(": ", 1) for pair in pairs if ": " in pair)
-        if "0/ip" in told:
-            return told["0/ip"]
-        time.sleep(1)
-    raise AssertionError("the VM told no address")

@@ -16,10 +16,10 @@ from tests.lab.ha_faults import Faults
 from tests.lab.ha_room import HaRoom
 from tests.lab.ha_witness import Witness
 from tests.lab.pool_faults import Scribe
-from tests.lab.pool_room import join, pool_lab, wait_live
+from tests.lab.pool_room import join_all, pool_lab
 from tests.lab.storage_room import SR_NAME, make_sr
 
-from cardume.lab.api import leave_nothing_in_the_way, session
+from cardume.lab.api import session
 from cardume.lab.layout import Network
 from cardume.lab.programs import wait_until
 
@@ -38,14 +38,7 @@ RESTART_S = 300.0
 def three() -> Iterator[HaRoom]:
     """A pool of three with a LUN, HA on, and a protected guest on each host."""
     with pool_lab("h", 3, 5) as lab:
-        master, *members = lab.hosts
-        for member in members:
-            with session(lab.address(member)) as api:
-                leave_nothing_in_the_way(api)
-            joined = join(lab, member, master)
-            assert joined.returncode == 0, joined.stderr
-        for member in members:
-            wait_live(lab, master, member)
+        join_all(lab)
         room = HaRoom(lab)
         room.protect({f"guest of {host}": host for host in lab.hosts}, make_sr(lab, SR_NAME), failures=2)
         yield room

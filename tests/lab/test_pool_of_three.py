@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.lab.npm_client import tell
 from tests.lab.pool_faults import Pool, Scribe
-from tests.lab.pool_room import done, join, pool_lab, standing, wait_live
+from tests.lab.pool_room import done, join_all, pool_lab, standing
 from tests.lab.test_xe import run_xe
 
 from cardume.lab.api import leave_nothing_in_the_way, session
@@ -24,14 +24,7 @@ FAULTS = 4
 def three() -> Iterator[LabHandle]:
     """A pool of three, as the course makes one."""
     with pool_lab("t", 3, 2) as lab:
-        master, *members = lab.hosts
-        for member in members:
-            with session(lab.address(member)) as api:
-                leave_nothing_in_the_way(api)
-            joined = join(lab, member, master)
-            assert joined.returncode == 0, joined.stderr
-        for member in members:
-            wait_live(lab, master, member)
+        join_all(lab)
         yield lab
 
 

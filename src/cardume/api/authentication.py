@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import hmac
-import ipaddress
 import os
 import time
 from collections import OrderedDict
@@ -14,6 +13,7 @@ from typing import Protocol
 
 from cardume.core.passwords import NOBODY, hash_password, verify_password
 from cardume.datamodel import errors
+from cardume.guessers import guesser
 from cardume.messages.session import ROOT, Identity
 
 FIRST_DELAY_S = 1.0
@@ -154,16 +154,3 @@ class PasswordAuthenticator:
     def remembered(self) -> int:
         """How many addresses have a failure or a log-in under way."""
         return len(self._addresses)
-
-
-def guesser(address: str) -> str:
-    """Who counts as one: an IPv4 address, or the /64 of an IPv6 one, all of which a single guesser may have."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.IPv6Network((found, 64), strict=False))

@@ -1,6 +1,5 @@
 """Log-ins that failed, by where the browser is: who guesses passwords waits longer and longer."""
 
-import ipaddress
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,19 +55,6 @@ class Attempts:
         self._failed = {key: one for key, one in self._failed.items() if not self._is_forgotten(one)}
         if len(self._failed) >= MOST_KNOWN:
             del self._failed[next(iter(self._failed))]
-
-
-def guesser(address: str) -> str:
-    """Who counts as one: an IPv4 address, or the /64 of an IPv6 one, all of which a single guesser may have."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.IPv6Network((found, 64), strict=False))
 
 
 def _pause_s(count: int) -> float:

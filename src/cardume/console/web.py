@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
-from cardume.console.attempts import Attempts, guesser
+from cardume.console.attempts import Attempts
 from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
 from cardume.console.connections.workspace import Workspaces
 from cardume.console.gate import NO_COOKIE, Gate, cookie_of
@@ -23,6 +23,7 @@ from cardume.console.text.catalogue import Texts, choose_language
 from cardume.console.views.live import add_views
 from cardume.console.views.login import login_page
 from cardume.console.views.screen import Screen
+from cardume.guessers import guesser
 
 STATIC = Path(__file__).parent / "static"
 MOST_FORM_BYTES = 16 << 10

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from cardume.api import authentication
-from cardume.api.authentication import HASHES_AT_ONCE, MOST_WAITING, PasswordAuthenticator, guesser
+from cardume.api.authentication import HASHES_AT_ONCE, MOST_WAITING, PasswordAuthenticator
 from cardume.core.passwords import NOBODY, hash_password, verify_password
 from cardume.datamodel.roles import Role
 from cardume.messages.session import Identity
@@ -119,14 +119,6 @@ async def test_addresses_are_remembered_up_to_a_number(monkeypatch: pytest.Monke
     for number in range(12):
         assert await authenticator.verify("root", "wrong", f"10.0.0.{number}") is None
     assert authenticator.remembered == 5
-
-
-def test_who_owns_a_whole_network_is_one_guesser() -> None:
-    assert guesser("2001:db8:1:2:3::1") == guesser("2001:db8:1:2:ffff::9") == "2001:db8:1:2::/64"
-    assert guesser("2001:db8:1:3::1") == "2001:db8:1:3::/64"
-    assert guesser("fe80::1%eth0") == "fe80::/64"
-    assert guesser("::ffff:10.0.0.1") == guesser("10.0.0.1") == "10.0.0.1"
-    assert guesser("host") == "host"
 
 
 async def test_a_storm_of_logins_hashes_few_at_a_time_and_the_loop_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
