@@ -54,7 +54,7 @@ async def unplug(call: Call, self: Ref[PBD]) -> None:
 async def _assert_ha_can_spare(call: Call, pbd: PBD) -> None:
     """Raise the reason why high availability needs this host to reach this SR."""
     _, pool = the_pool(call.db)
-    if pool.ha_enabled and any(vdi in pool.ha_statefiles for vdi in call.db.get(pbd.SR).VDIs):
+    if any(vdi in pool.ha_statefiles for vdi in call.db.get(pbd.SR).VDIs):
         raise errors.HA_IS_ENABLED()
     drives = (call.db.get(vbd) for vdi in call.db.get(pbd.SR).VDIs for vbd in call.db.get(vdi).VBDs)
     users = {drive.VM for drive in drives}

@@ -10,7 +10,7 @@ from cardume.datamodel.pbd import PBD
 from cardume.datamodel.pool import Pool
 from cardume.datamodel.refs import NULL, Ref, new_uuid
 from cardume.datamodel.sr import SR, StorageOperation
-from cardume.datamodel.vdi import VDI
+from cardume.datamodel.vdi import VDI, VDIType
 from cardume.hostops.storage.driver import Prober, Repository, Volume
 from cardume.hostops.storage.found import FoundRepositories
 from cardume.messages.blob import forget_blobs
@@ -26,7 +26,7 @@ from cardume.messages.sr_probe import choose_one, look
 from cardume.messages.sr_space import refresh_space
 from cardume.messages.storage_values import driver, is_live, reachable_host, repository
 from cardume.messages.vdi_records import vdi_record
-from cardume.pooldb.db import Transaction
+from cardume.pooldb.db import Reader, Transaction
 
 STATEFILE_BYTES = 4 << 20
 """What HA's statefile takes of an SR."""
@@ -161,12 +161,20 @@ async def destroy(call: Call, sr: Ref[SR]) -> None:
         with storage_failures(call.db, sr=sr):
             await of.attach(repo)
             try:
-                if await of.scan(repo):
+                found = await of.scan(repo)
+                if not all(_is_statefile(call.db, record, volume) for volume in found):
                     raise errors.SR_NOT_EMPTY()
+                for volume in found:
+                    await of.destroy_volume(repo, volume)
             finally:
                 await of.detach(repo)
             await of.destroy(repo)
         await _forget_records(call, sr)
+
+
+def _is_statefile(db: Reader, sr: SR, volume: Volume) -> bool:
+    """Whether a volume is what high availability left here; no SR is detached on which it still works."""
+    return any(db.get(vdi).type is VDIType.HA_STATEFILE and db.get(vdi).uuid == volume.uuid for vdi in sr.VDIs)
 
 
 @implements(SR.assert_can_host_ha_statefile)

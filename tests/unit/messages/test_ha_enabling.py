@@ -13,7 +13,7 @@ from cardume.datamodel.message import Message
 from cardume.datamodel.pbd import PBD
 from cardume.datamodel.pif import PIF
 from cardume.datamodel.pool import Pool, PoolOperation
-from cardume.datamodel.refs import Ref
+from cardume.datamodel.refs import Ref, new_uuid
 from cardume.datamodel.sr import SR
 from cardume.datamodel.vdi import VDI, VDIType
 from cardume.hostops.errors import HostError
@@ -27,9 +27,10 @@ from cardume.hostops.ha.interface import (
 )
 from cardume.hostops.ha.memory_ha import MemoryHa, MemoryStatefile
 from cardume.hostops.storage.memory_driver import MemoryDriver, MemoryShelf
-from cardume.messages import ha_enabling, host_power, pbd
+from cardume.messages import ha_enabling, host_power, pbd, sr
 from cardume.messages.ha_enabling import choose_profile, disable_ha, emergency_ha_disable, enable_ha, settle_ha
 from cardume.messages.ha_plan import the_pool
+from cardume.messages.storage_values import repository
 from cardume.pooldb.store import NoQuorum
 
 __all__ = ["two"]
@@ -151,6 +152,28 @@ async def test_switched_off_the_statefile_stays_for_hosts_that_were_away_and_is_
     assert await refusal(disable_ha(ha.two.call)) == ["HA_NOT_ENABLED"]
     await ha.enable()
     assert ha.statefiles() == [statefile]
+
+
+async def test_what_is_left_of_an_earlier_time_keeps_no_sr_from_being_destroyed(ha: Ha) -> None:
+    await ha.enable()
+    call, pbds = ha.two.call, ha.two.db.get(ha.sr).PBDs
+    assert await refusal(pbd.unplug(call, pbds[0])) == ["HA_IS_ENABLED"]
+    await disable_ha(call)
+    lun = ha.two.first.hands.storage["lvmoiscsi"]
+    repo = repository(ha.two.db, ha.sr, ha.two.first.host)
+    disk = await lun.create_volume(repo, new_uuid(), GIB, name_label="disk")
+    for each in pbds:
+        await pbd.unplug(call, each)
+    assert await refusal(sr.destroy(call, ha.sr)) == ["SR_NOT_EMPTY"]
+    assert ha.statefiles() != []
+
+    await pbd.plug(call, pbds[0])
+    await lun.destroy_volume(repo, disk)
+    await pbd.unplug(call, pbds[0])
+    await sr.destroy(call, ha.sr)
+
+    assert ha.two.db.find(ha.sr) is None
+    assert ha.statefiles() == []
 
 
 async def test_hosts_watch_their_interface_of_the_networks_that_ask_for_it(ha: Ha) -> None:
