@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.lab.pool_faults import Scribe
-from tests.lab.pool_room import done, is_live, standing
+from tests.lab.pool_room import done, is_live, standing, wait_live
 from tests.lab.storage_room import MASTER, MEMBER
 
 from cardume.lab.api import session
@@ -67,6 +67,7 @@ def wait_vote(lab: LabHandle, host: str) -> None:
 
 def test_either_of_two_hosts_goes_on_alone_after_a_verdict_and_the_other_comes_back(lun_pool: LabHandle) -> None:
     lab = lun_pool
+    wait_live(lab, MASTER, MEMBER)
     daemon = lab.exec(MASTER, "systemctl", "show", "--property=MainPID", "cardumed")
     done(lab, MASTER, "pool-designate-new-master", f"host-uuid={uuid_of(lab, MEMBER)}")
     wait_until("handed over", lambda: standing(lab, MEMBER) == "master" and is_live(lab, MEMBER, MASTER) is True, 30)
