@@ -45,3 +45,8 @@ def _name(pid: str) -> str:
             return comm.read().strip()
     except FileNotFoundError:
         return ""
+
+
+async def test_a_program_cannot_speak_to_systemd_for_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
+    assert "NOTIFY_SOCKET" not in await run("env", timeout_s=60)

@@ -45,7 +45,7 @@ async def process(
             stdin=asyncio.subprocess.PIPE if feed else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})},
+            env={**_own_environment(), "LC_ALL": "C.UTF-8", **(env or {})},
             start_new_session=True,
         )
     except FileNotFoundError:
@@ -58,6 +58,11 @@ async def process(
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             await asyncio.shield(child.wait())
+
+
+def _own_environment() -> dict[str, str]:
+    """This process's environment without its line to systemd: a program such as etcd would say there that it is up."""
+    return {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
 
 
 async def _communicate(
