@@ -23,11 +23,12 @@ from cardume.hostops.errors import GuestUncertain
 from cardume.hostops.guests.guest import FileSource, GuestEvent, GuestEventKind, GuestPower, RunningGuest, StopReason
 from cardume.hostops.hands import Hands
 from cardume.messages.activations import activation, expect_no_more
+from cardume.messages.guest_adoption import adopt
 from cardume.messages.guest_facts import refresh_guest_facts
 from cardume.messages.storage_values import open_volume
 from cardume.messages.suspend_image import forget_memory, remove_memory
 from cardume.messages.vm_disks import close_disks, release
-from cardume.messages.vm_state import arrive, ensure_metrics, set_processors, set_running, set_stopped
+from cardume.messages.vm_state import arrive, ensure_metrics, set_processors, set_stopped
 from cardume.pooldb.db import Database, Reader
 
 log = structlog.get_logger()
@@ -246,22 +247,9 @@ class GuestWatch:
             await set_processors(self._db, ref, paused=wanted is VMPowerState.PAUSED)
 
     async def _adopt(self, ref: Ref[VM], guest: RunningGuest) -> None:
-        """Record a guest that runs, whoever started it.
-
-        A paused guest of a suspended VM is a resume that a crash cut off before its first instruction: it goes, and
-        the VM stays suspended. One that runs has left its saved memory behind.
-        """
-        if self._db.get(ref).power_state is VMPowerState.SUSPENDED and guest.power is GuestPower.PAUSED:
-            await self._hands.guests.destroy(guest.uuid)
+        """Record a guest that runs, whoever started it; a resume that was cut off is ended, its VM stays suspended."""
+        if not await adopt(self._db, self._hands, ref, self._host, guest):
             await self._release_claims(ref)
-            return
-        memory: Ref[VDI] = NULL
-        async with self._db.transaction() as txn:
-            set_running(txn, ref, self._host, guest)
-            if guest.power is GuestPower.RUNNING:
-                memory = forget_memory(txn, ref)
-        await remove_memory(self._db, self._hands, self._host, memory)
-        await refresh_guest_facts(self._db, self._hands, ref)
 
     async def _settle(self, ref: Ref[VM], *, after_boot: bool = False) -> None:
         """Record a guest that is gone: suspended if its memory was saved whole, else halted."""

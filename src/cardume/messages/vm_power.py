@@ -11,13 +11,14 @@ from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.vbd import VBD
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMOperation, VMPowerState
-from cardume.hostops.errors import GuestError, GuestUncertain, LinkLost
+from cardume.hostops.errors import GuestBadState, GuestError, GuestUncertain, LinkLost
 from cardume.hostops.guests.guest import DiskSource, GuestEvent, GuestEventKind, GuestSpec
 from cardume.hostops.guests.interface import Guests
 from cardume.hostops.hands import Hands
 from cardume.messages.call import Call
 from cardume.messages.cpu_levelling import boot_flags
 from cardume.messages.failures import guest_failures
+from cardume.messages.guest_adoption import adopt
 from cardume.messages.guest_spec import guest_spec
 from cardume.messages.ha_plan import assert_keeps_plan, choose_host, starting
 from cardume.messages.lifecycle import operation
@@ -70,8 +71,7 @@ async def start_again(call: Call, vm: Ref[VM], host: Ref[Host]) -> None:
 
 async def _start_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> None:
     async with _coming_up(call, vm, host) as (hands, spec):
-        with guest_failures(vm):
-            guest = await hands.guests.start(spec, paused=paused)
+        guest = await hands.guests.start(spec, paused=paused)
         async with call.db.transaction() as txn:
             set_running(txn, vm, host, guest)
             should_run(txn, vm)
@@ -85,22 +85,51 @@ async def _coming_up(call: Call, vm: Ref[VM], host: Ref[Host]) -> AsyncIterator[
 
     When the host is lost in the middle, or its libvirtd does not answer, nobody knows whether the guest runs: it counts
     as running there until the host tells, or is declared dead. Its disks may not be opened elsewhere meanwhile.
+    A guest that ran before, whatever was recorded, is recorded and let be.
     """
+    hands = call.hosts.hands(host)
+    await _assert_not_there(call, vm, host, hands)
     async with AsyncExitStack() as undo:
-        hands = call.hosts.hands(host)
         sources = await _prepare(call, vm, host, hands, undo)
         spec = guest_spec(call.db, vm, host, sources)
-        try:
-            yield hands, spec
-        except BaseException:
+        with guest_failures(vm):
             try:
-                await hands.guests.destroy(spec.uuid)
-            except (LinkLost, GuestUncertain):
-                undo.pop_all()
-                await call.db.update(vm, power_state=VMPowerState.RUNNING, resident_on=host)
-                call.log.warning("guest_unknown", vm=spec.uuid, host=str(host))
-            raise
+                yield hands, spec
+            except BaseException as fault:
+                if not await _take_back(call, vm, host, hands, fault):
+                    undo.pop_all()
+                raise
         undo.pop_all()  # it is up: its disks stay open
+
+
+async def _assert_not_there(call: Call, vm: Ref[VM], host: Ref[Host], hands: Hands) -> None:
+    """Raise VM_BAD_POWER_STATE when the guest runs on this host already; the record says so from now on."""
+    with guest_failures(vm):
+        try:
+            guest = await hands.guests.find(call.db.get(vm).uuid)
+        except GuestUncertain:
+            return  # the host refuses to start it for the same reason, and it is looked at again then
+    if guest is not None and await adopt(call.db, hands, vm, host, guest):
+        call.log.error("guest_runs_already", vm=guest.uuid, host=str(host))
+        raise errors.VM_BAD_POWER_STATE(vm, "halted", "running")
+
+
+async def _take_back(call: Call, vm: Ref[VM], host: Ref[Host], hands: Hands, fault: BaseException) -> bool:
+    """End what a start has begun that failed; False when the guest is there all the same, or may be."""
+    uuid = call.db.get(vm).uuid
+    try:
+        if not isinstance(fault, GuestBadState):
+            await hands.guests.destroy(uuid)
+            return True
+        guest = await hands.guests.find(uuid)  # it was there, or comes by an earlier order: not ours to end
+    except (LinkLost, GuestUncertain):
+        await call.db.update(vm, power_state=VMPowerState.RUNNING, resident_on=host)
+        call.log.warning("guest_unknown", vm=uuid, host=str(host))
+        return False
+    if guest is None or not await adopt(call.db, hands, vm, host, guest):
+        return True
+    call.log.error("guest_runs_already", vm=uuid, host=str(host))
+    return False
 
 
 async def _prepare(call: Call, vm: Ref[VM], host: Ref[Host], hands: Hands, undo: AsyncExitStack) -> Sources:
@@ -169,8 +198,7 @@ async def _resume_on(call: Call, vm: Ref[VM], host: Ref[Host], paused: bool) -> 
     async with _coming_up(call, vm, host) as (hands, spec):
         async with AsyncExitStack() as opened:
             path = await suspend_path(call, call.db.get(vm).suspend_VDI, host, opened)
-            with guest_failures(vm):
-                guest = await hands.guests.restore(spec, path, paused=True)
+            guest = await hands.guests.restore(spec, path, paused=True)
         # Not one instruction runs before the saved memory is forgotten: resumed twice, it would ruin the disks.
         async with call.db.transaction() as txn:
             set_running(txn, vm, host, guest)

@@ -9,6 +9,7 @@ from cardume.datamodel.refs import Ref
 from cardume.hostops.errors import GuestBadState, GuestError, GuestUncertain, LinkLost
 from cardume.hostops.guests.guest import AgentFacts
 from cardume.messages.guest_watch import GuestWatch
+from cardume.messages.vm_state import set_stopped
 
 
 async def test_a_vm_starts_and_its_record_says_so(host: FakeHost, api: Client, vm: str) -> None:
@@ -180,3 +181,36 @@ async def test_a_guest_that_is_being_started_already_is_said_to_be_busy(host: Fa
     host.guests.fail_next("start", GuestBadState("an earlier start of it may still come true"))
     assert (await api.refused("VM.start", vm, False, False))[:3] == ["OTHER_OPERATION_IN_PROGRESS", "VM", vm]
     assert await api("VM.get_power_state", vm) == "Halted"
+
+
+async def recorded_as_halted(host: FakeHost, api: Client, vm: str) -> str:
+    """The VM runs, and the record does not know of it; the guest's uuid."""
+    await api("VM.start", vm, False, False)
+    async with host.db.transaction() as txn:
+        set_stopped(txn, Ref(vm))
+    return host.db.get(_ref(vm)).uuid
+
+
+async def test_a_guest_that_runs_though_its_record_says_halted_is_recorded_and_not_ended(
+    host: FakeHost, api: Client, vm: str
+) -> None:
+    uuid = await recorded_as_halted(host, api, vm)
+    (before,) = await host.guests.list()
+    assert await api.refused("VM.start", vm, False, False) == ["VM_BAD_POWER_STATE", vm, "halted", "running"]
+    assert await host.guests.find(uuid) == before
+    record = await api("VM.get_record", vm)
+    assert (record["power_state"], record["current_operations"]) == ("Running", {})
+    assert (await api("VBD.get_record", record["VBDs"][0]))["currently_attached"] is True
+    assert record["resident_on"] == (await api("host.get_all"))[0]
+
+
+async def test_a_guest_that_appears_while_its_start_is_prepared_is_not_ended_for_its_failure(
+    host: FakeHost, api: Client, vm: str
+) -> None:
+    uuid = await recorded_as_halted(host, api, vm)
+    host.guests.fail_next("find", GuestUncertain("an earlier start may still come true"))
+    assert (await api.refused("VM.start", vm, False, False))[:3] == ["OTHER_OPERATION_IN_PROGRESS", "VM", vm]
+    assert await host.guests.find(uuid) is not None
+    record = await api("VM.get_record", vm)
+    assert record["power_state"] == "Running"
+    assert (await api("VBD.get_record", record["VBDs"][0]))["currently_attached"] is True
