@@ -13,11 +13,8 @@ from cardume.console.text.catalogue import CATALOGUES, Texts, choose_language, e
 from cardume.console.views.acts import _ASKED
 
 FOLDER = Path(cardume.console.__file__).parent
-TREES = [
-    ast.parse(path.read_text())
-    for path in FOLDER.rglob("*.py")
-    if path.parent.name != "text" or path.stem.split("_")[0] not in ("en", "pt")
-]
+THEMES = [path for path in FOLDER.rglob("text/*/*.py") if path.stem != "__init__"]
+TREES = [ast.parse(path.read_text()) for path in FOLDER.rglob("*.py") if path not in THEMES]
 ENGLISH, PORTUGUESE = CATALOGUES["en"], CATALOGUES["pt-BR"]
 
 
@@ -56,6 +53,20 @@ def placeholders(text: str) -> set[str]:
 
 def test_both_languages_have_the_same_texts() -> None:
     assert set(ENGLISH) == set(PORTUGUESE)
+
+
+def test_both_languages_have_a_text_once_and_in_the_same_file() -> None:
+    where: dict[str, list[tuple[str, str]]] = {}
+    for path in THEMES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Dict):
+                for key in node.keys:
+                    assert isinstance(key, ast.Constant)
+                    where.setdefault(str(key.value), []).append((path.stem, path.parent.name))
+    assert set(where) == set(ENGLISH)
+    assert {
+        key for key, places in where.items() if sorted(places) != [(places[0][0], "en"), (places[0][0], "pt")]
+    } == set()
 
 
 @pytest.mark.parametrize("key", ENGLISH)

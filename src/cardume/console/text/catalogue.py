@@ -5,11 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from cardume.console.text.en import ENGLISH
-from cardume.console.text.en_ha import ENGLISH_HA
 from cardume.console.text.pt import PORTUGUESE
-from cardume.console.text.pt_ha import PORTUGUESE_HA
 
-CATALOGUES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH | ENGLISH_HA, "pt-BR": PORTUGUESE | PORTUGUESE_HA}
+CATALOGUES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "pt-BR": PORTUGUESE}
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 

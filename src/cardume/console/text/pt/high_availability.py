@@ -1,6 +1,6 @@
-"""Portuguese of Brazil: high availability."""
+"""High availability."""
 
-PORTUGUESE_HA = {
+TEXTS = {
     "tab.ha": "HA",
     "do.ha_configure": "Configurar HA",
     "do.ha_enable": "Ativar HA",

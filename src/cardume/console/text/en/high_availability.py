@@ -1,6 +1,6 @@
-"""English: high availability."""
+"""High availability."""
 
-ENGLISH_HA = {
+TEXTS = {
     "tab.ha": "HA",
     "do.ha_configure": "Configure HA",
     "do.ha_enable": "Enable HA",
