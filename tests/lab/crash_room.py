@@ -1,6 +1,7 @@
 """A host that is about to crash: who writes to it meanwhile, and what has to be true of it afterwards."""
 
 import json
+import os
 import random
 import threading
 import time
@@ -21,6 +22,11 @@ BROKEN = (XenAPI.Failure, *UNREACHABLE)
 BACK_S = 60.0
 ANSWER_S = 12.0  # a host that lost power says no goodbye: whoever waits for its answer has to give up
 MIB = 1 << 20
+
+
+def soak_rounds(usual: int) -> int:
+    """How many rounds of a kind `-m soak` plays: CARDUME_SOAK_ROUNDS, else as many as usual."""
+    return int(os.environ.get("CARDUME_SOAK_ROUNDS", usual))
 
 
 @dataclass(frozen=True)

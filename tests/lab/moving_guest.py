@@ -1,8 +1,10 @@
 """A VM on the pool's LUN that moves between the two hosts, and what has to be true of it whatever happens to them."""
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.lab.crash_room import ANSWER_S, begin, eventually
@@ -11,9 +13,11 @@ from tests.lab.guest_page import fetch, wait_address
 from tests.lab.pool_room import done, wait_live
 from tests.lab.storage_room import MASTER, MEMBER
 
+from cardume.datamodel.activation import Activation
 from cardume.lab.api import find_vm_address, session, wait_for_api
 from cardume.lab.guest_shell import GuestShell
 from cardume.lab.handle import LabHandle
+from cardume.pooldb.dump import read_dump
 
 NAME = "moving"
 NULL = "OpaqueRef:NULL"
@@ -67,6 +71,29 @@ def assert_in_one_place(lab: LabHandle, uuid: str) -> str:
     hosts = running_on(lab, uuid)
     assert len(hosts) == 1, f"the guest is on {hosts}"
     return hosts[0]
+
+
+def assert_left_alone(lab: LabHandle, vm: str, uuid: str) -> None:
+    """Of a VM that runs and does not move: the pool says where, and no other host has anything of it."""
+    here = assert_in_one_place(lab, uuid)
+    with session(lab.address(MASTER)) as api:
+        record = api.VM.get_record(vm)
+        where = api.host.get_name_label(record["resident_on"])
+        told = (where, record["power_state"], record["scheduled_to_be_resident_on"], record["current_operations"])
+        assert told == (here, "Running", NULL, {})
+        assert _holders(lab, record["VBDs"]) == {record["resident_on"]}
+    (elsewhere,) = {MASTER, MEMBER} - {here}
+    assert uuid not in lab.exec(elsewhere, "virsh", "list", "--all", "--uuid").split()
+    assert not lab.exec(elsewhere, "sh", "-c", f"pgrep -f '[g]uest={uuid}' || true").strip(), "its QEMU is left there"
+
+
+def _holders(lab: LabHandle, vbds: list[str]) -> set[str]:
+    """The hosts that have the VM's disks open, or are about to, as the database has it."""
+    with tempfile.TemporaryDirectory() as folder:
+        backup = Path(folder) / "backup"
+        done(lab, MASTER, "pool-dump-database", f"file-name={backup}")
+        _, records = read_dump(backup.read_bytes())
+    return {str(each.host) for each in records.values() if isinstance(each, Activation) and each.VBD in vbds}
 
 
 def break_in_the_middle(lab: LabHandle, vm: str, delay_s: float, break_it: Callable[[str, str], None]) -> bool:

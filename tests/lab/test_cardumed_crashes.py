@@ -3,7 +3,6 @@
 Each round has a seed in its name; a round that failed is repeated by `-k` with that name. `-m soak` runs many.
 """
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from tests.lab.crash_room import (
     guest_state,
     local_sr,
     remove_vm,
+    soak_rounds,
     template,
     vdi_record,
 )
@@ -36,7 +36,7 @@ from cardume.lab.handle import LabHandle
 from cardume.lab.starting_point import ISO_SR, LOCAL_PATH
 
 GUEST = "vm-d1-g1"
-SOAK_ROUNDS = int(os.environ.get("CARDUME_SOAK_ROUNDS", "100"))
+SOAK_ROUNDS = soak_rounds(100)
 
 
 @pytest.fixture

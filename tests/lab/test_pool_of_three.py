@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.lab.crash_room import soak_rounds
 from tests.lab.npm_client import tell
 from tests.lab.pool_faults import Pool, Scribe
 from tests.lab.pool_room import done, join_all, pool_lab, standing
@@ -57,7 +58,7 @@ def test_nothing_acknowledged_is_lost_or_done_twice(three: LabHandle, seed: int)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(100, 150))
+@pytest.mark.parametrize("seed", range(100, 100 + soak_rounds(50)))
 def test_nothing_acknowledged_is_lost_or_done_twice_often(three: LabHandle, seed: int) -> None:
     play(three, seed)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.lab.crash_room import ANSWER_S, MARK, Begun, CrashHost, begin, eventually, vdi_record
+from tests.lab.crash_room import ANSWER_S, MARK, Begun, CrashHost, begin, eventually, soak_rounds, vdi_record
 from tests.lab.lun_probe import Look, look
 from tests.lab.pool_room import wait_live
 from tests.lab.storage_room import MASTER, MEMBER
@@ -156,7 +156,7 @@ def test_the_masters_power_is_cut_while_the_lun_changes(
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_many_crashes_while_the_lun_changes(lun_pool: LabHandle, host: CrashHost, shared: str, source: str) -> None:
-    for seed in range(100, 300):
+    for seed in range(100, 100 + soak_rounds(200)):
         chance = random.Random(seed)
         crash = host.cut_power if seed % 4 == 0 else host.kill_daemon
         print(f"seed {seed}: {crash.__name__}", flush=True)

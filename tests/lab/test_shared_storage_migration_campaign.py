@@ -6,14 +6,20 @@ Seeds are printed; a seed makes the same choice of what dies and when.
 import random
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+import XenAPI
+from tests.lab.crash_room import soak_rounds
+from tests.lab.following import following
 from tests.lab.guest_page import fetch
 from tests.lab.moving_guest import (
     address_of,
     assert_in_one_place,
+    assert_left_alone,
     break_in_the_middle,
     busy_memory,
     kill,
@@ -32,7 +38,8 @@ from cardume.lab.pings import Pings
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(4 * 3600)]
 
 MOVES = 20
-SEEDS = range(200, 400)
+SEEDS = range(200, 200 + soak_rounds(200))
+CANCELS = range(400, 400 + soak_rounds(100))
 MANY = 10
 NARROW_MIB_S = 4
 Break = Callable[[str, str], None]
@@ -64,6 +71,35 @@ def test_twenty_moves_under_pings(lun_pool: LabHandle, shared: str) -> None:
     shown = " ".join(f"{gap:.2f}" for gap in gaps)
     print(f"longest gaps of {MOVES} moves: median {statistics.median(gaps):.2f} s, all {shown}; {lost} pings lost")
     print(f"moves took {statistics.median(took):.2f} s, {min(took):.2f} to {max(took):.2f}")
+
+
+def test_moves_are_cancelled_at_any_moment(lun_pool: LabHandle, shared: str) -> None:
+    with session(lun_pool.address(MASTER)) as api:
+        vm = make_moving(lun_pool, api, shared)
+        address, uuid = address_of(lun_pool, vm), api.VM.get_uuid(vm)
+        before = last = fetch(address)
+        ends = Counter[str]()
+        for seed in CANCELS:
+            chance = random.Random(seed)
+            delay_s = chance.choice((chance.uniform(0.0, 0.3), chance.uniform(0.3, 2.5)))
+            here, there = api.VM.get_resident_on(vm), other(api, vm)
+            with following(lun_pool.address(MASTER)) as events:
+                task = getattr(api, "Async").VM.pool_migrate(vm, there, {})  # noqa: B009
+                time.sleep(delay_s)
+                with suppress(XenAPI.Failure):  # it was done
+                    api.task.cancel(task)
+                status = events.wait_task(task)["status"]
+            print(f"seed {seed}: cancelled after {delay_s:.2f} s: {status}", flush=True)
+            ends[status] += 1
+            assert status in ("cancelled", "success")
+            assert api.VM.get_resident_on(vm) == (here if status == "cancelled" else there)
+            assert_left_alone(lun_pool, vm, uuid)
+            page = fetch(address)
+            assert (page["boot_id"], page["errors"]) == (before["boot_id"], 0)
+            assert page["ticks"] >= last["ticks"]
+            last = page
+        assert last["disk_ticks"] > before["disk_ticks"]
+    print(f"{len(CANCELS)} moves that were cancelled ended as: {dict(ends)}")
 
 
 def test_a_guest_that_changes_its_memory_faster_than_the_network_comes_over_all_the_same(
