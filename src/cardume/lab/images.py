@@ -31,7 +31,7 @@ def build_images(cache: Path, project: layers.Project, progress: Progress) -> Im
         host = pool.submit(rootfs.root_file_system, cache, rootfs.HOST, progress)
         wheels = pool.submit(layers.downloads, cache, project, progress)
         compiled = pool.submit(layers.compiled, cache, project, progress)
-        guest = pool.submit(guest_image, cache, lambda step: progress("guest", step))
+        guest = pool.submit(guest_image, cache, progress)
         freenas = pool.submit(rootfs.root_file_system, cache, rootfs.FREENAS, progress)
         base = host.result()
         dependencies = layers.dependencies_layer(cache, base, wheels.result(), compiled.result(), project, progress)
@@ -46,6 +46,6 @@ def build_images(cache: Path, project: layers.Project, progress: Progress) -> Im
 
 
 def prune(cache: Path, images: Images, in_use: Sequence[Path]) -> list[Path]:
-    """Remove images that no lab uses and nobody asked for within a day; tells what went."""
+    """Remove images that no lab uses and nobody asked for in a while; tells what went."""
     keep = {*in_use, images.guest.disk.parent, *(layer for stack in images.layers.values() for layer in stack)}
     return cached.prune(cache, keep)

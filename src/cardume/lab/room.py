@@ -100,9 +100,9 @@ def up(lab: Lab, progress: Progress, furnish: Furnish | None = None, cache: Path
         network.build_network(lab)
         control.ensure_supervisor(lab)
         _power_on(lab, images, progress)
+        prune(cache, images, list_used_layers(cache))
         if furnish is not None:
             furnish(lab, images.guest, progress)
-        prune(cache, images, list_used_layers(cache))
 
 
 def _power_on(lab: Lab, images: Images, progress: Progress) -> None:
@@ -196,7 +196,10 @@ def _all_off(lab: Lab) -> bool:
 
 def list_used_layers(cache: Path, state: Path = STATE) -> list[Path]:
     """The images that the boxes of any lab of this machine run on."""
-    texts = [path.read_text() for path in state.glob("*/boxes/*/box.json")]
+    texts = []
+    for path in state.glob("*/boxes/*/box.json"):
+        with suppress(FileNotFoundError):  # that lab is being brought down
+            texts.append(path.read_text())
     return [path for path in cache.glob("*-*") if any(f'{path}"' in text for text in texts)]
 
 

@@ -20,6 +20,10 @@ def build_small(directory: Path, report: Report) -> None:
     (directory / "guest.iso").write_text("a CD")
 
 
+def quiet(part: str, step: str) -> None:
+    pass
+
+
 def build_slowly(directory: Path, report: Report) -> None:
     time.sleep(0.3)
     build_small(directory, report)
@@ -31,31 +35,35 @@ def build_and_fail(directory: Path, report: Report) -> None:
 
 
 def test_the_first_call_builds_and_the_second_finds_it(tmp_path: Path) -> None:
-    said: list[str] = []
-    first = guest_image(tmp_path / "cache", said.append, builder=build_small)
-    second = guest_image(tmp_path / "cache", said.append, builder=build_small)
+    said: list[tuple[str, str]] = []
+
+    def say(part: str, step: str) -> None:
+        said.append((part, step))
+
+    first = guest_image(tmp_path / "cache", say, builder=build_small)
+    second = guest_image(tmp_path / "cache", say, builder=build_small)
     assert first == second
     assert (first.disk.read_text(), first.iso.read_text()) == ("a disk", "a CD")
-    assert said == ["building"]
+    assert said == [("guest", "building")]
 
 
 def test_nothing_but_the_image_stays_in_the_cache(tmp_path: Path) -> None:
-    image = guest_image(tmp_path, lambda line: None, builder=build_small)
-    assert {path.name for path in tmp_path.iterdir()} == {"guest.lock", image.disk.parent.name}
+    image = guest_image(tmp_path, quiet, builder=build_small)
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == [image.disk.parent]
     assert {path.name for path in image.disk.parent.iterdir()} == {"guest.iso", "guest.qcow2"}
 
 
 def test_a_build_that_fails_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="the mirror is away"):
-        guest_image(tmp_path, lambda line: None, builder=build_and_fail)
-    assert [path.name for path in tmp_path.iterdir()] == ["guest.lock"]
-    assert guest_image(tmp_path, lambda line: None, builder=build_small).disk.read_text() == "a disk"
+        guest_image(tmp_path, quiet, builder=build_and_fail)
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
+    assert guest_image(tmp_path, quiet, builder=build_small).disk.read_text() == "a disk"
 
 
 def _build_in_process(cache: Path, log: Path) -> None:
-    def note(line: str) -> None:
+    def note(part: str, step: str) -> None:
         with log.open("a") as file:
-            file.write(line + "\n")
+            file.write(f"{part}: {step}\n")
 
     image = guest_image(cache, note, builder=build_slowly)
     assert isinstance(image, GuestImage)
@@ -70,7 +78,7 @@ def test_two_processes_at_once_build_only_once(tmp_path: Path) -> None:
     for builder in builders:
         builder.join(timeout=20)
     assert [builder.exitcode for builder in builders] == [0, 0]
-    assert log.read_text() == "building\n"
+    assert log.read_text().splitlines().count("guest: building") == 1
 
 
 def test_the_key_changes_with_content_and_names_and_not_with_compiled_files(tmp_path: Path) -> None:
