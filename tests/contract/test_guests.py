@@ -180,6 +180,17 @@ async def test_a_guest_that_runs_cannot_be_started_again(bench: Bench) -> None:
     assert await bench.guests.find(bench.spec.uuid) is not None
 
 
+async def test_a_guest_that_runs_stays_when_its_second_start_is_given_up(bench: Bench) -> None:
+    guest = await bench.guests.start(bench.spec)
+    for delay_s in (0, 0.001, 0.01):
+        again = asyncio.create_task(bench.guests.start(bench.spec))
+        await asyncio.sleep(delay_s)
+        again.cancel()
+        with pytest.raises((asyncio.CancelledError, GuestBadState)):
+            await again
+    assert await bench.guests.find(bench.spec.uuid) == guest
+
+
 async def test_two_starts_at_once_give_one_guest(bench: Bench) -> None:
     both = await asyncio.gather(bench.guests.start(bench.spec), bench.guests.start(bench.spec), return_exceptions=True)
     assert sum(isinstance(one, GuestBadState) for one in both) == 1

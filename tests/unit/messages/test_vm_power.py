@@ -188,7 +188,7 @@ async def recorded_as_halted(host: FakeHost, api: Client, vm: str) -> str:
     await api("VM.start", vm, False, False)
     async with host.db.transaction() as txn:
         set_stopped(txn, Ref(vm))
-    return host.db.get(_ref(vm)).uuid
+    return str(host.db.get(_ref(vm)).uuid)
 
 
 async def test_a_guest_that_runs_though_its_record_says_halted_is_recorded_and_not_ended(

@@ -358,7 +358,8 @@ class LibvirtGuests:
             return await self._link.call(work, f"{what} {uuid}", timeout_s=timeout_s, on_late=late)
         except (CallTimedOut, ConnectionLost, asyncio.CancelledError):
             self.orders.give_up(uuid, order)
-            await self._undos.run(self._end(uuid))
+            if order.was_given:  # else a guest that is there was there before
+                await self._undos.run(self._end(uuid))
             raise
         finally:
             self._coming.discard(uuid)

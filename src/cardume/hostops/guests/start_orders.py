@@ -45,6 +45,12 @@ class StartOrder:
             self._is_given_up = True
 
     @property
+    def was_given(self) -> bool:
+        """Whether what comes of it is there, or may come; once it was given up that does not change."""
+        with self._lock:
+            return self._is_given
+
+    @property
     def is_in_doubt(self) -> bool:
         with self._lock:
             return self._is_given and not self._is_answered

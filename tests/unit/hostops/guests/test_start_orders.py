@@ -72,6 +72,8 @@ async def test_one_that_was_given_up_before_libvirtd_had_it_is_never_given(host:
     with pytest.raises(GuestError):
         give(order, lambda: done.append("created"), ConnectionLost)
     assert done == []
+    assert not order.was_given, "a guest that is there was there before: nobody may end it for this order"
+    assert given_up(host).was_given
 
 
 @pytest.mark.parametrize("outcome", [None, GuestError("no such disk")])
