@@ -19,6 +19,7 @@ from cardume.api.http_access import ACCESS, Handler
 from cardume.api.incidents import told
 from cardume.api.rpc import Request
 from cardume.api.tunnel import NoAnswer, Tunnel
+from cardume.api.turns import NoTurn, Shares, Turns, Whose
 from cardume.datamodel.errors import CODES, ApiError
 from cardume.datamodel.thin_cli import (
     GREETING,
@@ -36,8 +37,12 @@ from cardume.hostops.guests.console import ByteStream, carry
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 8
-"""Programs that run at a time: each takes some 40 MiB, and a good part of a second of a core to begin."""
+SHARES = Shares(all=12, account=8, caller=6)
+"""Programs that run at a time: each takes some 40 MiB, and a good part of a second of a core to begin.
+
+Some commands wait for hours, for a person or an event. So who uses an account leaves room for others who use it, and an
+account leaves room for other accounts.
+"""
 TURN_TIMEOUT_S = 60.0
 """For which a client waits while as many run."""
 
@@ -59,7 +64,7 @@ class ThinCli:
 
     def __init__(self, dispatcher: Dispatcher, start_xe: StartXe) -> None:
         self._dispatcher, self._start_xe = dispatcher, start_xe
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._turns = Turns(SHARES)
 
     def handler(self, door: Door, bodies: Bodies) -> Handler:
         """The handler of one listener."""
@@ -97,7 +102,7 @@ class ThinCli:
         try:
             async with (
                 self._session(asked, peer) as session,
-                self._turn(),
+                self._turn(asked, peer, session),
                 self._start_xe(asked.words, session) as xe,
             ):
                 await _carry_until(client, xe, access.closing)
@@ -111,7 +116,6 @@ class ThinCli:
     async def _session(self, asked: Asked, peer: Peer) -> AsyncIterator[str]:
         """The session that was named, else one of this caller's own."""
         if asked.session:
-            await self._call("session.get_this_host", peer, asked.session, asked.session)
             yield asked.session
             return
         who = asked.username, asked.password
@@ -133,16 +137,21 @@ class ThinCli:
             raise _Refused(_sentence(told(error, method))) from None
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _turn(self, asked: Asked, peer: Peer, session: str) -> AsyncIterator[None]:
+        """A turn for a session that is open; who names none is known by where they are."""
+        account = await self._call("session.get_auth_user_name", peer, session, session)
         try:
-            async with asyncio.timeout(TURN_TIMEOUT_S):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise _Refused("Error: too many commands run on the server now.") from None
-        try:
-            yield
-        finally:
-            self._slots.release()
+            async with self._turns.turn(Whose(account, asked.session or peer.address), TURN_TIMEOUT_S):
+                yield
+        except NoTurn as none:
+            raise _Refused(_NO_TURN[none.whose]) from None
+
+
+_NO_TURN = {
+    "caller": f"Error: {SHARES.caller} commands of yours run on the server now: end one, or wait for it.",
+    "account": f"Error: {SHARES.account} commands of this account run on the server now.",
+    "all": "Error: too many commands run on the server now.",
+}
 
 
 class _Refused(Exception):

@@ -3,10 +3,11 @@
 The thin CLI protocol goes further: its POST is never answered as HTTP, see `NoAnswer`.
 """
 
+from asyncio import StreamReader
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import StreamReader, hdrs, web
+from aiohttp import hdrs, web
 from aiohttp.http import RawRequestMessage
 from yarl import URL
 
@@ -64,11 +65,16 @@ class Tunnel:
 
     def __init__(self, request: web.Request, response: web.StreamResponse) -> None:
         self._response = response
-        self._incoming = StreamReader(request.protocol, READ_BYTES)
+        self._incoming = StreamReader(READ_BYTES)
+        if request.transport is None:
+            self._incoming.feed_eof()  # it has left already
+        else:
+            # Not aiohttp's own reader: when much waits it would have a parser paused that this connection has no more.
+            self._incoming.set_transport(request.transport)
         request.protocol.set_parser(_Feeding(self._incoming))  # type: ignore[arg-type]  # all that is asked of one
 
     async def read(self) -> bytes:
-        return await self._incoming.readany()
+        return await self._incoming.read(READ_BYTES)
 
     async def write(self, data: bytes) -> None:
         await self._response.write(data)

@@ -2,7 +2,7 @@
 
 import io
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlencode
 
 from cardume.cli.command import Call
@@ -12,6 +12,7 @@ from cardume.cli.work import watch
 from cardume.datamodel.thin_cli import (
     MOST_FILE_BYTES,
     MOST_REQUEST_BYTES,
+    MOST_SENT_BYTES,
     Chunk,
     Command,
     End,
@@ -36,6 +37,10 @@ ANSWER_TIMEOUT_S = 900.0
 
 class Gone(Exception):
     """The client has left, or does not answer any more."""
+
+
+class TooLarge(Exception):
+    """The client sent more than is taken at once."""
 
 
 class Wire:
@@ -66,28 +71,37 @@ class Wire:
         return said is Response.DONE
 
     def read_blob(self) -> bytes:
-        """The bytes that the client sends in chunks."""
-        data = b""
+        """The bytes that the client sends in chunks; TooLarge when they are too many, once it has sent them."""
+        data, sent_bytes = bytearray(), 0
         while (said := self._receive()) != End():
-            if not isinstance(said, Chunk) or len(data) + said.size_bytes > MOST_FILE_BYTES:
-                raise Malformed(f"no chunk, or too much: {said}")
-            data += self._read(said.size_bytes)
-        return data
+            if not isinstance(said, Chunk):
+                raise Malformed(f"no chunk: {said}")
+            sent_bytes += said.size_bytes
+            if sent_bytes > MOST_SENT_BYTES:
+                raise TooLarge
+            for piece in self._pieces(said.size_bytes):
+                if sent_bytes <= MOST_FILE_BYTES:
+                    data += piece
+        if sent_bytes > MOST_FILE_BYTES:
+            raise TooLarge
+        return bytes(data)
 
     def _receive(self) -> Message:
         return decode(self._read(frame_size(self._read(4))))
 
     def _read(self, size: int) -> bytes:
-        data = bytearray()
-        while len(data) < size:
+        return b"".join(self._pieces(size))
+
+    def _pieces(self, size: int) -> Iterator[bytes]:
+        while size:
             try:
-                piece = self._sock.recv(min(size - len(data), 65536))
+                piece = self._sock.recv(min(size, 65536))
             except OSError as error:
                 raise Gone(str(error)) from None
             if not piece:
                 raise Gone("it has hung up")
-            data += piece
-        return bytes(data)
+            size -= len(piece)
+            yield piece
 
 
 class Lines(io.StringIO):
@@ -120,7 +134,10 @@ class Answers(io.StringIO):
 
     def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]  # of text, not of bytes
         self._wire.send(Prompt())
-        return self._wire.read_blob().decode("utf-8", "replace")
+        try:
+            return self._wire.read_blob().decode("utf-8", "replace")
+        except TooLarge:
+            raise Plain("What was typed is too long.") from None
 
 
 class ClientDesk:
@@ -136,6 +153,9 @@ class ClientDesk:
             return self._wire.read_blob().decode()
         except UnicodeDecodeError:
             raise Plain(f"The file {filename} cannot be read: it is no text.") from None
+        except TooLarge:
+            most = MOST_FILE_BYTES >> 20
+            raise Plain(f"The file {filename} is too large: this server reads files up to {most} MiB.") from None
 
     def download(self, call: Call, path: str, query: Mapping[str, str], filename: str, *, mode: int = 0o666) -> None:
         self._transfer(call, path, query, lambda url: HttpGet(filename, url))

@@ -21,6 +21,8 @@ MOST_FRAME_BYTES = 64 * 1024
 """Of a frame that a client sends: it has three numbers at most."""
 MOST_FILE_BYTES = 4 * 1024 * 1024
 """Of a file that is loaded whole: a certificate, a secret, a script. Disks and VMs go over HTTP."""
+MOST_SENT_BYTES = 256 * 1024 * 1024
+"""Of a file that is too large: it is let through to its end, as a client hears nothing while it sends."""
 
 
 class Malformed(Exception):

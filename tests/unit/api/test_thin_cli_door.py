@@ -277,10 +277,33 @@ async def test_only_so_many_run_at_once_and_the_others_wait_their_turn(
             await asyncio.sleep(0.02)
 
     watching = asyncio.create_task(watch())
-    done = await asyncio.gather(*(room.xe("vm-list", "--minimal") for _ in range(thin_cli.AT_ONCE + 4)))
+    done = await asyncio.gather(*(room.xe("vm-list", "--minimal") for _ in range(thin_cli.SHARES.caller + 4)))
     watching.cancel()
     assert {one.status for one in done} == {0}
-    assert 1 <= max(seen) <= thin_cli.AT_ONCE
+    assert 1 <= max(seen) <= thin_cli.SHARES.caller
+
+
+async def test_hanging_commands_shut_out_no_other_session_and_no_other_account(
+    room: Room, endless: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = room.api.db.get(room.api.vm).uuid
+    words = f"vm-start\nuuid={uuid}\nusername=root\npassword=root-pw".encode()
+    hanging = [asyncio.create_task(room.raw(words, GREETING)) for _ in range(thin_cli.SHARES.caller)]
+    await room.until(lambda: room.starter.running == thin_cli.SHARES.caller)
+
+    session = await room.api.login()
+    assert (await room.xe("vm-list", "--minimal", user="", session=session)).out == f"{uuid}\n"
+    assert (await room.xe("vm-list", "--minimal", user="reader")).out == f"{uuid}\n"
+    monkeypatch.setattr(thin_cli, "TURN_TIMEOUT_S", 0.2)
+    done = await room.xe("vm-list", "--minimal")
+    assert (done.status, done.err) == (
+        1,
+        "Error: 6 commands of yours run on the server now: end one, or wait for it.\n",
+    )
+    for one in hanging:
+        one.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+    await room.until(lambda: room.starter.running == 0)
 
 
 async def test_a_server_without_room_says_so(room: Room) -> None:

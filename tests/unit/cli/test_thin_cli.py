@@ -13,6 +13,7 @@ from tests.unit.messages.test_disk_images import DATA, disk, fill
 from tests.unit.messages.test_xva import content
 
 from cardume.daemons.host_setup import unit_text
+from cardume.datamodel.thin_cli import MOST_FILE_BYTES
 
 __all__ = ["api", "disk", "host", "sr", "vm"]
 
@@ -89,6 +90,16 @@ async def test_files_are_the_client_s_and_never_the_server_s(host: FakeHost, api
 
     done = await xe(host, "secret-create", f"value-file={tmp_path}/none")
     assert done == Done(1, err=f"Error: The file {tmp_path}/none cannot be read.\n")
+
+
+async def test_a_file_that_is_too_large_is_named_and_the_client_hears_of_it(
+    host: FakeHost, api: Client, tmp_path: Path
+) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(b"x" * (MOST_FILE_BYTES + 1))
+    done = await xe(host, "secret-create", f"value-file={large}")
+    assert done == Done(1, err=f"Error: The file {large} is too large: this server reads files up to 4 MiB.\n")
+    assert await api("secret.get_all") == []
 
 
 async def test_a_vm_goes_to_a_file_of_the_client_and_comes_back(
