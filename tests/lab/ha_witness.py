@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,11 @@ class Watched:
     def count(self) -> int:
         """The newest number on its disk."""
         return self.writes[-1][1] if self.writes else 0
+
+    @property
+    def longest_away_s(self) -> float:
+        """How long it took at most until it had a process again; 0 when it always had one."""
+        return max((0.0, *(after.began_s - before.seen_s for before, after in pairwise(self.runs))))
 
     def take_processes(self, here: Mapping[int, Process], at_s: float) -> list[str]:
         """Note which processes run it, by pid. What must not be, as sentences."""

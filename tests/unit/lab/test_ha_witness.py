@@ -31,6 +31,15 @@ def test_a_guest_that_was_started_again_elsewhere_has_two_runs_and_runs_once() -
     for here, at_s in steps:
         assert guest.take_processes(here, at_s) == []
     assert [(run.host, run.seen_s, run.gone_s) for run in guest.runs] == [("d1", 2.0, 3.0), ("d2", 9.5, None)]
+    assert guest.longest_away_s == 7.0
+
+
+def test_a_guest_that_moved_while_it_ran_was_never_away() -> None:
+    guest = watched()
+    assert guest.longest_away_s == 0.0
+    guest.take_processes({7: Process("d1", 1.0)}, 2.0)
+    guest.take_processes({7: Process("d1", 1.0), 8: Process("d2", 2.5, arrives=True)}, 3.0)
+    assert guest.longest_away_s == 0.0
 
 
 @pytest.mark.parametrize(
