@@ -18,6 +18,7 @@ from cardume.core.failover import FailoverPool
 from cardume.core.ha_alerts import Happened, HaWatch, News, restart_failed, restarted, untimed
 from cardume.core.restarting import Past, Turn, Waiting, next_turn
 from cardume.core.survival import Verdict
+from cardume.core.unmanaged import UnmanagedHosts, managed_again, unmanaged
 from cardume.daemons.had_events import LEFT, REBOOTED
 from cardume.datamodel import api_messages
 from cardume.datamodel.api_messages import Alert
@@ -35,7 +36,7 @@ from cardume.messages.dead_host import bury
 from cardume.messages.failover_facts import BEST_EFFORT, failover_pool, is_protected
 from cardume.messages.ha_plan import refresh_plan, the_pool
 from cardume.messages.message import add_alert
-from cardume.messages.vm_placement import host_loads, memory_on_host, vm_demand
+from cardume.messages.vm_placement import guests_of, host_loads, memory_on_host, vm_demand
 from cardume.pooldb.db import Database
 from cardume.pooldb.store import StoreError
 
@@ -95,6 +96,8 @@ class HaRestarts:
         self._over: dict[str, int] = {}  # for each host the highest life that was told to be over
         self._came: dict[str, int] = {}  # how often they had come by then
         self._rebooted: dict[str, int] = {}  # members on a new life, and the decision that says so
+        self._readmitted: dict[str, int] = {}  # those of them that have not come since, and the life before
+        self._unmanaged = UnmanagedHosts()
         self._best_effort: set[Ref[VM]] = set()  # that ran on hosts that were lost
         self._past = Past()
         self._reasons: dict[str, str] = {}  # why a VM could not be started
@@ -151,8 +154,10 @@ class HaRestarts:
                 self._leads = True
             case HaEventKind.STOP_LEADING:
                 self._leads = False
+                self._readmitted = {}  # another master may have it run what it is told to
             case HaEventKind.TURNED_OFF:
                 self._leads = False
+                self._readmitted = {}
                 self._epoch = self._obeyed = 0  # the next enabling counts its decisions from one
                 self._members = frozenset()
                 self._over = {}
@@ -160,11 +165,13 @@ class HaRestarts:
             case HaEventKind.LIFE_ENDED:
                 # A member's ended life is an earlier one: what runs there it tells itself when it is connected.
                 if event.host not in self._members:
+                    self._readmitted.pop(event.host, None)
                     if event.life > self._ended.get(event.host, 0):
                         self._came[event.host] = self._arrivals(event.host)
                     self._ended[event.host] = max(event.life, self._ended.get(event.host, 0))
                 elif event.rule == REBOOTED and not (is_known or self._hears_again):
                     self._rebooted[event.host] = event.epoch  # else it may vote again: it was written without a verdict
+                    self._note_readmitted(event.host, event.life)
                 # That it was heard on one channel only, for a moment, is not worth a word any more.
                 self._untold = [news for news in self._untold if news.host_uuid != event.host or _says_failed(news)]
             case HaEventKind.MEMBERS:
@@ -176,6 +183,18 @@ class HaRestarts:
                 pass
         log.info("ha_event", kind=str(event.kind), epoch=event.epoch, host=event.host)
         self._note(event, is_known)
+
+    def _note_readmitted(self, uuid: str, life: int) -> None:
+        """Note a member whose earlier life is over, and which nobody can have told to run anything in this one.
+
+        Only this host's master can, over a connection that has not come yet.
+        """
+        hosts = self._db.all(Host).items()
+        is_connected = any(host.uuid == uuid and self._hosts.is_connected(ref) for ref, host in hosts)
+        if self._leads and not is_connected:
+            self._readmitted[uuid], self._came[uuid] = life, self._arrivals(uuid)
+        else:
+            self._readmitted.pop(uuid, None)
 
     def _is_known(self, event: HaEvent) -> bool:
         """Whether the end of this life is nothing to tell of: it was known, or the host has gone on since.
@@ -235,6 +254,7 @@ class HaRestarts:
         if not self._has_followed():
             return  # `follow_verdict` has to be done first
         await self._bury_the_dead()
+        await self._look_after_unmanaged()
         await self._tell()
         while self._may_act() and time.monotonic() >= self._held_until_s:
             waiting = self._waiting()
@@ -311,11 +331,56 @@ class HaRestarts:
                 is_back = self._hosts.is_connected(host) or self._has_come(record.uuid)
                 is_dead = self._ended.get(record.uuid) == life and not is_back
                 halted = bury(txn, host) if is_dead and txn.find(host) is not None else []
-            if halted:
-                best = [vm for vm in halted if self._db.get(vm).ha_restart_priority == BEST_EFFORT]
-                self._best_effort.update(best)
-                log.warning("ha_host_buried", host=record.uuid, life=life, halted=len(halted))
-                self._planned_at_s = 0.0
+            self._take_note_of_buried(record.uuid, life, halted)
+
+    def _take_note_of_buried(self, uuid: str, life: int, halted: Sequence[Ref[VM]]) -> None:
+        if halted:
+            best = [vm for vm in halted if self._db.get(vm).ha_restart_priority == BEST_EFFORT]
+            self._best_effort.update(best)
+            log.warning("ha_host_buried", host=uuid, life=life, halted=len(halted))
+            self._planned_at_s = 0.0
+
+    async def _look_after_unmanaged(self) -> None:
+        """Tell of members whose cardumed stays away, and bury their earlier lives.
+
+        What the present life of a member may run stays as recorded: that it does not tell does not say that it is over.
+        """
+        members = {ref: host for ref, host in self._db.all(Host).items() if host.uuid in self._members}
+        connected = {host.uuid: self._hosts.is_connected(ref) for ref, host in members.items()}
+        long = self._unmanaged.look(connected, time.monotonic())
+        for ref, host in members.items():
+            if host.uuid in long and host.uuid in self._readmitted:
+                await self._bury_earlier_life(ref, host.uuid)
+        untold = self._unmanaged.untold(long)
+        heard = await self._heard() if untold else frozenset()  # who is not heard is told of by that
+        for host in members.values():
+            if host.uuid in untold & heard:
+                vms = len(guests_of(self._db, host))
+                body = unmanaged(host.name_label, vms, are_over=host.uuid in self._readmitted)
+                await self._raise(api_messages.HA_HOST_UNMANAGED, AlertClass.HOST, host.uuid, body, is_new=True)
+                self._unmanaged.tell(host.uuid)
+        managed = frozenset(uuid for uuid, is_there in connected.items() if is_there)
+        for uuid in self._unmanaged.end(managed, self._members):
+            body = managed_again(next(host.name_label for host in members.values() if host.uuid == uuid))
+            await self._raise(api_messages.HA_HOST_MANAGED_AGAIN, AlertClass.HOST, uuid, body, is_new=True)
+
+    async def _heard(self) -> frozenset[str]:
+        """Whom this host hears over the network; nobody, when its HA daemon does not tell."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return frozenset((await self._agent.status()).hears)
+        except (HostError, TimeoutError) as fault:
+            log.warning("ha_not_heard", reason=str(fault))
+            return frozenset()
+
+    async def _bury_earlier_life(self, host: Ref[Host], uuid: str) -> None:
+        life = self._readmitted[uuid]
+        async with self._db.transaction() as txn:
+            # It may have come while this waited.
+            is_back = self._hosts.is_connected(host) or self._has_come(uuid)
+            is_over = self._readmitted.get(uuid) == life and not is_back
+            halted = bury(txn, host) if is_over and txn.find(host) is not None else []
+        self._take_note_of_buried(uuid, life, halted)
 
     def _arrivals(self, uuid: str) -> int:
         return sum(self._hosts.arrivals(host) for host, record in self._db.all(Host).items() if record.uuid == uuid)

@@ -17,6 +17,7 @@ from cardume.messages.activations import deactivate_all
 from cardume.messages.call import Call
 from cardume.messages.cpu_levelling import level_processors
 from cardume.messages.dead_host import bury
+from cardume.messages.ha_enabling import ha_failures
 from cardume.messages.pool_master import Mastery
 from cardume.messages.registry import implements
 from cardume.messages.sr import forget_records
@@ -110,6 +111,7 @@ async def eject(call: Call, host: Ref[Host]) -> None:
 async def declare_dead(call: Call, host: Ref[Host]) -> None:
     """On the operator's word alone: a host that only lost its cable still runs its VMs, and would run them twice."""
     _assert_gone(call, host)
+    await _assert_no_member(call, host)
     async with call.db.transaction() as txn:
         bury(txn, host)
     call.log.warning("host_declared_dead", host=str(host), user=call.caller.user)
@@ -126,6 +128,15 @@ async def destroy(call: Call, self: Ref[Host]) -> None:
     async with call.db.transaction() as txn:
         _forget_host(txn, self)
     call.log.warning("host_forgotten", host=str(self), user=call.caller.user)
+
+
+async def _assert_no_member(call: Call, host: Ref[Host]) -> None:
+    """HOST_IS_LIVE for a host that high availability knows to live: its VMs run on, only its cardumed is away."""
+    if any(pool.ha_enabled for pool in call.db.all(Pool).values()):
+        with ha_failures(call.localhost):
+            status = await call.hosts.hands(call.localhost).ha.status()
+        if call.db.get(host).uuid in status.members:
+            raise errors.HOST_IS_LIVE(host)
 
 
 def _assert_gone(call: Call, host: Ref[Host]) -> None:

@@ -12,6 +12,7 @@ from tests.unit.messages.test_two_hosts import GIB
 from tests.unit.messages.test_vm_migration import two
 
 from cardume.core.survival import Verdict
+from cardume.core.unmanaged import UNMANAGED_S
 from cardume.daemons.ha_restarts import HaRestarts
 from cardume.daemons.had_events import REBOOTED
 from cardume.datamodel import errors
@@ -23,7 +24,7 @@ from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.vm import VM
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.hostops.errors import LinkLost
-from cardume.hostops.ha.interface import HaEvent, HaEventKind
+from cardume.hostops.ha.interface import HaEvent, HaEventKind, HaPhase
 from cardume.hostops.hands import Hands
 from cardume.messages import vm_power
 from cardume.messages.ha import set_ha_host_failures_to_tolerate
@@ -604,3 +605,90 @@ async def test_networks_that_are_cut_for_a_second_time_are_told_of_again(lost: L
         lost.restarts.take(HaEvent(0, HaEventKind.PEER_BACK, 1, first, lasted_s=12.5))
         await lost.act()
     assert [lost.alerts().count(name) for name in ("HA_NETWORK_PARTED", "HA_NETWORK_WHOLE")] == [2, 2]
+
+
+async def reboots(lost: Lost) -> None:
+    """The first host is on another life, a member by the same decision; its cardumed does not come."""
+    both = (lost.ha.first.uuid, lost.ha.second.uuid)
+    lost.ha.second.tell(HaEvent(0, HaEventKind.MEMBERS, 2, members=both, master=lost.ha.second.uuid))
+    lost.ha.second.tell(HaEvent(0, HaEventKind.LIFE_ENDED, 2, lost.ha.first.uuid, 1, rule=REBOOTED))
+    await lost.hear()
+    await lost.act()
+
+
+async def is_away_for_long(lost: Lost) -> None:
+    await lost.act()
+    for uuid in lost.restarts._unmanaged._since_s:
+        lost.restarts._unmanaged._since_s[uuid] -= UNMANAGED_S
+    await lost.act()
+
+
+async def test_vms_of_an_earlier_life_run_elsewhere_when_the_cardumed_of_the_next_one_does_not_come(lost: Lost) -> None:
+    await lost.hear()
+    await lost.power_cut()
+    await reboots(lost)
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.first.host)
+    await is_away_for_long(lost)
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.second.host)
+    (told,) = [alert for alert in lost.db.all(Message).values() if alert.name == "HA_HOST_UNMANAGED"]
+    assert (told.obj_uuid, told.priority) == (lost.ha.first.uuid, 2)
+    assert told.body == (
+        "Server 'd1-g1' lives, but its cardumed has not been connected to the master for 60 s. It can run no VM. Start"
+        " cardumed there, or restart the server."
+    )
+    await is_away_for_long(lost)
+    assert lost.alerts().count("HA_HOST_UNMANAGED") == 1
+    lost.connected.add(lost.ha.two.first.host)
+    await lost.act()
+    await lost.act()
+    assert lost.alerts().count("HA_HOST_MANAGED_AGAIN") == 1
+
+
+async def test_what_a_member_runs_whose_cardumed_is_gone_stays_there_and_is_told_of(lost: Lost) -> None:
+    await lost.hear()
+    lost.connected.discard(lost.ha.two.first.host)
+    await is_away_for_long(lost)
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.first.host)
+    (told,) = [alert for alert in lost.db.all(Message).values() if alert.name == "HA_HOST_UNMANAGED"]
+    assert "What is recorded there (1 VM) may run, so it is not started elsewhere." in told.body
+    assert lost.started == []
+
+
+@pytest.mark.parametrize("what", ["it was told what to run", "it was connected", "another has led"])
+async def test_what_a_later_life_may_have_been_told_to_run_stays_with_it(lost: Lost, what: str) -> None:
+    first = lost.ha.two.first.host
+    await lost.hear()
+    if what != "it was connected":
+        await lost.power_cut()
+    await reboots(lost)
+    if what == "it was told what to run":
+        lost.came[first] += 1
+    elif what == "it was connected":
+        await lost.power_cut()
+    else:
+        for kind in (HaEventKind.STOP_LEADING, HaEventKind.LEAD):
+            lost.restarts.take(HaEvent(0, kind, 2, lost.ha.second.uuid))
+    await is_away_for_long(lost)
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, first)
+    assert lost.alerts().count("HA_HOST_UNMANAGED") == 1
+    assert lost.started == []
+
+
+async def test_a_member_that_only_the_network_keeps_away_is_told_of_by_that_alone(lost: Lost) -> None:
+    await lost.hear()
+    lost.connected.discard(lost.ha.two.first.host)
+    lost.ha.first._phase = HaPhase.OFF  # as one that is not heard over the network
+    await is_away_for_long(lost)
+    assert "HA_HOST_UNMANAGED" not in lost.alerts()
+
+
+async def test_an_ha_daemon_that_does_not_tell_whom_it_hears_keeps_no_vm_down(lost: Lost) -> None:
+    await lost.hear()
+    await lost.power_cut()
+    await reboots(lost)
+    await lost.act()
+    for uuid in lost.restarts._unmanaged._since_s:
+        lost.restarts._unmanaged._since_s[uuid] -= UNMANAGED_S
+    lost.ha.second.fail_next("status", LinkLost("no answer"))
+    await lost.act()
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.second.host)

@@ -16,6 +16,7 @@ from cardume.datamodel.pool import Pool, PoolOperation
 from cardume.datamodel.refs import Ref, new_uuid
 from cardume.datamodel.sr import SR
 from cardume.datamodel.vdi import VDI, VDIType
+from cardume.datamodel.vm_enums import VMPowerState
 from cardume.hostops.errors import HostError
 from cardume.hostops.ha.interface import (
     HaError,
@@ -30,6 +31,7 @@ from cardume.hostops.storage.memory_driver import MemoryDriver, MemoryShelf
 from cardume.messages import ha_enabling, host_power, pbd, sr
 from cardume.messages.ha_enabling import choose_profile, disable_ha, emergency_ha_disable, enable_ha, settle_ha
 from cardume.messages.ha_plan import the_pool
+from cardume.messages.pool_join import declare_dead
 from cardume.messages.storage_values import repository
 from cardume.pooldb.store import NoQuorum
 
@@ -384,3 +386,18 @@ async def test_an_enabling_that_is_cancelled_while_its_record_is_written_leaves_
     with pytest.raises(asyncio.CancelledError):
         await enabling
     await ha.assert_off()
+
+
+async def test_a_member_whose_cardumed_is_away_cannot_be_declared_dead(ha: Ha) -> None:
+    """Its VMs run on, and would run twice."""
+    two = ha.two
+    await ha.enable()
+    await two.db.update(two.db.get(two.first.host).metrics, live=False)
+    call = replace(two.call, localhost=two.second.host)
+    assert await refusal(declare_dead(call, two.first.host)) == ["HOST_IS_LIVE", two.first.host]
+    ha.second.fail_next("status", HaError("no answer"))
+    assert (await refusal(declare_dead(call, two.first.host)))[0] == "HA_HEARTBEAT_DAEMON_STARTUP_FAILED"
+    assert two.where()[0] == two.first.host
+    ha.second.declare(ha.first.uuid)
+    await declare_dead(call, two.first.host)
+    assert two.db.get(two.vm).power_state is VMPowerState.HALTED
