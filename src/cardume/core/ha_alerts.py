@@ -139,5 +139,6 @@ def restart_failed(name: str, reason: str, tries: int) -> str:
 
 
 def restarted(name: str, host: str, tries: int) -> str:
-    """The body of its twin."""
-    return f"The protected VM '{name}' runs again, on server '{host}', after {tries} tries in vain."
+    """The body of its twin. `tries`: 0 when nobody knows."""
+    after = f", after {tries} tries in vain" if tries else ""
+    return f"The protected VM '{name}' runs again, on server '{host}'{after}."

@@ -15,11 +15,12 @@ import structlog
 
 from cardume.core import placement
 from cardume.core.failover import FailoverPool
-from cardume.core.ha_alerts import Happened, HaWatch, News, restart_failed, restarted, untimed
+from cardume.core.ha_alerts import Happened, HaWatch, News, untimed
 from cardume.core.restarting import Past, Turn, Waiting, next_turn
 from cardume.core.survival import Verdict
 from cardume.core.unmanaged import UnmanagedHosts, managed_again, unmanaged
 from cardume.daemons.had_events import LEFT, REBOOTED
+from cardume.daemons.restart_alerts import RestartAlerts
 from cardume.datamodel import api_messages
 from cardume.datamodel.api_messages import Alert
 from cardume.datamodel.errors import CODES, ApiError
@@ -101,7 +102,7 @@ class HaRestarts:
         self._best_effort: set[Ref[VM]] = set()  # that ran on hosts that were lost
         self._past = Past()
         self._reasons: dict[str, str] = {}  # why a VM could not be started
-        self._told: set[str] = set()  # VMs whose restart failed, as administrators were told
+        self._restart_alerts = RestartAlerts(db)
         self._planned_at_s = 0.0
 
     def hold(self, seconds: int) -> None:
@@ -265,6 +266,8 @@ class HaRestarts:
             if turn is None:
                 break
             await self._take_turn(turn, {vm.ref: vm for vm in waiting})
+        if self._may_act():
+            await self._restart_alerts.look()
         if time.monotonic() - self._planned_at_s >= PLAN_S:
             await self._refresh()
 
@@ -427,13 +430,11 @@ class HaRestarts:
         starts = [(Ref[VM](vm), Ref[Host](host)) for vm, host in turn.starts.items()]
         outcomes = await asyncio.gather(*(self._try(vm, host, waiting[vm]) for vm, host in starts))
         failed = [vm for (vm, _), is_up in zip(starts, outcomes, strict=True) if not is_up]
-        for (vm, host), is_up in zip(starts, outcomes, strict=True):
-            if is_up:
-                await self._tell_of_success(vm, host)
         in_vain = [*turn.homeless, *failed]
         self._past = self._past.tried(in_vain, time.monotonic())
         for vm in in_vain:
-            await self._tell_of_failure(Ref(vm), waiting[vm])
+            if waiting[vm].is_protected:
+                await self._restart_alerts.failed(Ref(vm), self._reasons.get(vm, ""), self._past.count(vm))
         if len(failed) < len(starts):
             self._planned_at_s = 0.0
             self._past = self._past.started(turn, list(waiting.values()), time.monotonic())
@@ -458,21 +459,6 @@ class HaRestarts:
         reasons = [placement.why_not(demand, load) for load in host_loads(self._db) if load.live and load.enabled]
         others = [reason for reason in reasons if reason is not None and reason.code != "HOST_NOT_ENOUGH_FREE_MEMORY"]
         return _sentence(others[0]) if others and len(others) == len(reasons) else "No host has enough memory."
-
-    async def _tell_of_failure(self, vm: Ref[VM], waiting: Waiting) -> None:
-        record, tries = self._db.find(vm), self._past.count(vm)
-        if record is None or not waiting.is_protected or tries < 2 or vm in self._told:
-            return
-        self._told.add(vm)
-        body = restart_failed(record.name_label, self._reasons.get(vm, ""), tries)
-        await self._raise(api_messages.HA_PROTECTED_VM_RESTART_FAILED, AlertClass.VM, record.uuid, body)
-
-    async def _tell_of_success(self, vm: Ref[VM], host: Ref[Host]) -> None:
-        record, place = self._db.find(vm), self._db.find(host)
-        if vm in self._told and record is not None and place is not None:
-            self._told.discard(vm)
-            body = restarted(record.name_label, place.name_label, self._past.count(vm))
-            await self._raise(api_messages.HA_PROTECTED_VM_RESTARTED, AlertClass.VM, record.uuid, body)
 
     async def _see_peers(self) -> None:
         """Record whom each host hears, and which still reach the statefile."""

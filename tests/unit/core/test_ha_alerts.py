@@ -67,3 +67,4 @@ def test_the_ends_of_restarts() -> None:
     )
     told = "The protected VM 'web' runs again, on server 'd2-g1', after 2 tries in vain."
     assert restarted("web", "d2-g1", 2) == told
+    assert restarted("web", "d2-g1", 0) == "The protected VM 'web' runs again, on server 'd2-g1'."
