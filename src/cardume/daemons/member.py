@@ -36,12 +36,12 @@ from cardume.daemons.session_questions import PoolSessions
 from cardume.daemons.stepping_aside import SteppingAside
 from cardume.daemons.thin_xe import thin_xe
 from cardume.daemons.this_host import HereNow
+from cardume.daemons.told_map import take_map
 from cardume.daemons.vote import Vote
 from cardume.daemons.voting import Voting
 from cardume.datamodel import errors
 from cardume.hostops.audit_file import AuditFile
 from cardume.hostops.errors import HostError
-from cardume.hostops.host_names import names_of
 from cardume.messages.inventory import record_host
 from cardume.messages.subject import grant
 from cardume.pooldb.copying import fill
@@ -266,17 +266,7 @@ class Connection:
         )
 
     async def _take_map(self, known: dict[str, Any]) -> None:
-        told = parse(known)
-        if told.rank < self._place.map.rank:
-            raise HostError("this host knows a newer master")
-        if self._place.know(told):
-            await self._mirroring.look_again()
-            await self._etcd.leave_behind(told.cluster)
-        if self._etcd.cluster == told.cluster:
-            self._vote.note(told)
-        else:
-            self._vote.drop()
-        await names_of([(host.address, host.hostname) for host in told.hosts])
+        await take_map(parse(known), self._place, self._mirroring, self._etcd, self._vote)
 
     async def _mirrored(self) -> int:
         held = self._mirroring.mirror.held

@@ -173,8 +173,8 @@ class Members:
 
     async def spread_map(self) -> None:
         """Tell every connected host what the pool is: who is in it, who keeps the database."""
-        known = self._told_map()
-        await names_of([(host.address, host.hostname) for host in known.hosts])
+        await names_of([(host.address, host.hostname) for host in self._told_map().hosts])
         for remote, _ in list(self._connected.values()):
             if remote.is_up:
-                await remote.ask("host", "map", {"known": known.told()}, TELL_S)
+                # As it is now: while another was slow to answer, this one may have been told that its vote is gone.
+                await remote.ask("host", "map", {"known": self._told_map().told()}, TELL_S)

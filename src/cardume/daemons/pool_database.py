@@ -158,8 +158,10 @@ class PoolDatabase:
     async def settle(self) -> PoolMap:
         """Have all of two voters decide something together: from then on each has all that was ever acknowledged."""
         assert self._gateway is not None, "there is a cluster"
+        voters = self._map().voters
         await EtcdStore(self._gateway).txn([Put(SETTLED_KEY, b"")])
-        known = replace(self._map(), settled=True)
+        now = self._map()  # a verdict, or the end of high availability, may have changed it meanwhile
+        known = replace(now, settled=now.ha and now.voters == voters)
         self._place.know(known)
         return known
 

@@ -138,12 +138,43 @@ class VoterKeeper:
         await self._tell()
 
     async def _unsettle(self) -> None:
-        """Have no host believe that it has everything, before others may decide something without it."""
-        if len(self._place.map.voters) == PAIR:
+        """Have no host believe that it has everything, before others may decide something without it.
+
+        HostError: one of them may believe it still.
+        """
+        voters = self._place.map.voters
+        if len(voters) == PAIR:
             self._has_settled = False
             self._vote.drop()
             self._database.unsettle()
+            for uuid in voters:
+                if uuid != self._place.uuid:
+                    await self._have_it_know(uuid)
             await self._tell()
+
+    async def _have_it_know(self, uuid: str) -> None:
+        """Tell a host the map as it is now. HostError, also when it has just gone: it was there when this was planned.
+
+        `spread_map` passes over those that are not connected.
+        """
+        host = next((ref for ref, each in self._database.db.all(Host).items() if each.uuid == uuid), None)
+        if host is None:
+            raise HostError(f"the host {uuid} keeps the pool database, and is not of the pool")
+        try:
+            await self._hosts.ask(host, "map", {"known": self._place.map.told()}, TELL_S)
+        except ApiError as fault:
+            raise HostError(f"the host {uuid} cannot be told that it has no vote any more: {fault.code}") from fault
+
+    def _keep_vote_beside(self, uuid: str) -> None:
+        """Have this host, which alone has decided everything so far, go on alone should the next voter be lost at once.
+
+        Before it votes: it may be lost with the answer, and then nobody knows whether it does.
+        """
+        known = self._place.map
+        if known.ha and known.voters == (self._place.uuid,):
+            pair = replace(known, voters=tuple(sorted((self._place.uuid, uuid))), settled=False)
+            self._place.know(pair)
+            self._vote.note(replace(pair, settled=True))
 
     async def _tell(self) -> None:
         if self._changed is not None:
@@ -170,9 +201,10 @@ class VoterKeeper:
             case Promote(uuid):
                 await self._start(uuid)
                 await self._unsettle()
+                self._forget_verdict(uuid)  # not later: there may be another one by then
+                self._keep_vote_beside(uuid)
                 await Members(gateway).promote(found[uuid].id)
                 self._database.set_voters(tuple(sorted({*self._place.map.voters, uuid})))
-                self._forget_verdict(uuid)
             case Remove(uuid):
                 await self._unsettle()
                 await self._remove(gateway, uuid, found[uuid])
