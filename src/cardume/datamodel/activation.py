@@ -26,6 +26,5 @@ class Activation:
     VBD: Ref[VBD] = field(RO, "the drive")
     VDI: Ref[VDI] = field(RO, "the disk in it")
     host: Ref[Host] = field(RO, "where it is open")
-    epoch: int = field(RO, "the host's life by the verdicts of high availability; 0 without", 0)
     mode: VBDMode = field(RO, "whether it is open for writing", VBDMode.RW)
     since: datetime = field(RO, "when it was opened")
