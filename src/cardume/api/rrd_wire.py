@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape
 
-from cardume.core.rrd import HEARTBEAT_S, SPANS, STEP_S, UNKNOWN, Archives, Fold, Table, Track
+from cardume.core.rrd import HEARTBEAT_S, SPANS, STEP_S, UNKNOWN, Archives, Fold, Track
+from cardume.core.rrd_table import Table
 
 XML_TYPE, JSON_TYPE = "text/xml", "application/json"
 _DECLARATION = '<?xml version="1.0"?>\n'

@@ -8,7 +8,7 @@ from cardume.cli.arguments import Pairs
 from cardume.cli.command import Call
 from cardume.cli.directory import Record
 from cardume.cli.failures import Plain, Refused, SomeFailed, XeFailure
-from cardume.cli.fields import Shape, Subject, Value, XeField
+from cardume.cli.fields import Shape, Subject, XeField
 from cardume.cli.views import View, find_view
 from cardume.datamodel.schema import xenclass_named
 
@@ -196,9 +196,3 @@ def _every(work: Callable[[Subject], T], found: Sequence[Subject]) -> list[T]:
     if failed:
         raise SomeFailed(failed)
     return results
-
-
-def value_of(subject: Subject, field: XeField) -> Value:
-    """A field's value, with what it needs fetched."""
-    subject.directory.load(field.source.refs(subject.record))
-    return field.source.value(subject)

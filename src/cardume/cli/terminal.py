@@ -1,6 +1,5 @@
 """The person at the terminal, if there is one: questions, the progress of long work, and their files."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -45,8 +44,3 @@ class Terminal:
         with Progress(*columns, TimeElapsedColumn(), console=Console(file=self.err)) as progress:
             bar = progress.add_task(label, total=1.0)
             yield lambda done: progress.update(bar, completed=done)
-
-
-def this_terminal() -> Terminal:
-    """The terminal that the program runs at."""
-    return Terminal(sys.stdin, sys.stderr)

@@ -40,14 +40,6 @@ ASK_AGAIN_S = 5.0
 RESTART_AFTER_S = 2.0
 
 
-class MasterRefused(Exception):
-    """The master answered a call with an error of XenAPI's."""
-
-    def __init__(self, description: Sequence[str]) -> None:
-        super().__init__(" ".join(description))
-        self.description = tuple(description)
-
-
 class Joining:
     """The `PoolDoor` of messages/pool_join.py."""
 

@@ -82,10 +82,6 @@ class ControlServer:
                 self._send(client, event)
         return event
 
-    def recent(self) -> list[Mapping[str, Any]]:
-        """The newest events, the oldest first."""
-        return list(self._events)
-
     def close(self) -> None:
         """Cut everybody off."""
         for client in list(self._clients.values()):

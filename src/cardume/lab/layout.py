@@ -6,7 +6,6 @@ A *box* is a container of the lab: a host of the machine room, or `freenas`, its
 import json
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -163,12 +162,6 @@ def get_lab(name: str) -> Lab:
     if lab is None:
         raise LabError(f"there is no lab {name} here; `cardume lab up --name {name}` makes it")
     return lab
-
-
-def list_labs() -> Sequence[Lab]:
-    """Every lab of this machine."""
-    names = sorted(path.parent.name for path in STATE.glob("*/lab.json"))
-    return [lab for name in names if (lab := find_lab(name)) is not None]
 
 
 def remember(lab: Lab) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cardume.lab.cache import Progress, built, key_of
-from cardume.lab.layout import Role
 from cardume.lab.programs import run
 
 SUITE = "bookworm"
@@ -105,8 +104,6 @@ BUILD = Recipe(
         "pkg-config",
     ),
 )
-
-RECIPES = {Role.HOST: HOST, Role.FREENAS: FREENAS}
 
 
 def root_file_system(cache: Path, recipe: Recipe, progress: Progress) -> Path:

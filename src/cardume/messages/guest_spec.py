@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from cardume.core.memory import assert_valid_topology
 from cardume.datamodel import errors
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import Ref
@@ -33,7 +34,7 @@ def guest_spec(
         disks=_bootable_in_turn(disks),
         nics=tuple(nics),
         firmware=_firmware(vm),
-        cores_per_socket=_number(vm, "cores-per-socket", 1),
+        cores_per_socket=_cores_per_socket(vm),
         video="cirrus" if vm.platform.get("vga") == "cirrus" else "std",
         clock_offset_s=_number(vm, "timeoffset", 0),
         localtime=_is_true(vm.platform.get("localtime", "false")),
@@ -98,6 +99,12 @@ def _firmware(vm: VM) -> Firmware:
         return Firmware(text)
     except ValueError:
         raise errors.INVALID_VALUE("HVM_boot_params:firmware", text) from None
+
+
+def _cores_per_socket(vm: VM) -> int:
+    text = vm.platform.get("cores-per-socket", "")
+    assert_valid_topology(vm.VCPUs_max, text)
+    return int(text or 1)
 
 
 def _number(vm: VM, key: str, default: int) -> int:

@@ -9,7 +9,8 @@ import pytest
 
 from cardume.api.prometheus_text import Owner, render
 from cardume.api.rrd_wire import archives_json, archives_xml, number, table_json, table_xml, wants_json
-from cardume.core.rrd import SPANS, STEP_S, Archives, Column, Fold, Kind, Reading, Source, SourceNow, Table
+from cardume.core.rrd import SPANS, STEP_S, Archives, Fold, Kind, Reading, Source, SourceNow
+from cardume.core.rrd_table import Column, Table
 
 AssertGolden = Callable[[str, str], None]
 

@@ -16,11 +16,10 @@ from cardume.core.rrd import (
     Kind,
     Reading,
     Source,
-    choose_span,
-    make_table,
     merged,
 )
 from cardume.core.rrd_file import NoArchives, dump_archives, load_archives
+from cardume.core.rrd_table import choose_span, make_table
 
 T0 = 1_790_000_640  # a whole minute, of no whole hour: 1_790_000_640 % 17280*5 is not 0
 GAUGE = Source("memory", "", "B")

@@ -53,3 +53,15 @@ async def test_what_changes_only_at_rest_is_refused_while_it_runs(api: Client, v
         "halted",
         "running",
     ]
+
+
+async def test_cores_that_do_not_divide_the_vcpus_are_refused_at_the_start(api: Client, vm: str) -> None:
+    await api("VM.set_VCPUs_max", vm, 4)
+    for cores, description in (
+        ("3", ["VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE", "4", "3"]),
+        ("0", ["INVALID_VALUE", "platform:cores-per-socket", "0"]),
+    ):
+        await api("VM.set_platform", vm, {"cores-per-socket": cores})
+        assert await api.refused("VM.start", vm, False, False) == description
+    await api("VM.set_platform", vm, {"cores-per-socket": "2"})
+    await api("VM.start", vm, False, False)

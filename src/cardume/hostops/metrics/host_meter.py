@@ -8,8 +8,9 @@ from pathlib import Path
 
 import structlog
 
-from cardume.core.rrd import STEP_S, Archives, Fold, SourceNow, Table, make_table, merged
+from cardume.core.rrd import STEP_S, Archives, Fold, SourceNow, merged
 from cardume.core.rrd_file import NoArchives, dump_archives, load_archives
+from cardume.core.rrd_table import Table, make_table
 from cardume.hostops.errors import GuestError, HostError
 from cardume.hostops.guests.guest_stats import GuestStats
 from cardume.hostops.guests.interface import Guests

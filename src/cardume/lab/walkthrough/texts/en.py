@@ -182,7 +182,7 @@ ENGLISH = {
     "lost.cut.title": "Pull the master's plug",
     "lost.cut.why": "Something is written into the pool, then the power of the master, which runs the VM, is cut. The other host becomes the master by the same proof, and starts the VM. (Figure 38)",
     "lost.alerts.title": "Alerts",
-    "lost.alerts.why": "The three alerts of figure 39.",
+    "lost.alerts.why": "The three alerts of figure 39, and what else the pool has to tell.",
     "lost.back.title": "The old master comes back",
     "lost.back.why": "It is a member now; the mastership does not go back by itself.",
     "lost.end.title": "Switch high availability off",

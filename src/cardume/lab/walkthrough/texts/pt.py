@@ -182,7 +182,7 @@ PORTUGUESE = {
     "lost.cut.title": "Puxar a tomada do master",
     "lost.cut.why": "Algo é escrito no pool, e então se corta a energia do master, que roda a VM. O outro servidor torna-se master pela mesma prova, e liga a VM. (Figura 38)",
     "lost.alerts.title": "Alertas",
-    "lost.alerts.why": "Os três alertas da figura 39.",
+    "lost.alerts.why": "Os três alertas da figura 39, e o que mais o pool tem a contar.",
     "lost.back.title": "O antigo master volta",
     "lost.back.why": "Agora ele é membro; sozinho não volta a ser master.",
     "lost.end.title": "Desativar a alta disponibilidade",
