@@ -3,7 +3,6 @@
 import asyncio
 import asyncio.sslproto
 import ipaddress
-import os
 import socket
 import ssl
 from collections.abc import Sequence
@@ -15,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from cardume.hostops.durable import write_bytes
 
 READ_BYTES = 32 * 1024
 # asyncio gives every TLS connection a buffer of 256 KiB, filled with zeros: two thousand waiting clients would hold
@@ -78,7 +79,8 @@ def make_certificate(
 ) -> None:
     """Make the host a new key and a certificate that it signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    _write(files.key, _private_pem(key), 0o600)
+    files.key.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(files.key, _private_pem(key), mode=0o600)
     _sign(files, key, names, addresses, now or datetime.now(UTC))
 
 
@@ -103,7 +105,7 @@ def _sign(files: HostFiles, key: HostKey, names: Sequence[str], addresses: Seque
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    write_bytes(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
 
 
 def _alternative_names(names: Sequence[str], addresses: Sequence[str]) -> list[x509.GeneralName]:
@@ -115,16 +117,3 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    """Replace a file whole: a crash leaves the old one or the new one, and the key is never readable by others."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

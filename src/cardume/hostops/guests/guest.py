@@ -48,7 +48,7 @@ class IscsiSource:
     size: int  # bytes
     initiator: str  # IQN that this host logs in with
     chap_user: str = ""
-    chap_secret: str = ""  # name among the host's CHAP secrets (`storage/chap.py`)
+    chap_secret: str = ""  # name among the host's CHAP secrets (`chap_secrets.py`)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-import os
+from pathlib import Path
 from typing import Any
 
+from cardume.hostops.durable import write_json
 from cardume.hostops.errors import GuestError
 from cardume.hostops.guests.memory_machines import Machine
 
@@ -18,7 +19,7 @@ async def write_image(machine: Machine, path: str) -> None:
         "vcpus": machine.spec.vcpus,
     }
     try:
-        await asyncio.to_thread(_write_durably, path, json.dumps(image))
+        await asyncio.to_thread(write_json, Path(path), image)
     except OSError as error:
         raise GuestError(f"the guest cannot be saved to {path}: {error.strerror}") from error
 
@@ -26,13 +27,6 @@ async def write_image(machine: Machine, path: str) -> None:
 async def read_image(path: str) -> dict[str, Any]:
     """What a file says of the guest that it holds; GuestError when it holds none."""
     return await asyncio.to_thread(_read_image, path)
-
-
-def _write_durably(path: str, text: str) -> None:
-    with open(path, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _read_image(path: str) -> dict[str, Any]:
