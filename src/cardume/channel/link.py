@@ -63,8 +63,13 @@ class Link:
         """Have `listener` called with what the other side tells without being asked."""
         self._listener = listener
 
-    async def ask(self, on: str, do: str, values: dict[str, Any], *, timeout_s: float) -> Any:
-        """What the other host answers. LinkLost when it goes away or takes too long; its errors as they were."""
+    async def ask(
+        self, on: str, do: str, values: dict[str, Any], *, timeout_s: float, until_ended: bool = False
+    ) -> Any:
+        """What the other host answers. LinkLost when it goes away or takes too long; its errors as they were.
+
+        `until_ended`: as on this host, a cancelled call is over when its work is, and what it had made is removed.
+        """
         if self._ended:
             raise LinkLost("the other host is not connected")
         self._numbers += 1
@@ -74,16 +79,15 @@ class Link:
         try:
             async with asyncio.timeout(timeout_s):
                 await self._send({"call": number, "on": on, "do": do, "with": values})
-                return await answer
+                return await asyncio.shield(answer)  # a cancelled call would end it, and nobody hear of its end
         except TimeoutError:
             await self._cancel(number)
             raise LinkLost(f"the other host did not answer within {timeout_s:g} s: {do}") from None
         except asyncio.CancelledError:
-            # As with a call on this host: when it is over, what it had made is removed.
             await self._cancel(number)
-            with contextlib.suppress(Exception, asyncio.CancelledError):
-                async with asyncio.timeout(CLEANING_UP_S):
-                    await answer
+            if until_ended:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait((answer,), timeout=CLEANING_UP_S)
             raise
         finally:
             self._asked.pop(number, None)

@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 DRIVER_FACTS = ("type", "name_label", "name_description", "configuration", "capabilities", "default_content_type")
 
+NOT_WAITED_FOR = frozenset({HA})
+"""Whoever gives up asking these wants to know at once: the host may be dead, and its connection look alive."""
+
 
 class RemoteHost:
     """A host at the other end of a link."""
@@ -83,10 +86,11 @@ class RemoteHost:
             ha=cast(HaAgent, self._stub(HA, HaAgent)),
         )
 
-    async def ask(self, on: str, do: str, given: dict[str, Any], timeout_s: float) -> Any:
+    async def ask(self, on: str, do: str, given: dict[str, Any], timeout_s: float, *, until_ended: bool = False) -> Any:
+        """See `Link.ask`."""
         if self._link is None:
             raise HostError("the host is not connected")
-        return await self._link.ask(on, do, given, timeout_s=timeout_s)
+        return await self._link.ask(on, do, given, timeout_s=timeout_s, until_ended=until_ended)
 
     async def answer(self, on: str, do: str, given: dict[str, Any]) -> Any:
         """The `Answerer` of link.py: what the other host asks back in the middle of a call."""
@@ -128,7 +132,7 @@ class RemoteHost:
         async def call(*args: Any, **kwargs: Any) -> Any:
             given, names, time_s = self._dump(method, args, kwargs)
             try:
-                answer = await self.ask(on, method.name, given, time_s)
+                answer = await self.ask(on, method.name, given, time_s, until_ended=on not in NOT_WAITED_FOR)
             finally:
                 for name in names:
                     self._called_back.pop(name, None)
@@ -140,7 +144,7 @@ class RemoteHost:
         @asynccontextmanager
         async def opened(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
             given, _, time_s = self._dump(method, args, kwargs)
-            told = await self.ask(on, method.name, given, time_s)
+            told = await self.ask(on, method.name, given, time_s, until_ended=on not in NOT_WAITED_FOR)
             name = str(told["object"])
             inside = None
             if method.opens is not None and method.opens is not type(None):
