@@ -19,6 +19,7 @@ from cardume.core.ha_alerts import Happened, HaWatch, News, untimed
 from cardume.core.restarting import Past, Turn, Waiting, next_turn
 from cardume.core.survival import Verdict
 from cardume.core.unmanaged import UnmanagedHosts, managed_again, unmanaged
+from cardume.daemons.ha_uplinks import UplinkFollower
 from cardume.daemons.had_events import LEFT, REBOOTED
 from cardume.daemons.restart_alerts import RestartAlerts
 from cardume.datamodel import api_messages
@@ -103,6 +104,7 @@ class HaRestarts:
         self._past = Past()
         self._reasons: dict[str, str] = {}  # why a VM could not be started
         self._restart_alerts = RestartAlerts(db)
+        self._uplinks = UplinkFollower(db, hosts)
         self._planned_at_s = 0.0
 
     def hold(self, seconds: int) -> None:
@@ -159,6 +161,7 @@ class HaRestarts:
             case HaEventKind.TURNED_OFF:
                 self._leads = False
                 self._readmitted = {}
+                self._uplinks.forget()
                 self._epoch = self._obeyed = 0  # the next enabling counts its decisions from one
                 self._members = frozenset()
                 self._over = {}
@@ -268,6 +271,7 @@ class HaRestarts:
             await self._take_turn(turn, {vm.ref: vm for vm in waiting})
         if self._may_act():
             await self._restart_alerts.look()
+            await self._uplinks.look()
         if time.monotonic() - self._planned_at_s >= PLAN_S:
             await self._refresh()
 

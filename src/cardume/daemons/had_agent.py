@@ -175,6 +175,9 @@ class HadAgent:
     async def turn_off(self) -> None:
         await self._end("emergency-disable", OPEN_S)
 
+    async def watch_uplinks(self, interfaces: Sequence[str]) -> None:
+        await self._ask("watch-uplinks", interfaces=[*interfaces])
+
     async def leave(self, *, timeout_s: float) -> None:
         await self._end("leave", timeout_s)
 

@@ -39,9 +39,12 @@ def are_all_reachable(turn: Turn, members: frozenset[int]) -> bool:
 
 
 def is_worse(turn: Turn, peer: Peer) -> bool:
-    """The peer has lost uplinks that I have, and I none that it has."""
+    """The peer has lost uplinks that I have, and I none that it has.
+
+    Which ones count may just be changing, on one host after the other: about one that I do not watch I know nothing.
+    """
     mine, its = turn.s.uplinks_down, peer.uplinks_down
-    return bool(its & ~mine) and not mine & ~its
+    return bool(its & turn.s.uplinks_watched & ~mine) and not mine & ~its
 
 
 def watch_uplinks(turn: Turn) -> None:

@@ -107,7 +107,7 @@ def _handle(turn: Turn, event: Event) -> None:
         case GuestsGone():
             lives.guests_gone(turn)
         case Uplinks():
-            turn.s.uplinks_down = event.down
+            turn.s.uplinks_down, turn.s.uplinks_watched = event.down, event.watched
         case _:
             _command(turn, event)
 

@@ -128,10 +128,14 @@ class GuestsGone:
 
 @dataclass(frozen=True, slots=True)
 class Uplinks:
-    """Which networks have lost their uplink here, as bits; said again at each change. Only those that shall evict."""
+    """Which networks have lost their uplink here, as bits; said again at each change. Only those that shall evict.
+
+    `watched`: those that this host has an uplink of; of others it does not judge what its peers have lost.
+    """
 
     now_s: float
     down: int
+    watched: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,7 @@ class State:
     linger_s: float = NEVER_S
     """Until when a host that is off tells the others why."""
     uplinks_down: int = 0
+    uplinks_watched: int = -1
     aside: Aside = NO_ASIDE
     """What the own slots say for the toolstack."""
     aside_written: Aside | None = None

@@ -18,7 +18,7 @@ from cardume.ha import core, effects, events
 from cardume.ha.records import Slot
 from cardume.ha.state import Config, State, new_state
 from cardume.had.clock import NS, now_s
-from cardume.had.config import ConfigError, HadConfig, read_config
+from cardume.had.config import ConfigError, HadConfig, read_config, write_config
 from cardume.had.control import ControlServer
 from cardume.had.disk import BlackBoxWritten, DiskTrouble, LastWords, ReadBlackBox, WriteBlackBox
 from cardume.had.ending import Ending
@@ -35,6 +35,7 @@ from cardume.had.questions import Questions
 from cardume.had.servants import DiskServant, Servant
 from cardume.had.shared import SharedDeadline
 from cardume.had.starts import Starts
+from cardume.had.uplinks import WatchUplinks
 
 FENCED = "fenced.json"
 LONGEST_REST_S = 0.25
@@ -112,6 +113,19 @@ class Keeper:
                 servant.end()
         self.config = self.state = self.disk = self.network = None
         self.people.end()
+
+    def watch_uplinks(self, interfaces: tuple[str, ...]) -> None:
+        """Look at the carrier of these instead, also after a start; OSError: as before."""
+        assert self.config is not None, "the core takes part"
+        assert self.network is not None, "the core takes part"
+        if interfaces == self.config.uplinks:
+            return
+        config = replace(self.config, uplinks=interfaces)
+        write_config(CONFIG, config)
+        self.config = config
+        self.tell("uplinks-watched", interfaces=interfaces)
+        if not self.network.send(WatchUplinks(interfaces)):
+            self.network.end()  # the next one begins with them
 
     def run(self) -> NoReturn:
         """Do what comes, for ever."""

@@ -17,7 +17,7 @@ from cardume.had.clock import now_s
 from cardume.had.config import HadConfig, read_config
 from cardume.had.line import Line, LineClosed
 from cardume.had.process import begin, say
-from cardume.had.uplinks import uplinks_down
+from cardume.had.uplinks import WatchUplinks, uplinks_down, uplinks_watched
 
 SIGNATURE_BYTES = hashlib.sha256().digest_size
 _IP_FREEBIND = 15
@@ -88,34 +88,37 @@ def _socket(address: str, port: int) -> socket.socket:
 def serve(line: Line, network: Network) -> None:
     """Send what comes from the core, tell it what comes from others, until nobody asks any more."""
     waiting: list[Line | socket.socket] = [line, *network.sockets]
-    told: int | None = None
+    told: events.Uplinks | None = None
     next_look_s = 0.0
     try:
         while True:
-            if network.uplinks and now_s() >= next_look_s:
+            if now_s() >= next_look_s:
                 told, next_look_s = _tell_uplinks(line, network, told), now_s() + UPLINK_LOOK_S
-            readable, _, _ = select.select(waiting, [], [], UPLINK_LOOK_S if network.uplinks else None)
+            readable, _, _ = select.select(waiting, [], [], UPLINK_LOOK_S)
             for own in network.sockets:
                 if own in readable:
                     _tell(line, network, own)
             if line in readable:
-                _send(line, network)
+                _obey(line, network)
     except LineClosed:
         network.close()
 
 
-def _tell_uplinks(line: Line, network: Network, told: int | None) -> int | None:
+def _tell_uplinks(line: Line, network: Network, told: events.Uplinks | None) -> events.Uplinks | None:
     """Tell the core what has changed; what it has been told."""
-    down = uplinks_down(network.uplinks)
-    if down == told or not line.send(events.Uplinks(now_s(), down)):
-        return told
-    return down
+    now = events.Uplinks(now_s(), uplinks_down(network.uplinks), uplinks_watched(network.uplinks))
+    is_news = told is None or (told.down, told.watched) != (now.down, now.watched)
+    return now if is_news and line.send(now) else told
 
 
-def _send(line: Line, network: Network) -> None:
-    message = line.receive()
-    assert isinstance(message, effects.Send)
-    network.send(message.datagram)
+def _obey(line: Line, network: Network) -> None:
+    match line.receive():
+        case effects.Send(datagram):
+            network.send(datagram)
+        case WatchUplinks(interfaces):
+            network.uplinks = interfaces
+        case message:
+            raise AssertionError(f"the core does not say {message!r}")
 
 
 def _tell(line: Line, network: Network, own: socket.socket) -> None:

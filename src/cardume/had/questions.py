@@ -13,6 +13,7 @@ from cardume.had.config import write_durably
 from cardume.had.control import Refused
 from cardume.had.guests import list_guests
 from cardume.had.places import VOID
+from cardume.had.uplinks import MOST
 from cardume.had.watchdog import WatchdogError, test_watchdog
 from cardume.had.watchdogs import NoWatchdog, choose, list_devices, why_not
 
@@ -66,6 +67,8 @@ class Questions:
                 self._assert_taking_part()
                 keeper.hand(events.Uplinks(now_s, down))
                 return {}
+            case {"do": "watch-uplinks", "interfaces": [*interfaces]}:
+                return self._watch_uplinks(tuple(map(str, interfaces)))
             case {"do": "aside", "asked": int(asked), "done": int(done)} if min(asked, done) >= 0:
                 self._assert_taking_part()
                 keeper.hand(events.SayAside(now_s, Aside(asked, done)))
@@ -150,6 +153,16 @@ class Questions:
         if self._keeper.armed:
             raise Refused("HA holds this host: disable it, or let the host leave first")
         self._keeper.unload()
+        return {}
+
+    def _watch_uplinks(self, interfaces: tuple[str, ...]) -> Mapping[str, Any]:
+        self._assert_taking_part()
+        if self._keeper.off is not None:  # the file may be about to be removed
+            raise Refused("HA is off on this host")
+        if len(interfaces) > MOST:
+            raise Refused(f"at most {MOST} networks can be watched")
+        with _noted():
+            self._keeper.watch_uplinks(interfaces)
         return {}
 
     def _test(self, path: str, timeout_s: float) -> Mapping[str, Any]:

@@ -17,7 +17,6 @@ from cardume.datamodel import api_messages, errors
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.message import AlertClass
-from cardume.datamodel.network import Network
 from cardume.datamodel.pool import Pool, PoolOperation
 from cardume.datamodel.refs import Ref, new_uuid
 from cardume.datamodel.sr import SR
@@ -35,6 +34,7 @@ from cardume.hostops.ha.interface import (
 from cardume.messages.call import Call
 from cardume.messages.ha_plan import refresh_plan, the_pool
 from cardume.messages.ha_statefile import choose_heartbeat_sr, close_statefile, ensure_statefile, open_statefile
+from cardume.messages.ha_uplinks import keep_places, uplink_places, uplinks_of
 from cardume.messages.lifecycle import operation
 from cardume.messages.message import add_alert
 from cardume.messages.registry import implements
@@ -45,8 +45,6 @@ from cardume.pooldb.store import StoreError
 log = structlog.get_logger()
 
 CLUSTER_STACK = "cardume"
-UPLINK_KEY = "ha_uplink"
-"""In `other_config` of a network: without carrier there its VMs shall run on another host. Read when HA is enabled."""
 PROFILES = ("fast", "standard", "lab")
 STANDARD_FROM_S = 20
 """From this `timeout` on, as other implementations of XenAPI know it, the times of `standard` are meant."""
@@ -84,6 +82,7 @@ async def enable_ha(call: Call, heartbeat_srs: Sequence[Ref[SR]], configuration:
         async with call.db.transaction() as txn:
             kept = {**configuration, "profile": profile}
             txn.update(pool_ref, ha_statefiles=(vdi,), ha_configuration=kept, ha_cluster_stack=CLUSTER_STACK)
+            keep_places(txn, uplink_places(txn))
         undo.push_async_callback(_if_over, call, lambda: _give_voters_back(voters))
         await _have_voters(voters)
         await _bring_up(call, _arrangement(call.db, profile), vdi, undo)
@@ -148,8 +147,9 @@ async def _give_voters_back(voters: Voters) -> None:
 
 
 def _arrangement(db: Reader, profile: str) -> Arrangement:
+    places = uplink_places(db)
     hosts = [
-        HaHost(host.uuid, host.name_label, _addresses(db, host), _uplinks(db, ref))
+        HaHost(host.uuid, host.name_label, _addresses(db, host), uplinks_of(db, ref, places))
         for ref, host in db.all(Host).items()
     ]
     table = tuple(sorted(hosts, key=lambda host: host.uuid))
@@ -160,16 +160,6 @@ def _addresses(db: Reader, host: Host) -> tuple[str, ...]:
     """One address in each network, that of the management interface first."""
     pifs = sorted((db.get(pif) for pif in host.PIFs), key=lambda pif: (not pif.management, pif.device))
     return tuple(dict.fromkeys(pif.IP for pif in pifs if pif.IP and pif.currently_attached))
-
-
-def _uplinks(db: Reader, host: Ref[Host]) -> tuple[str, ...]:
-    """A host's interface of each network that asks for it: VMs move when one has no carrier here and has elsewhere."""
-    asking = [network for network in db.all(Network).values() if network.other_config.get(UPLINK_KEY) == "true"]
-    here = [
-        {db.get(pif).device for pif in network.PIFs if db.get(pif).host == host}
-        for network in sorted(asking, key=lambda network: network.uuid)
-    ]
-    return tuple(min(devices, default="") for devices in here)
 
 
 async def _bring_up(call: Call, arrangement: Arrangement, vdi: Ref[VDI], undo: AsyncExitStack) -> None:

@@ -117,6 +117,19 @@ def test_a_host_with_worse_uplinks_is_not_admitted_and_equal_ones_are() -> None:
     assert room.members() == {0, 1}
 
 
+def test_an_uplink_that_is_not_watched_here_yet_evicts_nobody() -> None:
+    """What counts is changed on one host after the other; or this one is not in that network at all."""
+    room = pair()
+    room.run(5)
+    room.tell(0, Uplinks(room.clock(0), 0, watched=0b01))
+    room.tell(1, Uplinks(room.clock(1), 0b10, watched=0b11))
+    room.run(30)
+    assert room.members() == {0, 1}
+    room.tell(0, Uplinks(room.clock(0), 0, watched=0b11))
+    room.run(30)
+    assert room.members() == {0}
+
+
 def test_who_hears_a_member_does_not_believe_that_all_the_others_are_off() -> None:
     room = pair()
     room.power_off(0)

@@ -9,7 +9,7 @@ from cardume.ha import events
 from cardume.had import network as network_process
 from cardume.had.line import Line
 from cardume.had.network import Network
-from cardume.had.uplinks import uplinks_down
+from cardume.had.uplinks import WatchUplinks, uplinks_down
 
 
 def test_an_interface_without_carrier_is_down_and_so_is_one_that_is_not_there(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_the_core_is_told_what_is_and_then_what_has_changed(monkeypatch: pytest.
     line, theirs = Line.pair()
     other = Line(theirs)
     heard = []
-    told: int | None = None
+    told: events.Uplinks | None = None
     try:
         for _ in range(5):
             before = told
@@ -44,3 +44,25 @@ def test_the_core_is_told_what_is_and_then_what_has_changed(monkeypatch: pytest.
         line.close()
         other.close()
     assert heard == [0, 1, 0]
+
+
+def test_what_is_watched_changes_while_it_runs_and_the_core_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network_process, "uplinks_down", lambda names: len(names))
+    network = Network(config(FaultyLun(), port=0, uplinks=("eth0", "")))
+    line, theirs = Line.pair()
+    core = Line(theirs)
+    heard = []
+    told: events.Uplinks | None = None
+    try:
+        for names in (("eth0", ""), ("eth0", "", "bond0"), ()):
+            core.send(WatchUplinks(names))
+            network_process._obey(line, network)
+            told = network_process._tell_uplinks(line, network, told)
+            event = core.receive()
+            assert isinstance(event, events.Uplinks)
+            heard.append((event.down, event.watched))
+    finally:
+        network.close()
+        line.close()
+        core.close()
+    assert heard == [(2, 0b1), (3, 0b101), (0, 0)]

@@ -1,6 +1,7 @@
 """The HA daemon of a host that has none: it says so, and promises nothing."""
 
 import asyncio
+from collections.abc import Sequence
 
 from cardume.hostops.guests.guest import DiskSource
 from cardume.hostops.ha.interface import Arrangement, HaEvent, HaMissing, HaPhase, HaStatus
@@ -38,6 +39,9 @@ class AbsentHa:
 
     async def turn_off(self) -> None:
         """It is off."""
+
+    async def watch_uplinks(self, interfaces: Sequence[str]) -> None:
+        raise HaMissing("cardume-had is not installed on this host")
 
     async def leave(self, *, timeout_s: float) -> None:
         """It is no member."""

@@ -1,5 +1,6 @@
 """What the toolstack asks of a host's HA daemon, and what it hears from it. The daemon knows hosts, never VMs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -154,6 +155,13 @@ class HaAgent(Protocol):
 
     async def turn_off(self) -> None:
         """Disarm this host alone and take no part; for after `stop_deciding` on all, or at the operator's risk."""
+        ...
+
+    async def watch_uplinks(self, interfaces: Sequence[str]) -> None:
+        """Have the loss of these interfaces move this host's VMs from now on, whatever the arrangement said.
+
+        In the arrangement's order, "" for one that this host has not; a network's place may never become another's.
+        """
         ...
 
     async def leave(self, *, timeout_s: float) -> None:

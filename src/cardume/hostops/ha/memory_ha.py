@@ -5,6 +5,7 @@ the real one would: nobody is a member before all are armed, and nobody is armed
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from cardume.hostops.errors import HostError
@@ -41,6 +42,7 @@ class MemoryHa:
         self.asked: list[str] = []
         self.has_statefile = True
         self.watchdog_warning = ""
+        self.uplinks: tuple[str, ...] | None = None  # that it was told to watch while it was on
         self._shared = statefile or MemoryStatefile()
         self._shared.hosts.append(self)
         self._arrangement: Arrangement | None = None
@@ -160,6 +162,10 @@ class MemoryHa:
     async def turn_off(self) -> None:
         await self._reach("turn_off")
         self._turn_off()
+
+    async def watch_uplinks(self, interfaces: Sequence[str]) -> None:
+        await self._reach("watch_uplinks")
+        self.uplinks = tuple(interfaces)
 
     async def leave(self, *, timeout_s: float) -> None:
         await self._reach("leave", timeout_s)
