@@ -1,27 +1,17 @@
 """Has every host's HA daemon look at the interfaces that matter now: networks are marked, cards come into bonds."""
 
-from typing import Protocol
-
 import structlog
 
+from cardume.daemons.ha_heard import Connected
 from cardume.datamodel.errors import ApiError
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import Ref
 from cardume.hostops.errors import HostError
-from cardume.messages.call import Hosts
 from cardume.messages.ha_plan import the_pool
 from cardume.messages.ha_uplinks import are_kept, keep_places, uplink_places, uplinks_of
 from cardume.pooldb.db import Database
 
 log = structlog.get_logger()
-
-
-class Connected(Hosts, Protocol):
-    """The hosts of the pool, and how often each has come; `members.py` is the implementation."""
-
-    def is_connected(self, host: Ref[Host]) -> bool: ...
-
-    def arrivals(self, host: Ref[Host]) -> int: ...
 
 
 class UplinkFollower:
