@@ -12,9 +12,11 @@ from tests.console.desk import Desk
 from tests.lab.npm_client import installed
 from tests.lab.pool_room import pool_lab
 
+from cardume.lab.api import session
 from cardume.lab.handle import LabHandle, handle
 
 CHROMIUM = "/usr/bin/chromium"
+VM_NAME = "by-hand-2"
 START_TIMEOUT_S = 60.0
 
 
@@ -76,3 +78,23 @@ def desk(console: str, chromium: Browser, axe: Path, tmp_path_factory: pytest.Te
     yield desk
     context.close()
     assert desk.mistakes == [], "\n".join(desk.mistakes)
+
+
+@pytest.fixture
+def vm(room: LabHandle) -> Iterator[str]:
+    """A halted VM with its disk on a local repository, whose name leads to it; gone afterwards with all its disks."""
+    with session(room.address("d1-g1")) as api:
+        (template,) = api.VM.get_by_name_label("Cardume lab guest")
+        made = api.VM.clone(template, VM_NAME)
+        api.VM.provision(made)
+    yield VM_NAME
+    with session(room.address("d1-g1")) as api:
+        for ref, record in api.VM.get_all_records().items():
+            if not record["name_label"].startswith(VM_NAME) or record["is_control_domain"]:
+                continue
+            if record["power_state"] != "Halted":
+                api.VM.hard_shutdown(ref)
+            disks = [api.VBD.get_VDI(vbd) for vbd in record["VBDs"] if api.VBD.get_type(vbd) == "Disk"]
+            api.VM.destroy(ref)
+            for disk in disks:
+                api.VDI.destroy(disk)

@@ -89,6 +89,23 @@ class Desk:
         """Press a button of the object, or of the page."""
         self.page.locator(".head .btn, .body .btn", has_text=label).first.click()
 
+    def delete_disk(self, name: str) -> None:
+        """Delete a disk that no VM has, which the table that is shown lists."""
+        self.page.get_by_role("button", name=f"Delete: {name}").click()
+        self.answer("Delete disk")
+        expect(self.dialog.get_by_role("alert")).to_contain_text("type the disk's name")
+        self.fill(f"To confirm, type the disk's name: {name}", name)
+        self.shoot("47-delete-disk")
+        self.answer("Delete disk")
+        self.wait_for_event(f"Delete disk {name}")
+        self.close_events()
+        expect(self.page.locator(".body tbody tr").filter(has_text=name)).to_have_count(0)
+
+    @property
+    def top(self) -> str:
+        """The pool that d1-g1 is in, or d1-g1 itself: where VMs and storage are made."""
+        return "pool-g1" if self.row("pool-g1").count() else "d1-g1"
+
     @property
     def dialog(self) -> Locator:
         """The dialog that is open."""

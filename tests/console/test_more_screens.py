@@ -13,14 +13,9 @@ from cardume.lab.layout import VDI_EXPORT, Network
 CUT_TEXT = b"\x06"  # what a VNC client's message begins with that sets the guest's clipboard
 
 
-def top(desk: Desk) -> str:
-    """The pool that d1-g1 is in, or d1-g1 itself: where VMs and storage are made."""
-    return "pool-g1" if desk.row("pool-g1").count() else "d1-g1"
-
-
 def test_a_vm_is_made_suspended_resumed_and_deleted(desk: Desk, room: LabHandle) -> None:
     desk.log_in(room.address("d1-g1"))
-    desk.open(top(desk))
+    desk.open(desk.top)
     desk.press("New VM")
     desk.answer("Next")
     desk.answer("Next")
@@ -78,7 +73,7 @@ def test_text_goes_to_the_clipboard_of_a_vm(desk: Desk, room: LabHandle) -> None
 
 def test_an_nfs_repository_is_made_detached_attached_and_forgotten(desk: Desk, room: LabHandle) -> None:
     desk.log_in(room.address("d1-g1"))
-    desk.open(top(desk))
+    desk.open(desk.top)
     desk.press("New Storage")
     desk.dialog.get_by_text("NFS", exact=True).click()
     desk.answer("Next")

@@ -3,36 +3,12 @@
 Needs a lab whose d1-g1 is reachable, alone or in a pool. What it makes it removes.
 """
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import expect
 from tests.console.desk import Desk
 
 from cardume.lab.api import session
 from cardume.lab.handle import LabHandle
-
-NAME = "by-hand-2"
-
-
-@pytest.fixture
-def vm(room: LabHandle) -> Iterator[str]:
-    """A halted VM with its disk on a local repository, whose name leads to it; gone afterwards with all its disks."""
-    with session(room.address("d1-g1")) as api:
-        (template,) = api.VM.get_by_name_label("Cardume lab guest")
-        made = api.VM.clone(template, NAME)
-        api.VM.provision(made)
-    yield NAME
-    with session(room.address("d1-g1")) as api:
-        for ref, record in api.VM.get_all_records().items():
-            if not record["name_label"].startswith(NAME) or record["is_control_domain"]:
-                continue
-            if record["power_state"] != "Halted":
-                api.VM.hard_shutdown(ref)
-            disks = [api.VBD.get_VDI(vbd) for vbd in record["VBDs"] if api.VBD.get_type(vbd) == "Disk"]
-            api.VM.destroy(ref)
-            for disk in disks:
-                api.VDI.destroy(disk)
 
 
 def test_a_snapshot_is_taken_reverted_to_made_a_vm_of_and_deleted(desk: Desk, room: LabHandle, vm: str) -> None:
@@ -143,25 +119,12 @@ def test_disks_and_cards_are_added_to_a_vm_and_taken_away(desk: Desk, room: LabH
     desk.wait_for_event("Remove network card 52:54:00:00:77:01")
     desk.close_events()
     expect(rows).to_have_count(cards)
-    delete_from_repository(desk, f"{vm} data")
-
-
-def delete_from_repository(desk: Desk, disk: str) -> None:
-    """Delete a disk that no VM has, found by its name."""
     desk.page.keyboard.press("Control+k")
-    desk.page.keyboard.type(disk)
-    expect(desk.page.locator("cardume-search [role=option]").first).to_contain_text(disk)
+    desk.page.keyboard.type(f"{vm} data")
+    expect(desk.page.locator("cardume-search [role=option]").first).to_contain_text(f"{vm} data")
     desk.page.keyboard.press("Enter")
     expect(desk.page.locator(".tabs a[aria-current]")).to_have_text("Disks")
-    desk.page.get_by_role("button", name=f"Delete: {disk}").click()
-    desk.answer("Delete disk")
-    expect(desk.dialog.get_by_role("alert")).to_contain_text("type the disk's name")
-    desk.fill(f"To confirm, type the disk's name: {disk}", disk)
-    desk.shoot("47-delete-disk")
-    desk.answer("Delete disk")
-    desk.wait_for_event(f"Delete disk {disk}")
-    desk.close_events()
-    expect(desk.page.locator(".body tbody tr").filter(has_text=disk)).to_have_count(0)
+    desk.delete_disk(f"{vm} data")
 
 
 def test_a_network_is_added_and_removed(desk: Desk, room: LabHandle) -> None:

@@ -20,6 +20,7 @@ from cardume.console.connections.workspace import Workspaces
 from cardume.console.gate import NO_COOKIE, Gate, cookie_of
 from cardume.console.presenters.refusals import explain_failure
 from cardume.console.text.catalogue import Texts, choose_language
+from cardume.console.views.files import add_files
 from cardume.console.views.live import add_views
 from cardume.console.views.login import login_page
 from cardume.console.views.screen import Screen
@@ -52,6 +53,7 @@ def make_app(settings: Settings) -> Gate:
     app.mount("/static", StaticFiles(directory=STATIC))
     _add_login(app, workspaces, settings)
     add_views(app, texts_of)
+    add_files(app)
 
     @ui.page("/{path:path}", title="Cardume")
     def page(request: Request, path: str) -> None:

@@ -96,6 +96,7 @@ class Room:
                 managed=True,
                 type="user",
                 is_a_snapshot=False,
+                allowed_operations=[] if on else ["copy", "destroy"],
                 location="x",
             )
             vbds = [

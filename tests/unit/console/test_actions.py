@@ -25,10 +25,11 @@ def why(listed: list[actions.Action]) -> dict[str, str]:
 
 def test_a_halted_vm_can_be_started_moved_and_deleted() -> None:
     made = room()
-    made.vm("vm", sr="local", allowed_operations=["start", "destroy"])
+    made.vm("vm", sr="local", allowed_operations=["start", "destroy", "export"])
     assert why(actions.vm_actions(made.source(), made.record("vm", "vm"), T)) == {
         "start": "",
         "move": "",
+        "vm_export": "",
         "delete_vm": "",
         "properties": "",
     }
@@ -44,6 +45,7 @@ def test_a_running_vm_says_what_is_in_the_way() -> None:
         "migrate": "There is no other server in this pool.",
         "hard_shutdown": "",
         "hard_reboot": "",
+        "vm_export": "A VM is exported while it is shut down. Or take a snapshot, and export that.",
         "delete_vm": "Shut the VM down first.",
         "properties": "",
     }

@@ -61,14 +61,14 @@ def test_a_disk_without_a_vm_can_be_attached_or_deleted_and_others_cannot() -> N
     made = room()
     made.vm("gone", sr="lun")
     made.put("vm", "gone", VBDs=[])
-    made.put("vdi", "gone-disk", VBDs=[], allowed_operations=["destroy"])
+    made.put("vdi", "gone-disk", VBDs=[], allowed_operations=["copy", "destroy"])
     assert [*adding.free_disks(made.source(), made.record("vm", "web"), T)] == ["vdi:gone-disk"]
     made.put("vdi", "gone-disk", type="ha_statefile")
     assert adding.free_disks(made.source(), made.record("vm", "web"), T) == {}
     ((*_, cell),) = sr_disks(made.source(), made.record("sr", "lun"), T).rows
-    assert [act.why_not for act in cell.acts] == [""]
+    assert [(act.key, act.why_not) for act in cell.acts] == [("disk_export", ""), ("disk_delete", "")]
     ((*_, cell),) = sr_disks(made.source(), made.record("sr", "local a"), T).rows
-    assert [act.why_not for act in cell.acts] == ["A VM, template or snapshot has it. Detach it there first."]
+    assert cell.acts[-1].why_not == "A VM, template or snapshot has it. Detach it there first."
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from cardume.console.presenters.alerts import alerts_page
 from cardume.console.presenters.failover import banner
 from cardume.console.presenters.ha import ha_tab, heartbeats, what_if
 from cardume.console.presenters.ha_settings import Settings, Wish
+from cardume.console.presenters.overview import overview
 from cardume.console.text.catalogue import Texts
 
 T = Texts("en")
@@ -314,3 +315,23 @@ def test_alerts_of_high_availability_say_what_they_mean() -> None:
         "Pool master changed",
         "Server failed",
     ]
+
+
+def test_the_overview_has_a_column_when_some_pool_has_high_availability() -> None:
+    assert "HA" not in overview([room(on=False).source()], T, NOW).columns
+    made = room()
+    made.put("host", "b", ha_network_peers=["b"])
+    table = overview([made.source(), Room(uuid="p2", master="c").source()], T, NOW)
+    at = table.columns.index("HA")
+    assert {row[0].text: (row[at].text, row[at].tone) for row in table.rows} == {
+        "pool-g1": ("Lost servers tolerated: 1", "ok"),
+        "a": ("Healthy", "ok"),
+        "web": ("Restart", ""),
+        "b": ("1 of 2 servers", "error"),
+        "db": ("Do not restart", ""),
+        "lun": ("Heartbeat SR", ""),
+        "10.0.0.1:443": ("–", ""),  # of the pool without it
+    }
+    assert {len(row) for row in table.rows} == {len(table.columns)}
+    made.put("pool", "p1", ha_overcommitted=True, ha_plan_exists_for=0)
+    assert overview([made.source()], T, NOW).rows[0][at].tone == "error"

@@ -14,7 +14,7 @@ def room() -> Room:
     made.host("a")
     made.sr("local", "a")
     for name, day, power, allowed in (
-        ("older", "20261101", "Halted", ["revert", "clone", "destroy"]),
+        ("older", "20261101", "Halted", ["revert", "clone", "destroy", "export"]),
         ("newer", "20261102", "Suspended", ["clone"]),
     ):
         made.vm(
@@ -38,9 +38,10 @@ def test_the_newest_comes_first_with_what_it_keeps_and_what_can_be_done() -> Non
     assert [(act.key, bool(act.why_not)) for act in rows[0][4].acts] == [
         ("snapshot_revert", True),
         ("snapshot_vm", False),
+        ("snapshot_export", True),
         ("snapshot_delete", True),
     ]
-    assert [act.why_not for act in rows[1][4].acts] == ["", "", ""]
+    assert [act.why_not for act in rows[1][4].acts] == ["", "", "", ""]
 
 
 def test_nothing_can_be_done_while_the_pool_is_away() -> None:

@@ -12,6 +12,7 @@ from cardume.console.connections.connection import Connection, State
 from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
 from cardume.console.connections.keys import KnownKeys
 from cardume.console.connections.metering import EVERY_S, Values, newest
+from cardume.console.connections.passages import Passages
 from cardume.console.connections.vault import Saved, Vault
 from cardume.console.connections.xenapi import server_of
 
@@ -49,6 +50,7 @@ class Workspace:
         self.measured = 0  # how many times: what it changes are numbers, no rows of the tree
         self.connections: list[Connection] = []
         self.jobs: list[Job] = []
+        self.passages = Passages()
         self.usage: dict[Connection, Values] = {}
         self.has_ended = False
         self.screens = 0  # how many are open: nobody measures for nobody

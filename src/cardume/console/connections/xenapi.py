@@ -4,9 +4,11 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -16,6 +18,8 @@ from cardume.console.connections.keys import key_of_certificate
 CALL_TIMEOUT_S = 60.0
 CONNECT_TIMEOUT_S = 8.0
 KEPT_S = 4.0
+BEGIN_S, SILENCE_S = 900.0, 600.0
+"""How long a server may take to begin a file, as it looks first at what a disk uses; and to send the next piece."""
 
 FindKey = Callable[[str], str | None]
 """Finds the accepted key of `ADDRESS:PORT`."""
@@ -138,6 +142,47 @@ class XenApi:
             raise mismatch.untrusted from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(reason_of(server, error)) from None
+
+    @asynccontextmanager
+    async def transfer(
+        self, method: str, path: str, query: Mapping[str, str], **body: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """What a path of the server begins to answer, for files of any length; Unreachable when it breaks off.
+
+        A server may say that another host of its pool has the data: who sends none itself is taken there.
+        """
+        server, url, asked = self.server, f"https://{self.server}{path}", {**query, "session_id": self.session}
+        try:
+            async with asyncio.timeout(BEGIN_S):
+                answer = await self._begin(method, url, server, params=asked, **body)
+                if answer.status == 302 and not body:
+                    answer.close()
+                    there = urlsplit(answer.headers.get("Location", ""))
+                    server = server_of(there.netloc)
+                    answer = await self._begin(method, there.geturl(), server)
+            try:
+                if answer.status != 200:
+                    raise Unreachable(f"{server} answered {answer.status} {answer.reason}")
+                yield answer
+            finally:
+                answer.close()
+        except _Mismatch as mismatch:
+            raise mismatch.untrusted from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(reason_of(server, error)) from None
+
+    async def _begin(self, method: str, url: str, server: str, **more: Any) -> aiohttp.ClientResponse:
+        assert_server(server)
+        # Who sends hears the end only when everything was sent: there silence is normal.
+        silence_s = None if "data" in more else SILENCE_S
+        return await self._http.request(
+            method,
+            url,
+            ssl=_Pinned(server, self._find_key, self._vouched),
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S, sock_read=silence_s),
+            **more,
+        )
 
     async def _ask(self, method: str, params: tuple[Any, ...], timeout_s: float) -> Any:
         asked = {"jsonrpc": "2.0", "method": method, "params": params, "id": 1}

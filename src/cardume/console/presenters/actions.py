@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cardume.console.connections.cache import Record
+from cardume.console.presenters.files import takes_disks
 from cardume.console.presenters.ha_settings import why_not_configurable
 from cardume.console.presenters.sources import Source
 from cardume.console.text.catalogue import Texts
@@ -33,6 +34,7 @@ def pool_actions(source: Source, t: Texts) -> list[Action]:
     return [
         Action("new_storage", t("do.new_storage"), away, is_main=True),
         Action("new_vm", t("do.new_vm"), away or _no_template(source, t), is_main=True),
+        Action("vm_import", t("do.vm_import"), away),
         *_ha_actions(source, away, t),
         Action("properties", t("do.properties"), away),
         Action("disconnect", t("do.disconnect")),
@@ -56,6 +58,7 @@ def host_actions(source: Source, ref: str, host: Record, t: Texts) -> list[Actio
         actions += [
             Action("new_storage", t("do.new_storage"), lost, is_main=True),
             Action("new_vm", t("do.new_vm"), lost or _no_template(source, t), is_main=True),
+            Action("vm_import", t("do.vm_import"), lost),
         ]
     if host["enabled"]:
         actions.append(Action("host_disable", t("do.host_disable"), lost))
@@ -78,6 +81,7 @@ _VM_OPERATIONS = (  # key, operation that must be allowed, states it is shown in
     ("hard_shutdown", "hard_shutdown", ("Running", "Paused", "Suspended"), False, True),
     ("hard_reboot", "hard_reboot", ("Running", "Paused"), False, True),
     ("move", "", ("Halted",), False, False),
+    ("vm_export", "export", ("Halted", "Running", "Paused", "Suspended"), False, False),
     ("delete_vm", "destroy", ("Halted", "Running", "Paused", "Suspended"), False, True),
 )
 
@@ -93,10 +97,18 @@ def vm_actions(source: Source, vm: Record, t: Texts) -> list[Action]:
     return [*operations, Action("properties", t("do.properties"), away)]
 
 
-def tab_actions(source: Source, kind: str, tab: str, t: Texts) -> list[Action]:
+def tab_actions(source: Source, kind: str, record: Record, tab: str, t: Texts) -> list[Action]:
     """What the table of a tab offers."""
     away = _away(source, t)
+    if (kind, tab) == ("sr", "disks"):
+        return [Action("disk_import", t("do.disk_import"), away or _why_no_disks(source, record, t))]
     return [Action(key, t(f"do.{key}"), away) for key in _TAB_ACTIONS.get((kind, tab), ())]
+
+
+def _why_no_disks(source: Source, sr: Record, t: Texts) -> str:
+    if sr["content_type"] == "iso":
+        return t("why.sr_library")
+    return "" if takes_disks(source, sr) else t("why.sr_detached")
 
 
 _TAB_ACTIONS = {
@@ -104,6 +116,7 @@ _TAB_ACTIONS = {
     ("vm", "networking"): ("card_add",),
     ("pool", "networking"): ("network_add",),
     ("host", "networking"): ("network_add",),
+    ("host", "nics"): ("bond_add",),
     ("pool", "users"): ("user_add",),
     ("host", "users"): ("user_add",),
 }
@@ -124,6 +137,8 @@ def _why_no_operation(source: Source, vm: Record, key: str, operation: str, t: T
         return t("why.blocked", reason=vm["blocked_operations"][operation])
     if key == "delete_vm":
         return t("why.not_halted")
+    if key == "vm_export" and vm["power_state"] != "Halted":
+        return t("why.export_runs")
     if operation in ("clean_shutdown", "clean_reboot"):
         return t("why.no_tools")
     return t("why.not_allowed")

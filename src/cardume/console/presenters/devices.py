@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from cardume.console.connections.cache import Record
+from cardume.console.presenters.files import why_no_export
 from cardume.console.presenters.general import sr_type
 from cardume.console.presenters.places import Place
 from cardume.console.presenters.sources import Source, by_name
@@ -55,11 +56,20 @@ def drives(source: Source, vm: Record, t: Texts) -> Table:
                 Cell(t("yes" if vbd["mode"] == "RO" else "no")),
                 Cell(t("yes" if vbd["currently_attached"] else "no")),
                 Cell(vbd["device"] or "–"),
-                _act("disk_detach", ref, _away(source, t), t) if vbd["type"] == "Disk" else Cell(""),
+                _drive_acts(source, ref, vbd, vdi, t),
             )
         )
     columns = _columns(t, "position", "disk", "sr", "size", "read_only", "active", "device", "actions")
     return Table(columns, tuple(rows), t("empty.drives"), numbers=frozenset({3}))
+
+
+def _drive_acts(source: Source, ref: str, vbd: Record, vdi: Record | None, t: Texts) -> Cell:
+    if vbd["type"] != "Disk":
+        return Cell("")
+    detach = RowAct("disk_detach", t("row.disk_detach"), ref, _away(source, t))
+    if vdi is None:
+        return Cell("", acts=(detach,))
+    return Cell("", acts=(RowAct("disk_export", t("row.export"), vbd["VDI"], why_no_export(source, vdi, t)), detach))
 
 
 def sr_disks(source: Source, sr: Record, t: Texts) -> Table:
@@ -75,11 +85,17 @@ def sr_disks(source: Source, sr: Record, t: Texts) -> Table:
                 Cell(t.size(float(vdi["virtual_size"])) if not vdi["is_a_snapshot"] else "–"),
                 Cell(t.size(float(vdi["physical_utilisation"]))),
                 Cell(", ".join(vm["name_label"] for vm in users) or "–", first),
-                _act("disk_delete", ref, _away(source, t) or _why_not_deleted(vdi, users, t), t),
+                _disk_acts(source, ref, vdi, users, t),
             )
         )
     columns = _columns(t, "name", "size", "on_disk", "vm", "actions")
     return Table(columns, tuple(rows), t("empty.disks"), numbers=frozenset({1, 2}))
+
+
+def _disk_acts(source: Source, ref: str, vdi: Record, users: Sequence[Record], t: Texts) -> Cell:
+    why_not = _away(source, t) or _why_not_deleted(vdi, users, t)
+    delete = RowAct("disk_delete", t("row.disk_delete"), ref, why_not, is_danger=True)
+    return Cell("", acts=(RowAct("disk_export", t("row.export"), ref, why_no_export(source, vdi, t)), delete))
 
 
 def _why_not_deleted(vdi: Record, users: Sequence[Record], t: Texts) -> str:
@@ -105,7 +121,7 @@ def networks(source: Source, host_ref: str, t: Texts) -> list[Table]:
             continue
         devices = ", ".join(dict.fromkeys(pif["device"] for pif in here))
         vlans = ", ".join(dict.fromkeys(str(pif["VLAN"]) for pif in here if int(pif["VLAN"]) >= 0))
-        links = [_link(source, pif, t) for pif in here]
+        links = [link_of(source, pif, t) for pif in here]
         rows.append(
             (
                 Cell(network["name_label"], note=network["name_description"], icon="network"),
@@ -142,8 +158,7 @@ def why_not_removed(network: Record, pifs: Sequence[Record], t: Texts) -> str:
 
 
 def _act(key: str, ref: str, why_not: str, t: Texts) -> Cell:
-    is_danger = key == "disk_delete"
-    return Cell("", acts=(RowAct(key, t(f"row.{key}"), ref, why_not, is_danger),))
+    return Cell("", acts=(RowAct(key, t(f"row.{key}"), ref, why_not),))
 
 
 def _away(source: Source, t: Texts) -> str:
@@ -164,7 +179,7 @@ def _address(source: Source, ref: str, network: Record, pif: Record, t: Texts) -
     )
 
 
-def _link(source: Source, pif: Record, t: Texts) -> Cell:
+def link_of(source: Source, pif: Record, t: Texts) -> Cell:
     metrics = source.cache.find("pif_metrics", pif["metrics"])
     up = bool(metrics and metrics["carrier"])
     return Cell(t("link.up" if up else "link.down"), tone="ok" if up else "error")
@@ -191,26 +206,3 @@ def cards(source: Source, vm: Record, t: Texts) -> Table:
         )
     columns = _columns(t, "device", "mac", "network", "address", "active", "actions")
     return Table(columns, tuple(rows), t("empty.cards"))
-
-
-def nics(source: Source, host: Record, t: Texts) -> Table:
-    """The physical interfaces of a host."""
-    rows = []
-    pifs = [pif for _, pif in source.cache.each("pif", host["PIFs"]) if pif["physical"]]
-    for pif in sorted(pifs, key=lambda one: one["device"]):
-        metrics = source.cache.find("pif_metrics", pif["metrics"]) or {}
-        speed = int(metrics.get("speed", 0))
-        rows.append(
-            (
-                Cell(pif["device"], icon="nic"),
-                Cell(pif["MAC"]),
-                _link(source, pif, t),
-                Cell(t("value.speed", n=t.number(speed)) if speed > 0 else "–"),
-                Cell(t("duplex.full" if metrics.get("duplex") else "duplex.half") if metrics.get("carrier") else "–"),
-                Cell(metrics.get("vendor_name") or "–"),
-                Cell(metrics.get("device_name") or "–"),
-                Cell(metrics.get("pci_bus_path") or "–"),
-            )
-        )
-    columns = _columns(t, "nic", "mac", "link", "speed", "duplex", "vendor", "model", "pci")
-    return Table(columns, tuple(rows), t("empty.nics"))

@@ -188,6 +188,27 @@ def _network(source: Source, host: Record, t: Texts) -> Cell:
     return Cell(t("ha.healthy"), tone="ok")
 
 
+def ha_cell(source: Source, kind: str, record: Record, t: Texts) -> Cell:
+    """What high availability is of an object in a list: tolerated losses, heartbeats, a VM's priority."""
+    if source.pool is None or not source.pool["ha_enabled"]:
+        return Cell("–")
+    match kind:
+        case "pool":
+            covered, wanted = int(record["ha_plan_exists_for"]), int(record["ha_host_failures_to_tolerate"])
+            short = record["ha_overcommitted"] or covered < wanted
+            return Cell(t("ha.tolerates", n=covered), tone="error" if short else "ok")
+        case "host":
+            if not source.is_live(record) or not source.connected:
+                return Cell(t("host.lost" if source.connected else "ha.unknown"), tone="error")
+            return _network(source, record, t)
+        case "vm":
+            return Cell(t(f"ha.{record['ha_restart_priority'] or 'none'}"))
+        case "sr":
+            is_heartbeat = any(sr["uuid"] == record["uuid"] for sr in heartbeat_srs_now(source))
+            return Cell(t("ha.heartbeat_sr") if is_heartbeat else "–")
+    return Cell("–")
+
+
 def what_if(source: Source, plan: Plan, t: Texts) -> Table:
     """If this server is lost: which of its VMs starts again where, and which stays down."""
     every = _fates(source, plan, t)

@@ -1,9 +1,11 @@
 """The tab Overview: servers, VMs and storage with what they use right now."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 
 from cardume.console.connections.cache import NULL, Record
+from cardume.console.presenters.ha import ha_cell
 from cardume.console.presenters.places import Place
 from cardume.console.presenters.sources import Source
 from cardume.console.presenters.states import host_state, sr_state, vm_state
@@ -16,31 +18,51 @@ MOST_ROWS = 300  # a page of thousands is read by nobody, and slow for everybody
 
 def overview(sources: Sequence[Source], t: Texts, now: float, only_host: str = "") -> Table:
     """A row for each pool, server, VM and repository; of one host alone when it is named."""
-    each = (_host(source, only_host, 0, t, now) if only_host else _pool(source, t, now) for source in sources)
+    has_ha = any(source.pool is not None and source.pool["ha_enabled"] for source in sources)
+    lists = (_List(source, t, now, has_ha) for source in sources)
+    each = (_host(shown, only_host, 0) if only_host else _pool(shown) for shown in lists)
     every = chain.from_iterable(each)
     rows = list(islice(every, MOST_ROWS))
     note = t("overview.more", n=MOST_ROWS) if next(every, None) else ""
-    columns = tuple(t(f"column.{key}") for key in ("name", "cpu", "memory", "disks", "network", "address", "uptime"))
+    keys = ("name", "cpu", "memory", "disks", "network", *(("ha",) if has_ha else ()), "address", "uptime")
+    columns = tuple(t(f"column.{key}") for key in keys)
     return Table(columns, tuple(rows), t("empty.overview"), note=note)
 
 
-def _pool(source: Source, t: Texts, now: float) -> Iterator[tuple[Cell, ...]]:
+@dataclass(frozen=True, slots=True)
+class _List:
+    """One pool's part of the table. `has_ha`: some pool of the table has high availability, so there is a column."""
+
+    source: Source
+    t: Texts
+    now: float
+    has_ha: bool
+
+    def ha(self, kind: str, record: Record) -> tuple[Cell, ...]:
+        """The cell of that column."""
+        return (ha_cell(self.source, kind, record, self.t),) if self.has_ha else ()
+
+
+def _pool(shown: _List) -> Iterator[tuple[Cell, ...]]:
+    source = shown.source
     if source.pool is None:
         return
     indent = 0
     if not source.is_standalone:
         path = Place("pool", source.uuid).path
-        yield (Cell(source.name, path, source.pool["name_description"], icon="pool"), *[DASH] * 6)
+        name = Cell(source.name, path, source.pool["name_description"], icon="pool")
+        yield (name, *[DASH] * 4, *shown.ha("pool", source.pool), *[DASH] * 2)
         indent = 1
     for ref, _ in source.hosts():
-        yield from _host(source, ref, indent, t, now)
+        yield from _host(shown, ref, indent)
     for vm in source.vms_by_home.get(NULL, ()):
-        yield _vm(source, vm, indent, t, now)
+        yield _vm(shown, vm, indent)
     for ref, sr in source.srs_by_home.get(NULL, ()):
-        yield _sr(source, ref, sr, indent, t)
+        yield _sr(shown, ref, sr, indent)
 
 
-def _host(source: Source, ref: str, indent: int, t: Texts, now: float) -> Iterator[tuple[Cell, ...]]:
+def _host(shown: _List, ref: str, indent: int) -> Iterator[tuple[Cell, ...]]:
+    source, t = shown.source, shown.t
     host = source.cache.find("host", ref)
     if host is None:
         return
@@ -62,21 +84,23 @@ def _host(source: Source, ref: str, indent: int, t: Texts, now: float) -> Iterat
         _memory((total - free) * 1024, total * 1024, t) if live and total and free is not None else DASH,
         DASH,
         _rate(source, uuid, ("pif_aggr_rx", "pif_aggr_tx"), t) if live else DASH,
+        *shown.ha("host", host),
         Cell(host["address"]),
-        Cell(t.duration(now - boot)) if live and boot else DASH,
+        Cell(t.duration(shown.now - boot)) if live and boot else DASH,
     )
     for vm in source.vms_by_home.get(ref, ()):
-        yield _vm(source, vm, indent + 1, t, now)
+        yield _vm(shown, vm, indent + 1)
     for sr_ref, sr in source.srs_by_home.get(ref, ()):
-        yield _sr(source, sr_ref, sr, indent + 1, t)
+        yield _sr(shown, sr_ref, sr, indent + 1)
 
 
-def _vm(source: Source, vm: Record, indent: int, t: Texts, now: float) -> tuple[Cell, ...]:
+def _vm(shown: _List, vm: Record, indent: int) -> tuple[Cell, ...]:
+    source, t = shown.source, shown.t
     state = vm_state(vm, t)
     path = Place("vm", source.uuid, vm["uuid"]).path
     name = Cell(vm["name_label"], path, vm["name_description"], state.tone, icon="vm", indent=indent, pick=path)
     if vm["power_state"] != "Running":
-        return (name, Cell(state.text), *[DASH] * 5)
+        return (name, Cell(state.text), *[DASH] * 3, *shown.ha("vm", vm), *[DASH] * 2)
     uuid, metrics = vm["uuid"], source.cache.find("vm_metrics", vm["metrics"])
     cpu = source.measured(uuid, "cpu_usage")
     memory, free = source.measured(uuid, "memory"), source.measured(uuid, "memory_internal_free")
@@ -88,18 +112,20 @@ def _vm(source: Source, vm: Record, indent: int, t: Texts, now: float) -> tuple[
         _memory(used, memory, t) if used is not None and memory else DASH,
         _rate(source, uuid, _sources(source, uuid, "vbd_"), t),
         _rate(source, uuid, _sources(source, uuid, "vif_"), t),
+        *shown.ha("vm", vm),
         Cell(address_of(source, vm) or "–"),
-        Cell(t.duration(now - began)) if began else DASH,
+        Cell(t.duration(shown.now - began)) if began else DASH,
     )
 
 
-def _sr(source: Source, ref: str, sr: Record, indent: int, t: Texts) -> tuple[Cell, ...]:
+def _sr(shown: _List, ref: str, sr: Record, indent: int) -> tuple[Cell, ...]:
+    source, t = shown.source, shown.t
     size, used = float(sr["physical_size"]), float(sr["physical_utilisation"])
     icon = "iso" if sr["content_type"] == "iso" else "sr"
     path = Place("sr", source.uuid, sr["uuid"]).path
     name = Cell(sr["name_label"], path, sr["name_description"], sr_state(source, sr, t).tone, icon=icon, indent=indent)
     filled = Cell(t("value.used_of", used=t.size(used), total=t.size(size)), fill=used / size) if size > 0 else DASH
-    return (name, DASH, DASH, filled, DASH, Cell(target_of(source, sr) or "–"), DASH)
+    return (name, DASH, DASH, filled, DASH, *shown.ha("sr", sr), Cell(target_of(source, sr) or "–"), DASH)
 
 
 def address_of(source: Source, vm: Record) -> str:

@@ -61,5 +61,6 @@ def _acts(ref: str, snapshot: Record, away: str, t: Texts) -> tuple[RowAct, ...]
     return (
         RowAct("snapshot_revert", t("do.snapshot_revert"), ref, why("revert")),
         RowAct("snapshot_vm", t("do.new_vm"), ref, why("clone")),
+        RowAct("snapshot_export", t("row.export"), ref, why("export")),
         RowAct("snapshot_delete", t("do.snapshot_delete"), ref, why("destroy"), is_danger=True),
     )

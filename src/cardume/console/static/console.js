@@ -3,6 +3,7 @@ import "/static/tree.js";
 import "/static/graph.js";
 import "/static/search.js";
 import "/static/vnc.js";
+import { files } from "/static/files.js";
 
 const send = (name, args) => window.emitEvent?.(name, args);
 
@@ -84,6 +85,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 window.cardume = {
+  files,
   changed: () => tree()?.refresh(),
   arrived: () => { tree()?.mark(); document.getElementById("content")?.scrollTo(0, 0); },
   download: (name, text) => {

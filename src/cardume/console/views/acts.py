@@ -14,10 +14,12 @@ from cardume.console.presenters.refusals import explain_failure
 from cardume.console.presenters.sources import Source
 from cardume.console.views import (
     add_server,
+    bonds,
     bulk,
     confirm,
     delete_vm,
     devices,
+    exchange,
     ha,
     migrate,
     move_vm,
@@ -252,17 +254,24 @@ _OBJECT_ACTS: dict[str, ObjectAct] = {
     "disk_attach": devices.attach_disk,
     "card_add": devices.add_card,
     "network_add": networks.add,
+    "bond_add": bonds.add,
+    "vm_export": exchange.export_vm,
+    "vm_import": exchange.import_vm,
+    "disk_import": exchange.import_disk,
     "user_add": users.add,
 }
 
 _ROW_ACTS: dict[str, Callable[["Screen", Found, str], Awaitable[None]]] = {
     "snapshot_revert": snapshots.revert,
     "snapshot_vm": snapshots.new_vm,
+    "snapshot_export": exchange.export_snapshot,
     "snapshot_delete": snapshots.remove,
+    "disk_export": exchange.export_disk,
     "disk_detach": devices.detach_disk,
     "disk_delete": devices.delete_disk,
     "card_remove": devices.remove_card,
     "network_remove": networks.remove,
+    "bond_remove": bonds.remove,
     "user_role": users.change_role,
     "user_remove": users.remove,
 }

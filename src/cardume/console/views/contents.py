@@ -4,7 +4,7 @@ from html import escape as esc
 from typing import TYPE_CHECKING
 
 from cardume.console.connections.cache import Record
-from cardume.console.presenters import actions, devices, general
+from cardume.console.presenters import actions, bonds, devices, general
 from cardume.console.presenters.alerts import alerts_page
 from cardume.console.presenters.overview import overview
 from cardume.console.presenters.places import ROOT, TABS, Place
@@ -37,7 +37,7 @@ def content(screen: "Screen", sources: list[Source], now: float) -> tuple[str, s
     head, body = _object(source, place.kind, ref, record, tab, screen, now)
     names = [name for name in TABS[place.kind] if name != "users" or place.kind == "pool" or source.is_standalone]
     tabs = [(name, place.at(name).path) for name in names]
-    offered = actions.tab_actions(source, place.kind, tab, t)
+    offered = actions.tab_actions(source, place.kind, record, tab, t)
     body = (action_bar(offered, t) if offered else "") + body
     return _trail(source, place, record, screen) + head + tab_bar(tabs, tab, t), body
 
@@ -104,7 +104,7 @@ def _host_tab(source: Source, ref: str, host: Record, tab: str, screen: "Screen"
             return graphs.graphs(screen.place, t)
         case "users":
             return table(users(source, t))
-    return table(devices.nics(source, host, t))
+    return table(bonds.nics(source, host, t))
 
 
 def _overview(screen: "Screen", shown: Table) -> str:
