@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,14 @@ def room() -> Iterator[LabHandle]:
 @pytest.fixture(scope="package")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running console."""
-    state = tmp_path_factory.mktemp("console")
-    words = (sys.executable, "-m", "cardume", "console", "--port", "0", "--state", str(state))
+    with running_console(tmp_path_factory.mktemp("console")) as address:
+        yield address
+
+
+@contextmanager
+def running_console(state: Path, port: int = 0) -> Iterator[str]:
+    """The address of a console that runs as long as the block."""
+    words = (sys.executable, "-m", "cardume", "console", "--port", str(port), "--state", str(state))
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None, "asked for"

@@ -30,6 +30,8 @@ _UNLABELLED = """() => {
 class Desk:
     """A browser's page. `mistakes` are errors in the browser and controls that no screen reader could name."""
 
+    password = PASSWORD
+
     def __init__(self, page: Page, console: str, pictures: Path) -> None:
         self.page, self.console = page, console
         self.mistakes: list[str] = []

@@ -93,6 +93,7 @@ def bound(listen: str, port: int) -> socket.socket:
         made = socket.socket(family, socket.SOCK_STREAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((listen, port))
+        made.listen()  # who comes before the console is ready waits, and is not refused
     except OSError as error:
         print(f"cardume console: {listen}:{port} cannot be listened on: {error.strerror}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -45,7 +45,6 @@ def test_a_running_vm_says_what_is_in_the_way() -> None:
         "migrate": "There is no other server in this pool.",
         "hard_shutdown": "",
         "hard_reboot": "",
-        "vm_export": "A VM is exported while it is shut down. Or take a snapshot, and export that.",
         "delete_vm": "Shut the VM down first.",
         "properties": "",
     }

@@ -71,8 +71,10 @@ def test_a_file_has_a_name_that_every_system_takes(name: str, file: str) -> None
 def test_disks_of_an_imported_vm_go_where_something_is_attached_the_default_first() -> None:
     made = Room("pool-g1")
     made.host("a")
-    for name, fields in {"local": {}, "away": {"attached": False}, "cds": {"content": "iso"}, "lun": {}}.items():
-        made.sr(name, "a", **fields)
+    made.sr("local", "a")
+    made.sr("away", "a", attached=False)
+    made.sr("cds", "a", content="iso")
+    made.sr("lun", "a", shared=True)
     made.put("pool", "p1", default_SR="sr:lun")
     assert [*files.repositories(made.source(), T)] == ["sr:lun", "sr:local"]
 

@@ -81,7 +81,7 @@ _VM_OPERATIONS = (  # key, operation that must be allowed, states it is shown in
     ("hard_shutdown", "hard_shutdown", ("Running", "Paused", "Suspended"), False, True),
     ("hard_reboot", "hard_reboot", ("Running", "Paused"), False, True),
     ("move", "", ("Halted",), False, False),
-    ("vm_export", "export", ("Halted", "Running", "Paused", "Suspended"), False, False),
+    ("vm_export", "export", ("Halted", "Suspended"), False, False),  # of one that runs: its snapshots
     ("delete_vm", "destroy", ("Halted", "Running", "Paused", "Suspended"), False, True),
 )
 
@@ -137,8 +137,6 @@ def _why_no_operation(source: Source, vm: Record, key: str, operation: str, t: T
         return t("why.blocked", reason=vm["blocked_operations"][operation])
     if key == "delete_vm":
         return t("why.not_halted")
-    if key == "vm_export" and vm["power_state"] != "Halted":
-        return t("why.export_runs")
     if operation in ("clean_shutdown", "clean_reboot"):
         return t("why.no_tools")
     return t("why.not_allowed")

@@ -231,7 +231,7 @@ class Graph extends HTMLElement {
     });
     const table = this.querySelector("table");
     const row = (cells, tag) => { const tr = document.createElement("tr"); cells.forEach((text, place) => { const cell = document.createElement(tag === "th" || place === 0 ? "th" : "td"); cell.scope = tag === "th" ? "col" : place === 0 ? "row" : ""; if (!cell.scope) cell.removeAttribute("scope"); cell.textContent = text; tr.append(cell); }); return tr; };
-    table.replaceChildren(row(this.getAttribute("columns").split("|"), "th"), ...series.map((one, number) => row([one.name, ...numbers[number].map((value) => this.text(value))], "td")));
+    table.replaceChildren(row(this.getAttribute("columns").split("|"), "th"), ...series.map((one, number) => row([one.name, ...[0, 1, 2, 3].map((at) => (numbers[number].length ? this.text(numbers[number][at]) : "–"))], "td")));
   }
   choose() {
     const chosen = [...this.list.querySelectorAll("input:checked")].map((box) => box.value);

@@ -39,6 +39,9 @@ async def add(screen: "Screen", found: Found) -> None:
         if was_suggested:
             name.value = bonds.suggested_name(source, draft["nics"]) if draft["nics"] else ""
         tell()
+        asked[0].typed()
+        if len(draft["nics"]) >= bonds.FEWEST:
+            asked[0].look()
 
     with form(screen, t("bond.title", name=host["name_label"]), t("do.bond_add"), wrong) as asked:
         ui.label(t("bond.lead"))

@@ -34,6 +34,10 @@ class Form:
         if not self._wrong.text:
             self._dialog.submit(True)
 
+    def look(self) -> None:
+        """Say at once what is wrong, when no more typing can mend it."""
+        self._wrong.text = self._why_not()
+
     def typed(self) -> None:
         """What was wrong may be mended now: it is said again when the button is pressed again."""
         self._wrong.text = ""

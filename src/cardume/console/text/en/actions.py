@@ -62,7 +62,6 @@ TEXTS = {
     "why.no_disks": "The VM has no disks.",
     "why.blocked": "It is protected: {reason}",
     "why.not_halted": "Shut the VM down first.",
-    "why.export_runs": "A VM is exported while it is shut down. Or take a snapshot, and export that.",
     "why.sr_library": "It is an ISO library: it holds CDs, no disks.",
     "why.no_tools": "The guest has not told yet that it can shut down by itself. Wait, or force it.",
     "why.not_allowed": "The server does not allow it in the present state.",

@@ -62,7 +62,6 @@ TEXTS = {
     "why.no_disks": "A VM não tem discos.",
     "why.blocked": "Está protegida: {reason}",
     "why.not_halted": "Desligue a VM primeiro.",
-    "why.export_runs": "Uma VM é exportada desligada. Ou crie um snapshot, e exporte-o.",
     "why.sr_library": "É uma biblioteca de ISOs: guarda CDs, não discos.",
     "why.no_tools": "O sistema da VM ainda não informou que sabe desligar sozinho. Aguarde, ou force.",
     "why.not_allowed": "O servidor não permite isso no estado atual.",
