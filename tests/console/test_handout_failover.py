@@ -109,6 +109,11 @@ def test_a_server_and_then_the_master_are_lost_and_the_page_goes_on(desk: Desk, 
     expect(page.locator(".body tr", has_text=VM)).to_contain_text(f"Restarts on {MASTER}")
     expect(page.locator(".body")).not_to_contain_text("Server failed")
     desk.shoot("45-ha-tab")
+    desk.tab("Overview")
+    expect(page.locator(".body tr", has_text=VM)).to_contain_text("Restart")
+    expect(page.locator(".body tr", has_text="freenas-lun1")).to_contain_text("Heartbeat SR")
+    desk.shoot("53-overview-ha")
+    desk.tab("HA")
 
     # The power of the VM's server is cut: the VM comes back on the other one.
     desk.open(VM)

@@ -324,7 +324,7 @@ def test_the_overview_has_a_column_when_some_pool_has_high_availability() -> Non
     table = overview([made.source(), Room(uuid="p2", master="c").source()], T, NOW)
     at = table.columns.index("HA")
     assert {row[0].text: (row[at].text, row[at].tone) for row in table.rows} == {
-        "pool-g1": ("Lost servers tolerated: 1", "ok"),
+        "pool-g1": ("Tolerates 1", "ok"),
         "a": ("Healthy", "ok"),
         "web": ("Restart", ""),
         "b": ("1 of 2 servers", "error"),

@@ -14,8 +14,8 @@ from cardume.console.connections.transfers import references_in, send_out, take_
 from cardume.console.connections.undoing import undone
 from cardume.console.connections.workspace import Job
 from cardume.console.presenters import files
-from cardume.console.presenters.files import Picked
 from cardume.console.presenters.sources import Source
+from cardume.console.text.catalogue import Texts
 from cardume.console.views.forms import Draft, choice, form, text_field, tick
 from cardume.console.views.markup import acts_text
 
@@ -104,15 +104,16 @@ async def import_vm(screen: "Screen", found: Found) -> None:
 
     def tell() -> None:
         sr = source.cache.find("sr", draft["sr"])
-        lines = files.import_vm_commands(draft["file"], sr, preserve=draft["preserve"])
+        lines = () if wrong() else files.import_vm_commands(draft["file"], sr, preserve=draft["preserve"])
         calls.content = acts_text(t("pool.calls"), lines) if lines else ""
 
-    def picked(file: Picked) -> None:
-        about.text = files.why_no_vm(file, t) or t.size(file.size_bytes)
+    def picked() -> None:
+        about.text = t.size(draft["file"].size_bytes) if draft["file"] else t("file.xva_hint")
+        asked[0].look()
         tell()
 
     with form(screen, t("file.import_title"), t("do.vm_import"), wrong) as asked:
-        key = _file_field(t("file.xva"), ".xva,.gz,.zst", draft, picked)
+        key = _file_field(t, t("file.xva"), ".xva,.gz,.zst", draft, picked)
         about = ui.label(t("file.xva_hint")).classes("note")
         choice(t("newvm.sr"), srs, draft, "sr").on_value_change(tell)
         tick(t("file.preserve"), draft, "preserve").on_value_change(tell)
@@ -147,13 +148,16 @@ async def import_disk(screen: "Screen", found: Found) -> None:
         lines = () if wrong() else files.import_disk_commands(draft["file"], draft["name"], sr)
         calls.content = acts_text(t("pool.calls"), lines) if lines else ""
 
-    def picked(file: Picked) -> None:
-        about.text = files.about_image(file, t)
-        name.value = name.value or files.disk_name(file)
+    def picked() -> None:
+        file = draft["file"]
+        about.text = files.about_image(file, t) if file else t("file.image_hint")
+        if file:
+            name.value = name.value or files.disk_name(file)
+        asked[0].look()
         tell()
 
     with form(screen, t("file.import_disk_title", name=sr["name_label"]), t("do.disk_import"), wrong) as asked:
-        key = _file_field(t("file.image_file"), ".vhd,.qcow2,.raw,.img,.iso", draft, picked)
+        key = _file_field(t, t("file.image_file"), ".vhd,.qcow2,.raw,.img,.iso", draft, picked)
         about = ui.label(t("file.image_hint")).classes("note")
         name = text_field(t("field.name"), draft, "name")
         name.on_value_change(tell)
@@ -184,21 +188,22 @@ async def import_disk(screen: "Screen", found: Found) -> None:
     screen.run(job.title, bring(), job)
 
 
-def _file_field(label: str, endings: str, draft: Draft, picked: Callable[[Picked], None]) -> str:
+def _file_field(t: Texts, label: str, endings: str, draft: Draft, picked: Callable[[], None]) -> str:
     """A field by which a file is picked, which fills `file` of the draft; the key that it has in the browser."""
     key = secrets.token_hex(8)
 
     def take(event: Any) -> None:
         draft["file"] = files.read_picked(event.args) if isinstance(event.args, dict) else None
-        if draft["file"] is not None:
-            picked(draft["file"])
+        name.text = draft["file"].name if draft["file"] else t("file.none_yet")
+        picked()
 
     with ui.element("label").classes("file w-full"):
         ui.label(label)
         field = ui.element("input").props(f'type=file accept="{endings}"')
-        field.on(
-            "change", take, js_handler=f"(event) => window.cardume.files.pick('{key}', event.target.files[0], emit)"
-        )
+        pick = f"(event) => window.cardume.files.pick('{key}', event.target.files[0], emit)"
+        field.on("change", take, js_handler=pick)
+        ui.label(t("file.choose")).classes("btn")
+        name = ui.label(t("file.none_yet")).classes("picked")
     return key
 
 

@@ -19,7 +19,7 @@ TEXTS = {
     "column.then": "What happens",
     "column.about": "About",
     "column.ha": "HA",
-    "ha.tolerates": "Lost servers tolerated: {n}",
+    "ha.tolerates": "Tolerates {n}",
     "ha.heartbeat_sr": "Heartbeat SR",
     "ui.failover": "{master}, the master of {pool}, has not answered since {at}. HA is on: another server takes its place by itself, as a rule within {usual}. The console asks {others} meanwhile; what is shown is what the pool last told.",
     "ui.failover_long": "{master}, the master of {pool}, has not answered since {at}, and no other server has taken its place, which takes {usual} as a rule. Look whether the other servers run and reach the heartbeat SR. The console goes on asking {others}.",

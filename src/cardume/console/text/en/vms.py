@@ -92,6 +92,8 @@ TEXTS = {
     "file.preserve": "Keep its UUID and its MACs: only when the original is gone",
     "file.start": "Start it when it is there",
     "file.none": "Choose a file.",
+    "file.choose": "Choose a file…",
+    "file.none_yet": "none yet",
     "file.empty": "{name} is empty.",
     "file.no_archive": "{name} is no XVA file.",
     "file.import_disk_title": "Import a disk to {name}",

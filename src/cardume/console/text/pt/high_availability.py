@@ -19,7 +19,7 @@ TEXTS = {
     "column.then": "O que acontece",
     "column.about": "Sobre",
     "column.ha": "HA",
-    "ha.tolerates": "Perdas de servidor toleradas: {n}",
+    "ha.tolerates": "Tolera {n}",
     "ha.heartbeat_sr": "SR de heartbeat",
     "ui.failover": "{master}, o master de {pool}, não responde desde {at}. A HA está ativa: outro servidor assume sozinho, em geral em até {usual}. Enquanto isso o console pergunta a {others}; o que se vê é o que o pool informou por último.",
     "ui.failover_long": "{master}, o master de {pool}, não responde desde {at}, e nenhum outro servidor assumiu, o que em geral leva {usual}. Verifique se os outros servidores funcionam e alcançam o SR de heartbeat. O console continua perguntando a {others}.",

@@ -92,6 +92,8 @@ TEXTS = {
     "file.preserve": "Manter o UUID e os MACs: só quando a original não existe mais",
     "file.start": "Ligar quando estiver pronta",
     "file.none": "Escolha um arquivo.",
+    "file.choose": "Escolher um arquivo…",
+    "file.none_yet": "nenhum ainda",
     "file.empty": "{name} está vazio.",
     "file.no_archive": "{name} não é um arquivo XVA.",
     "file.import_disk_title": "Importar um disco para {name}",
