@@ -4,13 +4,12 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-from bench import metering
+from bench import NAME, SUBNET, metering
 from bench.table import Row, seconds
 from cardume.lab import room, starting_point
 from cardume.lab.api import session
 from cardume.lab.handle import LabHandle, quiet
 
-NAME, SUBNET = "bench", "10.149.0.0/23"
 LAB_LIMIT_S = 90.0
 START_LIMIT_S = 0.150
 IDLE_LIMIT_MIB = 100

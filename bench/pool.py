@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from bench import NAME, SUBNET
 from bench.table import Row, seconds
 from cardume.lab import room, starting_point
 from cardume.lab.api import PASSWORD, USER, MemberOfPool, leave_nothing_in_the_way, session
@@ -13,7 +14,6 @@ from cardume.lab.errors import LabError
 from cardume.lab.handle import LabHandle, quiet
 from cardume.lab.programs import wait_until
 
-NAME, SUBNET = "bench", "10.149.0.0/23"
 MASTER = "d1-g1"
 WRITES = 200
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import XenAPI
 
-from bench import copies, failover, guest_disk, migration
+from bench import NAME, SUBNET, copies, failover, guest_disk, migration
 from bench.table import Row, seconds
 from cardume.lab import room, starting_point
 from cardume.lab.api import PASSWORD, USER, leave_nothing_in_the_way, session
@@ -19,7 +19,6 @@ from cardume.lab.handle import LabHandle, quiet
 from cardume.lab.layout import TARGET_IQN, Network
 from cardume.lab.programs import wait_until
 
-NAME, SUBNET = "bench", "10.149.0.0/23"
 MASTER, MEMBER = "d1-g1", "d2-g1"
 MIB = 1 << 20
 ROUNDS = 7
