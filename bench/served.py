@@ -30,7 +30,8 @@ from cardume.hostops.machine.memory_machine import MemoryMachine
 from cardume.hostops.metrics.memory_meter import memory_meter
 from cardume.hostops.network.memory_bridges import MemoryBridges
 from cardume.hostops.network.memory_network import MemoryNetwork
-from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryShelf
+from cardume.hostops.storage.memory_copier import MemoryCopier
+from cardume.hostops.storage.memory_driver import MemoryShelf
 from cardume.messages.session import Identity
 from cardume.messages.templates import blank_vm
 from cardume.pooldb.memory import MemoryStore

@@ -21,7 +21,8 @@ from cardume.hostops.metrics.memory_meter import memory_meter
 from cardume.hostops.network.memory_bridges import MemoryBridges
 from cardume.hostops.network.memory_network import MemoryNetwork
 from cardume.hostops.storage.driver import Copier, StorageDriver
-from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver
+from cardume.hostops.storage.memory_copier import MemoryCopier
+from cardume.hostops.storage.memory_driver import MemoryDriver
 
 CHANNEL = "memory over the channel"
 WITH_SNAPSHOTS = ("memory", CHANNEL, pytest.param("ext", marks=needs_qemu_img))

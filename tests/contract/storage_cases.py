@@ -11,7 +11,8 @@ import pytest
 from cardume.hostops.storage.copy import QemuCopier
 from cardume.hostops.storage.driver import Copier, Repository, StorageDriver
 from cardume.hostops.storage.ext import ExtDriver
-from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver
+from cardume.hostops.storage.memory_copier import MemoryCopier
+from cardume.hostops.storage.memory_driver import MemoryDriver
 from cardume.hostops.storage.nfs import parse_location
 from cardume.hostops.storage.nfs_disks import NfsDriver
 from cardume.hostops.storage.nfs_session import nfs_session

@@ -37,7 +37,8 @@ from cardume.hostops.metrics.host_meter import HostMeter
 from cardume.hostops.metrics.memory_meter import MemoryHost, memory_meter
 from cardume.hostops.network.memory_bridges import MemoryBridges
 from cardume.hostops.network.memory_network import MemoryNetwork
-from cardume.hostops.storage.memory_driver import MemoryCopier, MemoryDriver, MemoryShelf
+from cardume.hostops.storage.memory_copier import MemoryCopier
+from cardume.hostops.storage.memory_driver import MemoryDriver, MemoryShelf
 from cardume.messages.call import Caller
 from cardume.messages.certificate import record_certificate
 from cardume.messages.inventory import ThisHost, record_host

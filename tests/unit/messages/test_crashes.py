@@ -9,7 +9,7 @@ from cardume.datamodel.refs import NULL, Ref
 from cardume.datamodel.vdi import VDI
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.hostops.hands import Hands
-from cardume.hostops.storage.memory_driver import MemoryCopier
+from cardume.hostops.storage.memory_copier import MemoryCopier
 from cardume.messages.guest_watch import GuestWatch
 from cardume.messages.new_vdi import INCOMPLETE, remove_incomplete
 from cardume.messages.sr_space import record_sizes

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
-import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,13 +28,20 @@ from cardume.hostops.storage.driver import (
 )
 from cardume.hostops.storage.ext_merge import SPARE_BYTES, FolderMerging
 from cardume.hostops.storage.file_calls import file_call, free_bytes
-from cardume.hostops.storage.found import FoundRepositories, FoundRepository
+from cardume.hostops.storage.found import FoundRepositories
+from cardume.hostops.storage.local_folder import (
+    check_folder,
+    find_repositories,
+    list_folders,
+    list_images,
+    share_blocks,
+    used_bytes,
+)
 from cardume.hostops.storage.opened import OpenCounts
 
 DEFAULT_FOLDER = "/var/lib/cardume/sr"
 UNIT = 4096  # sizes are rounded up to a sector of the largest kind, so that any guest can use all of its disk
 _EMPTY_IMAGE = 1 << 20  # an empty qcow2 image takes less
-_FICLONE = 0x40049409
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,8 +113,8 @@ class ExtDriver:
         """The repository in the folder that is named, or all below the default folder."""
         self.check_config(device_config)
         location = device_config.get("location")
-        folders = [Path(location)] if location else await _files(_folders, Path(self._default_folder))
-        return FoundRepositories(await _files(_repositories, folders))
+        folders = [Path(location)] if location else await _files(list_folders, Path(self._default_folder))
+        return FoundRepositories(await _files(find_repositories, folders))
 
     async def attach(self, repo: Repository, *, timeout_s: float = 30) -> None:
         self.check_config(repo.device_config)
@@ -130,7 +135,7 @@ class ExtDriver:
         await self._merging.stop(repo.uuid)
         async with self._layering:
             await _files(sweep.sweep, path, frozenset(self._living))
-        names = await _files(_list_images, path)
+        names = await _files(list_images, path)
         if names or repo.uuid in self._living.values():
             raise StorageError(f"{path} still holds {', '.join(names) or 'a volume that is being made'}")
         await _files(folder.remove_repository, path)
@@ -163,7 +168,7 @@ class ExtDriver:
         """
         path = await self._checked_folder(repo)
         volumes, _ = await _files(folder.list_volumes, path)
-        used = await _files(_used_bytes, path)
+        used = await _files(used_bytes, path)
         return Space(
             physical_size=used + await _files(free_bytes, path),
             physical_utilisation=used,
@@ -202,7 +207,7 @@ class ExtDriver:
         async with self._merging.reading(path, repo.uuid, source), room as making:
             chain = await _files(layers.list_chain, path, await _files(folder.head_name, path, source.location))
             await images.assert_unused(str(path / chain[0].name), source.format)
-            if not (len(chain) == 1 and await _files(_share_blocks, path / chain[0].name, path / making.part)):
+            if not (len(chain) == 1 and await _files(share_blocks, path / chain[0].name, path / making.part)):
                 await self._copy_blocks(path, chain, making.part, progress)
         progress(1.0)
         return making.volume
@@ -398,28 +403,6 @@ class ExtDriver:
         await images.convert(image, str(path / part), top.format, top.virtual_size, progress)
 
 
-def check_folder(key: str, location: str) -> None:
-    """Raise StorageConfigError unless the text is the plain absolute path of a folder below the root."""
-    plain = os.path.isabs(location) and os.path.normpath(location) == location and location.strip("/")
-    if not plain or any(ord(letter) < 32 for letter in location):
-        raise StorageConfigError(key, f"{key}: {location!r} is not a plain absolute path, such as /srv/cardume")
-
-
-def _folders(above: Path) -> list[Path]:
-    return sorted(path for path in above.glob("*") if path.is_dir())
-
-
-def _repositories(folders: list[Path]) -> tuple[FoundRepository, ...]:
-    """Those of the folders that hold a repository which this version can read."""
-    found = []
-    for path in folders:
-        with contextlib.suppress(StorageError):
-            uuid = folder.assert_uuid(folder.read_marker(path))
-            facts = os.statvfs(path)
-            found.append(FoundRepository(uuid, str(path), facts.f_blocks * facts.f_frsize))
-    return tuple(found)
-
-
 def _rounded(size: int) -> int:
     return -(-size // UNIT) * UNIT
 
@@ -430,27 +413,6 @@ def _chain_with_room(path: Path, name: str) -> tuple[layers.Image, ...]:
     if len(chain) >= layers.MAX_LAYERS:
         raise StorageError(f"{name} stands on {len(chain) - 1} layers, and may not get more: copy it to a new disk")
     return chain
-
-
-def _list_images(path: Path) -> list[str]:
-    return sorted(name for name in os.listdir(path) if layers.is_image_name(name))
-
-
-def _used_bytes(path: Path) -> int:
-    """What all images take, the layers among them."""
-    return sum((path / name).lstat().st_blocks * 512 for name in _list_images(path) if (path / name).exists())
-
-
-def _share_blocks(source: Path, target: Path) -> bool:
-    """Let `target` share the blocks of `source`; False where the file system cannot."""
-    with open(source, "rb") as origin, open(target, "wb") as copy:
-        try:
-            fcntl.ioctl(copy.fileno(), _FICLONE, origin.fileno())
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EIO):
-                raise
-            return False
-    return True
 
 
 async def _files(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -12,8 +12,8 @@ from cardume.hostops.errors import StorageConfigError, StorageError, StorageUnre
 from cardume.hostops.guests.guest import DiskSource, FileSource
 from cardume.hostops.storage import nfs
 from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
-from cardume.hostops.storage.ext import check_folder
 from cardume.hostops.storage.iso_exports import SOCKETS, IsoExports
+from cardume.hostops.storage.local_folder import check_folder
 from cardume.hostops.storage.nfs import NfsFile, NfsFolder
 from cardume.hostops.storage.opened import OpenCounts
 

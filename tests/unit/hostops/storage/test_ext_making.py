@@ -38,7 +38,7 @@ async def test_a_making_that_is_cancelled_at_any_step_leaves_nothing(
         pass
 
     monkeypatch.setattr(images, "assert_unused", no_program)
-    monkeypatch.setattr(ext, "_share_blocks", lambda source, target: True)
+    monkeypatch.setattr(ext, "share_blocks", lambda source, target: True)
     driver, repo = ExtDriver(), Repository(SR, "ext", "user", {"location": str(tmp_path / "sr")})
     await driver.create(repo)
     volume = await driver.create_volume(repo, A, 1 << 20, format="raw")
