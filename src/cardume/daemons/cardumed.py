@@ -309,7 +309,7 @@ async def _take_own_orders(here: HereNow, place: Place) -> None:
     """What this master orders of its own host is meant for the life that the host has now."""
     for _ in range(TRIES):
         try:
-            await here.had.take_orders(place.step_down, is_on=place.map.ha)
+            await here.had.starts.take_orders(place.step_down, is_on=place.map.ha)
             return
         except HaError as fault:
             log.warning("life_not_known", reason=str(fault))

@@ -37,7 +37,7 @@ class StartNote:
 
 
 class Gate(Protocol):
-    """What lets starts through; `had_agent.py` is the implementation."""
+    """What lets starts through; `had_starts.py` is the implementation."""
 
     def guest_begins(self, operation: str) -> AbstractAsyncContextManager[StartNote]: ...
 

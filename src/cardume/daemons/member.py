@@ -231,7 +231,7 @@ class Connection:
             config.pool_files, config.host_uuid, role.master_address, expect=role.master_uuid, port=config.channel_port
         ) as wire:
             stale = asyncio.Event()
-            await self._here.had.take_orders(stale.set, is_on=self._place.map.ha)
+            await self._here.had.starts.take_orders(stale.set, is_on=self._place.map.ha)
             log.info("master_connected", master=role.master_address)
             self._here.mark_awake()
             self._membership.is_connected = True
