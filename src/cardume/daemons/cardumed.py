@@ -63,7 +63,7 @@ from cardume.hostops.blob_files import BlobFiles
 from cardume.hostops.ha.interface import HaError
 from cardume.messages.call import Call, Caller, TaskHandle
 from cardume.messages.certificate import record_certificate
-from cardume.messages.ha_enabling import settle_ha
+from cardume.messages.ha_disabling import settle_ha
 from cardume.messages.ha_plan import the_pool
 from cardume.messages.inventory import record_host, record_master
 from cardume.messages.lifecycle import derive_allowed_operations

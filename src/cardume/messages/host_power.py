@@ -5,7 +5,7 @@ from cardume.datamodel.host import Host, HostOperation
 from cardume.datamodel.refs import Ref
 from cardume.messages.call import Call
 from cardume.messages.failures import machine_failures
-from cardume.messages.ha_enabling import leave_ha
+from cardume.messages.ha_disabling import leave_ha
 from cardume.messages.ha_plan import assert_keeps_plan, refresh_plan
 from cardume.messages.lifecycle import operation
 from cardume.messages.registry import implements

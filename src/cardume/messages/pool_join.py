@@ -17,7 +17,7 @@ from cardume.messages.activations import deactivate_all
 from cardume.messages.call import Call
 from cardume.messages.cpu_levelling import level_processors
 from cardume.messages.dead_host import bury
-from cardume.messages.ha_enabling import ha_failures
+from cardume.messages.ha_ending import ha_failures
 from cardume.messages.pool_master import Mastery
 from cardume.messages.registry import implements
 from cardume.messages.sr import forget_records

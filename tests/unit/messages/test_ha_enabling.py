@@ -29,7 +29,8 @@ from cardume.hostops.ha.interface import (
 from cardume.hostops.ha.memory_ha import MemoryHa, MemoryStatefile
 from cardume.hostops.storage.memory_driver import MemoryDriver, MemoryShelf
 from cardume.messages import ha_enabling, host_power, pbd, sr
-from cardume.messages.ha_enabling import choose_profile, disable_ha, emergency_ha_disable, enable_ha, settle_ha
+from cardume.messages.ha_disabling import disable_ha, emergency_ha_disable, settle_ha
+from cardume.messages.ha_enabling import choose_profile, enable_ha
 from cardume.messages.ha_plan import the_pool
 from cardume.messages.pool_join import declare_dead
 from cardume.messages.storage_values import repository
