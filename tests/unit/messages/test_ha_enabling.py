@@ -13,10 +13,9 @@ from cardume.datamodel.message import Message
 from cardume.datamodel.pbd import PBD
 from cardume.datamodel.pif import PIF
 from cardume.datamodel.pool import Pool, PoolOperation
-from cardume.datamodel.refs import Ref, new_uuid
+from cardume.datamodel.refs import Ref
 from cardume.datamodel.sr import SR
 from cardume.datamodel.vdi import VDI, VDIType
-from cardume.datamodel.vm_enums import VMPowerState
 from cardume.hostops.errors import HostError
 from cardume.hostops.ha.interface import (
     HaError,
@@ -28,12 +27,10 @@ from cardume.hostops.ha.interface import (
 )
 from cardume.hostops.ha.memory_ha import MemoryHa, MemoryStatefile
 from cardume.hostops.storage.memory_driver import MemoryDriver, MemoryShelf
-from cardume.messages import ha_enabling, host_power, pbd, sr
-from cardume.messages.ha_disabling import disable_ha, emergency_ha_disable, settle_ha
+from cardume.messages import ha_enabling, pbd
+from cardume.messages.ha_disabling import disable_ha, settle_ha
 from cardume.messages.ha_enabling import choose_profile, enable_ha
 from cardume.messages.ha_plan import the_pool
-from cardume.messages.pool_join import declare_dead
-from cardume.messages.storage_values import repository
 from cardume.pooldb.store import NoQuorum
 
 __all__ = ["two"]
@@ -143,40 +140,6 @@ async def test_all_hosts_become_members_and_the_fields_say_so(ha: Ha) -> None:
     assert ha.first._arrangement is not None
     assert [host.name for host in ha.first._arrangement.hosts] == ["d1-g1", "d2-g1"]
     assert [host.addresses for host in ha.first._arrangement.hosts] == [("10.0.0.11",), ("10.0.0.12",)]
-
-
-async def test_switched_off_the_statefile_stays_for_hosts_that_were_away_and_is_used_again(ha: Ha) -> None:
-    await ha.enable()
-    (statefile,) = ha.statefiles()
-    assert await refusal(enable_ha(ha.two.call, (), {})) == ["HA_IS_ENABLED"]
-    await disable_ha(ha.two.call)
-    await ha.assert_off()
-    assert ha.voters.asked == ["two", "one"]
-    assert await refusal(disable_ha(ha.two.call)) == ["HA_NOT_ENABLED"]
-    await ha.enable()
-    assert ha.statefiles() == [statefile]
-
-
-async def test_what_is_left_of_an_earlier_time_keeps_no_sr_from_being_destroyed(ha: Ha) -> None:
-    await ha.enable()
-    call, pbds = ha.two.call, ha.two.db.get(ha.sr).PBDs
-    assert await refusal(pbd.unplug(call, pbds[0])) == ["HA_IS_ENABLED"]
-    await disable_ha(call)
-    lun = ha.two.first.hands.storage["lvmoiscsi"]
-    repo = repository(ha.two.db, ha.sr, ha.two.first.host)
-    disk = await lun.create_volume(repo, new_uuid(), GIB, name_label="disk")
-    for each in pbds:
-        await pbd.unplug(call, each)
-    assert await refusal(sr.destroy(call, ha.sr)) == ["SR_NOT_EMPTY"]
-    assert ha.statefiles() != []
-
-    await pbd.plug(call, pbds[0])
-    await lun.destroy_volume(repo, disk)
-    await pbd.unplug(call, pbds[0])
-    await sr.destroy(call, ha.sr)
-
-    assert ha.two.db.find(ha.sr) is None
-    assert ha.statefiles() == []
 
 
 async def test_hosts_watch_their_interface_of_the_networks_that_ask_for_it(ha: Ha) -> None:
@@ -311,52 +274,10 @@ async def test_hosts_without_a_daemon_are_never_said_to_be_protected(two: Two) -
     assert not the_pool(two.db)[1].ha_enabled
 
 
-async def test_without_the_statefile_every_host_has_to_give_its_word(ha: Ha) -> None:
-    await ha.enable()
-    ha.first.has_statefile = ha.second.has_statefile = False
-    ha.second.fail_next("stop_deciding", HaError("no answer"))
-    assert (await refusal(disable_ha(ha.two.call)))[0] == "HA_HEARTBEAT_DAEMON_STARTUP_FAILED"
-    assert ha.pool.ha_enabled
-    assert await ha.phases() == (HaPhase.MEMBER, HaPhase.MEMBER)
-    await disable_ha(ha.two.call)
-    await ha.assert_off()
-
-
-async def test_one_host_alone_is_switched_off_in_an_emergency(ha: Ha) -> None:
-    assert await refusal(emergency_ha_disable(ha.two.call, False)) == ["HA_NOT_ENABLED"]
-    await emergency_ha_disable(ha.two.call, True)
-    await ha.enable()
-    refused = await refusal(emergency_ha_disable(ha.two.call, False))
-    assert refused[0] == "OPERATION_NOT_ALLOWED"  # a VM runs here, and the other one would start it too
-    ha.first.has_statefile = False
-    await emergency_ha_disable(ha.two.call, False)
-    assert await ha.phases() == (HaPhase.ATTACHED, HaPhase.MEMBER)
-
-
-async def test_a_host_that_restarts_leaves_first(ha: Ha) -> None:
-    await ha.enable()
-    second = ha.two.second.host
-    await host_power.disable(ha.two.call, second, True)
-    ha.second.fail_next("leave", HaError("guests are left"))
-    assert (await refusal(host_power.reboot(ha.two.call, second)))[0] == "HA_HEARTBEAT_DAEMON_STARTUP_FAILED"
-    await host_power.reboot(ha.two.call, second)
-    assert "leave" in ha.second.asked
-    assert await ha.phases() == (HaPhase.MEMBER, HaPhase.ATTACHED)
-
-
 async def test_the_heartbeat_sr_stays_plugged(ha: Ha) -> None:
     await ha.enable()
     for link in ha.two.db.get(ha.sr).PBDs:
         assert await refusal(pbd.unplug(ha.two.call, link)) == ["HA_IS_ENABLED"]
-
-
-async def test_an_enabling_that_a_crash_cut_off_is_given_up_at_the_next_start(ha: Ha) -> None:
-    await ha.enable()
-    pool, _ = the_pool(ha.two.db)
-    await ha.two.db.update(pool, ha_enabled=False)  # as if the daemon had ended just before it wrote this
-    await settle_ha(ha.two.call)
-    assert await ha.phases() == (HaPhase.ATTACHED, HaPhase.ATTACHED)
-    assert (ha.pool.ha_statefiles, ha.pool.ha_enabled) == ((), False)
 
 
 @pytest.mark.parametrize(
@@ -387,18 +308,3 @@ async def test_an_enabling_that_is_cancelled_while_its_record_is_written_leaves_
     with pytest.raises(asyncio.CancelledError):
         await enabling
     await ha.assert_off()
-
-
-async def test_a_member_whose_cardumed_is_away_cannot_be_declared_dead(ha: Ha) -> None:
-    """Its VMs run on, and would run twice."""
-    two = ha.two
-    await ha.enable()
-    await two.db.update(two.db.get(two.first.host).metrics, live=False)
-    call = replace(two.call, localhost=two.second.host)
-    assert await refusal(declare_dead(call, two.first.host)) == ["HOST_IS_LIVE", two.first.host]
-    ha.second.fail_next("status", HaError("no answer"))
-    assert (await refusal(declare_dead(call, two.first.host)))[0] == "HA_HEARTBEAT_DAEMON_STARTUP_FAILED"
-    assert two.where()[0] == two.first.host
-    ha.second.declare(ha.first.uuid)
-    await declare_dead(call, two.first.host)
-    assert two.db.get(two.vm).power_state is VMPowerState.HALTED
