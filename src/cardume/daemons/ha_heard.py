@@ -63,7 +63,8 @@ class HaHeard:
                 self._take_end(event, is_known)
             case HaEventKind.MEMBERS:
                 self.members = frozenset(event.members)
-                self.ended = {uuid: life for uuid, life in self.ended.items() if uuid not in event.members}
+                for uuid in self.ended.keys() & self.members:
+                    self._take_back(uuid, self.ended.pop(uuid))
             case _:
                 pass
         log.info("ha_event", kind=str(event.kind), epoch=event.epoch, host=event.host)
@@ -92,6 +93,11 @@ class HaHeard:
         elif event.rule == REBOOTED and not (is_known or self.hears_again):
             self._rebooted[event.host] = event.epoch  # else it may vote again: it was written without a verdict
             self._note_readmitted(event.host, event.life)
+
+    def _take_back(self, uuid: str, life: int) -> None:
+        """A host is a member again, on another life; it may be so before there was time to bury the one before."""
+        if not self.hears_again and not self.has_come(uuid):
+            self._note_readmitted(uuid, life)
 
     def _note_readmitted(self, uuid: str, life: int) -> None:
         """Note a member whose earlier life is over, and which nobody can have told to run anything in this one.

@@ -200,3 +200,22 @@ async def test_an_ha_daemon_that_does_not_tell_whom_it_hears_keeps_no_vm_down(lo
     lost.ha.second.fail_next("status", LinkLost("no answer"))
     await lost.act()
     assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.second.host)
+
+
+@pytest.mark.parametrize("has_come", [False, True])
+async def test_a_host_that_is_a_member_again_before_it_was_buried_keeps_its_vms_for_a_while_only(
+    lost: Lost, has_come: bool
+) -> None:
+    """It boots in seconds, and is admitted a second after it was left out; the database may take longer to follow."""
+    both, first = (lost.ha.first.uuid, lost.ha.second.uuid), lost.ha.first.uuid
+    await lost.hear()
+    await lost.power_cut()
+    second = lost.ha.second.uuid
+    lost.restarts.take(HaEvent(0, HaEventKind.MEMBERS, 2, members=(second,), master=second))
+    lost.restarts.take(HaEvent(0, HaEventKind.LIFE_ENDED, 2, first, 1, rule=REBOOTED))
+    lost.came[lost.ha.two.first.host] += has_come  # and is gone again
+    lost.restarts.take(HaEvent(0, HaEventKind.MEMBERS, 3, members=both, master=second))
+    await lost.act()
+    assert lost.where(lost.ha.two.vm) == (VMPowerState.RUNNING, lost.ha.two.first.host)
+    await is_away_for_long(lost)
+    assert lost.where(lost.ha.two.vm)[1] == (lost.ha.two.first.host if has_come else lost.ha.two.second.host)
