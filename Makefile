@@ -44,7 +44,7 @@ bench: venv packages-tests ## The benchmarks, as one table
 
 screenshots: venv packages-tests ## The pictures of the console that docs show, taken of the real thing in a lab of its own
 	rm -rf build/pictures
-	CARDUME_SCREENSHOTS=$(CURDIR)/build/pictures $(PYTEST) tests/console/test_handout.py tests/console/test_snapshots_and_devices.py
+	CARDUME_SCREENSHOTS=$(CURDIR)/build/pictures $(PYTEST) tests/console/test_handout.py tests/console/test_files.py tests/console/test_snapshots_and_devices.py
 	$(BIN)/python -m tests.console.pictures build/pictures
 
 docs: venv ## Write the generated pages of docs/reference anew

@@ -26,6 +26,9 @@ _UNLABELLED = """() => {
     .map((node) => node.outerHTML.slice(0, 160));
 }"""
 
+_AT_REST = """() => !document.querySelector("[class*=enter-active], [class*=leave-active]")"""
+"""What comes in slowly, as dialogs do, is there: before that its colours are not its own."""
+
 
 class Desk:
     """A browser's page. `mistakes` are errors in the browser and controls that no screen reader could name."""
@@ -53,7 +56,7 @@ class Desk:
 
     def look(self, name: str) -> None:
         """Audit what is seen: controls without a name, and what axe-core finds serious."""
-        self.wait(0.4)  # dialogs come in slowly
+        self.page.wait_for_function(_AT_REST)
         self.mistakes += [f"{name}: no label on {one}" for one in self.page.evaluate(_UNLABELLED)]
         self.mistakes += [f"{name}: {one}" for one in findings(self.page)]
 
@@ -75,6 +78,12 @@ class Desk:
         """Choose an object in the tree; of several of one name the one under the other names."""
         self.row(names[-1]).first.click()
         expect(self.page.locator(".head h1")).to_have_text(names[-1])
+
+    def go(self, path: str) -> None:
+        """Go to a place as a link to it does, without loading the page anew."""
+        self.page.evaluate("(path) => window.emitEvent('go', { path })", path)
+        expect(self.page).to_have_url(f"{self.console}{path}")
+        expect(self.page.locator(".head h1")).to_be_visible()
 
     def row(self, name: str) -> Locator:
         """The tree's row of a name."""

@@ -1,11 +1,16 @@
 """Bonds of a server: what is shown, which cards may become one, and why not."""
 
+from typing import Any
+
 import pytest
 from tests.unit.console.rooms import Room
 
 from cardume.console.connections.cache import NULL
+from cardume.console.connections.failures import Refused
+from cardume.console.connections.workspace import Job
 from cardume.console.presenters import bonds
 from cardume.console.text.catalogue import Texts
+from cardume.console.views.bonds import destroy, make
 
 T = Texts("en")
 
@@ -105,3 +110,42 @@ def test_the_commands_of_a_bond() -> None:
         "NETWORK=$(xe network-create name-label='Bond eth0+eth1')",
         "xe bond-create network-uuid=$NETWORK pif-uuids=eth0,eth1 mode=lacp",
     ]
+
+
+class Server:
+    """A pool that notes what it is asked for, and may refuse to make a bond; its networks are empty but for `used`."""
+
+    def __init__(self, refusal: Refused | None = None, *, used: bool = False) -> None:
+        self.asked: list[str] = []
+        self.refusal, self.used = refusal, used
+
+    async def call(self, method: str, *params: Any) -> Any:
+        self.asked.append(method)
+        return {"PIFs": [], "VIFs": ["vif:web-0"] if self.used else []} if method == "network.get_record" else "task"
+
+    async def work(self, method: str, *params: Any) -> str:
+        self.asked.append(method)
+        return "network:new"
+
+    async def result_of(self, task: str) -> str:
+        if self.refusal is not None:
+            raise self.refusal
+        return "bond:new"
+
+
+async def test_a_bond_that_is_refused_leaves_no_network() -> None:
+    draft: dict[str, Any] = {"nics": ["pif:eth0", "pif:eth1"], "name": "b", "mode": "lacp"}
+    good: Any = Server()
+    await make(good, Job("", "/"), draft)
+    assert good.asked == ["network.create", "Async.Bond.create"]
+    bad: Any = Server(Refused(("PIF_BOND_MORE_THAN_ONE_IP",)))
+    with pytest.raises(Refused):
+        await make(bad, Job("", "/"), draft)
+    assert bad.asked == ["network.create", "Async.Bond.create", "network.destroy"]
+
+
+@pytest.mark.parametrize("used", [False, True])
+async def test_the_network_of_a_bond_goes_with_it_unless_something_is_in_it(used: bool) -> None:
+    server: Any = Server(used=used)
+    await destroy(server, Job("", "/"), "bond:b", "network:b")
+    assert ("network.destroy" in server.asked) is not used
