@@ -11,13 +11,14 @@ from tests.unit.console.rooms import Room
 from tests.unit.console.servers import PASSWORD, Server
 
 from cardume.console.connections.connection import Connection
-from cardume.console.connections.failures import Refused
+from cardume.console.connections.failures import Refused, Unreachable
 from cardume.console.connections.passages import LEFT, Passage, Passages
 from cardume.console.connections.transfers import references_in, send_out, take_in
 from cardume.console.connections.workspace import Job
 from cardume.console.presenters import files
 from cardume.console.presenters.files import Image, Picked
 from cardume.console.text.catalogue import Texts
+from cardume.console.views.files import FileOut
 
 T = Texts("en")
 QCOW2 = b"QFI\xfb" + (3).to_bytes(4, "big") + bytes(16) + (5 << 30).to_bytes(8, "big")
@@ -156,6 +157,51 @@ async def test_a_file_goes_out_when_the_browser_comes_and_a_refusal_before_it(tm
             await send_out(*asked)
         assert len(offered) == 1
         await connection.close()
+
+
+class Source:
+    """A server's answer that breaks off after a piece, ends after it, or says nothing more."""
+
+    content_length = None
+
+    def __init__(self, then: str) -> None:
+        self.then = then
+        self.content = self
+
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        yield b"piece"
+        match self.then:
+            case "breaks":
+                raise ConnectionResetError("gone")
+            case "waits":
+                await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("then", "leaves", "failure", "is_whole"),
+    [("ends", False, None, True), ("breaks", False, Unreachable, False), ("waits", True, Refused, False)],
+)
+async def test_half_of_a_file_does_not_look_whole(
+    then: str, leaves: bool, failure: type[Exception] | None, is_whole: bool
+) -> None:
+    source: Any = Source(then)
+    passage, sent = Passage("web.xva", source), list[Any]()
+
+    async def receive() -> Any:
+        while not (leaves and len(sent) > 1):
+            await asyncio.sleep(0.01)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async with asyncio.timeout(30):
+        await FileOut(passage)({"type": "http"}, receive, send)
+    headers = dict(sent[0]["headers"])
+    assert headers[b"content-disposition"] == b"attachment; filename*=UTF-8''web.xva"
+    assert b"content-length" not in headers
+    assert (sent[-1].get("more_body", False) is False) is is_whole
+    assert type(passage.over.exception()) is (failure or type(None))
 
 
 async def connected(server: Server) -> Connection:

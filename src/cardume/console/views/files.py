@@ -37,15 +37,19 @@ def add_files(app: FastAPI) -> None:
         passage = workspace.passages.take(ticket, goes_out=False) if length.isdecimal() else None
         if passage is None:
             return Response(status_code=404)
-        passage.came.set_result((int(length), pieces(request)))
+        passage.came.set_result((int(length), pieces(request, workspace)))
         await asyncio.wait((passage.over,))
         return Response(status_code=204)  # how it went is told among the events
 
 
-async def pieces(request: Request) -> AsyncIterator[bytes]:
-    """A request's body as it comes; ConnectionResetError when the browser goes away before its end."""
+async def pieces(request: Request, workspace: Workspace) -> AsyncIterator[bytes]:
+    """A request's body as it comes; ConnectionResetError when the browser goes away before its end.
+
+    Who sends a file is not idle: logged out, the page would be left, and the file with it.
+    """
     try:
         async for piece in request.stream():
+            workspace.touch()
             if piece:
                 yield piece
     except ClientDisconnect:
