@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from tests.console.audit import findings
 
 from cardume.lab.api import PASSWORD
@@ -83,7 +84,7 @@ class Desk:
         """Go to a place as a link to it does, without loading the page anew."""
         self.page.evaluate("(path) => window.emitEvent('go', { path })", path)
         expect(self.page).to_have_url(f"{self.console}{path}")
-        expect(self.page.locator(".head h1")).to_be_visible()
+        expect(self.page.locator(".head h1")).not_to_have_text("Not here")
 
     def row(self, name: str) -> Locator:
         """The tree's row of a name."""
@@ -146,6 +147,14 @@ class Desk:
         if self.page.locator(".strip[aria-expanded=true]").count():
             self.page.locator(".strip").click()
         expect(self.page.locator(".strip")).to_have_attribute("aria-expanded", "false")
+
+    def close_notices(self) -> None:
+        """Close what is told at the screen's edge; it goes by itself too."""
+        while self.page.locator(".q-notification button").count():
+            try:
+                self.page.locator(".q-notification button").first.click(timeout=5_000)
+            except PlaywrightTimeout:
+                continue  # gone meanwhile
 
     def wait(self, seconds: float) -> None:
         """Let the browser live on for a moment."""

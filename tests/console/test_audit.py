@@ -4,6 +4,8 @@ Needs a lab, in whatever state. Proves that nothing serious is wrong with any pa
 or with weak eyes. What the other stories open besides, their dialogs above all, is audited where they open it.
 """
 
+import re
+
 from playwright.sync_api import expect
 from tests.console.audit import SERIOUS
 from tests.console.desk import Desk
@@ -17,9 +19,9 @@ OBJECTS = {"host": "d1-g1", "vm": "vm-d1-g1", "sr": "Local storage"}
 def test_every_page_can_be_used_by_everybody(desk: Desk, room: LabHandle) -> None:
     page = desk.page
     desk.log_in(room.address("d1-g1"))
-    places = {kind: page_of(desk, name) for kind, name in OBJECTS.items()}
+    places = {kind: page_of(desk, kind, name) for kind, name in OBJECTS.items()}
     if desk.row("pool-g1").count():
-        places["pool"] = page_of(desk, "pool-g1")
+        places["pool"] = page_of(desk, "pool", "pool-g1")
     for path in ("/", "/alerts", *(f"{place}/{tab}" for kind, place in places.items() for tab in TABS[kind])):
         desk.go(path)
         look_both_ways(desk, path.rsplit("/", 1)[-1])
@@ -36,9 +38,10 @@ def look_both_ways(desk: Desk, name: str) -> None:
         desk.look(f"{name} {colours} {width}")
 
 
-def page_of(desk: Desk, name: str) -> str:
+def page_of(desk: Desk, kind: str, name: str) -> str:
     """The address of an object's page, without its tab."""
     desk.open(name)
+    expect(desk.page).to_have_url(re.compile(rf"/{kind}/[0-9a-f-]{{36}}$"))
     return desk.page.url.removeprefix(desk.console)
 
 

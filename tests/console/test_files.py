@@ -63,6 +63,7 @@ def test_a_vm_leaves_as_a_file_and_comes_back_from_it(desk: Desk, room: LabHandl
     pick(desk, file)
     expect(desk.dialog).to_contain_text(f"filename={vm}.xva sr-uuid=")
     desk.dialog.get_by_role("checkbox", name="Start it when it is there").click()
+    desk.close_notices()
     desk.shoot("61-import-vm")
     desk.answer("Import VM")
     desk.wait_for_event(f"Import VM from {vm}.xva")

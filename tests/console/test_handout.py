@@ -52,6 +52,9 @@ def test_the_handout_from_two_servers_to_a_live_migration(desk: Desk, room: LabH
     desk.close_events()
     desk.shoot("06-pool")
 
+    desk.open("d2-g1")
+    desk.wait_for_state("Ready")
+
     # 2. New Storage over iSCSI, its scan and its format
     desk.open("pool-g1")
     desk.press("New Storage")

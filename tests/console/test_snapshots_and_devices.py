@@ -94,7 +94,7 @@ def test_disks_and_cards_are_added_to_a_vm_and_taken_away(desk: Desk, room: LabH
     desk.close_events()
     expect(rows).to_have_count(before + 1)
     desk.shoot("45-disks")
-    rows.filter(has_text=f"{vm} data").get_by_role("button").click()
+    rows.filter(has_text=f"{vm} data").get_by_role("button", name="Detach").click()
     desk.answer("Detach disk")
     desk.wait_for_event(f"Detach disk {vm} data")
     desk.close_events()
