@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
@@ -54,6 +54,10 @@ def make_app(settings: Settings) -> Gate:
     _add_login(app, workspaces, settings)
     add_views(app, texts_of)
     add_files(app)
+
+    @app.get("/favicon.ico")  # browsers ask for it by themselves; the page below would draw a whole screen for nobody
+    async def icon() -> Response:
+        return FileResponse(STATIC / "favicon.svg")
 
     @ui.page("/{path:path}", title="Cardume")
     def page(request: Request, path: str) -> None:

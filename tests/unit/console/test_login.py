@@ -93,3 +93,20 @@ def test_an_attempt_that_tried_no_password_does_not_count_and_excuses_no_other()
 def test_another_language_keeps_where_one_was_going() -> None:
     shown = login_page(Texts("en"), servers=(), server="d1-g1", username="ana", next_path='/pool/p?x=1&y="2')
     assert 'href="/login?lang=pt-BR&amp;next=%2Fpool%2Fp%3Fx%3D1%26y%3D%222&amp;server=d1-g1&amp;username=ana"' in shown
+
+
+async def test_the_icon_that_browsers_ask_for_by_themselves_is_a_file_and_no_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ui, "run_with", lambda *_, **__: None)
+    gate = make_app(Settings(tmp_path / "console"))
+    async with Server(tmp_path, "a").serving() as server:
+        server.tell_of("pool", "p1", name_label="pool", master="h1")
+        form = {"server": server.address, "username": "root", "password": PASSWORD}
+        form["accept"] = f"{server.address}={server.key}"
+        base = {"origin": "https://console"}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="https://console") as browser:
+            cookie = {"cookie": f"{COOKIE}={(await browser.post('/login', data=form, headers=base)).cookies[COOKIE]}"}
+            answer = await browser.get("/favicon.ico", headers=cookie)
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+            assert (await browser.post("/logout", headers={**base, **cookie})).status_code == 303
