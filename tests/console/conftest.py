@@ -13,12 +13,14 @@ from tests.console.desk import Desk
 from tests.lab.npm_client import installed
 from tests.lab.pool_room import pool_lab
 
+from cardume.console.text.catalogue import Texts, choose_language
 from cardume.lab.api import session
 from cardume.lab.handle import LabHandle, handle
 
 CHROMIUM = "/usr/bin/chromium"
 VM_NAME = "by-hand-2"
 START_TIMEOUT_S = 60.0
+ENGLISH, PORTUGUESE = "en-US", "pt-BR"  # as browsers say it
 
 
 @pytest.fixture(scope="package")
@@ -42,13 +44,19 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @contextmanager
 def running_console(state: Path, port: int = 0) -> Iterator[str]:
     """The address of a console that runs as long as the block."""
-    words = (sys.executable, "-m", "cardume", "console", "--port", str(port), "--state", str(state))
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    with serving("cardume", "console", "--port", str(port), "--state", str(state)) as (address, _):
+        yield address
+
+
+@contextmanager
+def serving(module: str, *words: str) -> Iterator[tuple[str, int]]:
+    """A console in a process of its own, run as a module: its address and the process's id."""
+    with subprocess.Popen((sys.executable, "-m", module, *words), stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None, "asked for"
             line = process.stdout.readline()
             assert "https://" in line, f"the console did not start: {line!r}"
-            yield line.split()[-1]
+            yield line.split()[-1], process.pid
         finally:
             process.terminate()
             process.wait(START_TIMEOUT_S)
@@ -71,20 +79,38 @@ def axe() -> Path:
 
 
 @pytest.fixture
-def desk(console: str, chromium: Browser, axe: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A person at a browser: nothing may go wrong in it, every step is audited and leaves a picture."""
+def desk(
+    console: str,
+    chromium: Browser,
+    axe: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Desk]:
+    """A person at a browser: nothing may go wrong in it, every step is audited and leaves a picture.
+
+    It speaks English unless the test is given another language.
+    """
     pictures = Path(os.environ.get("CARDUME_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    locale: str = getattr(request, "param", ENGLISH)
+    with sitting(chromium, console, axe, pictures if locale == ENGLISH else pictures / locale, locale) as desk:
+        yield desk
+    assert desk.mistakes == [], "\n".join(desk.mistakes)
+
+
+@contextmanager
+def sitting(chromium: Browser, console: str, axe: Path, pictures: Path, locale: str) -> Iterator[Desk]:
+    """A person at a browser of their own, which knows nothing of other people's."""
     context = chromium.new_context(
         ignore_https_errors=True,
         viewport={"width": 1280, "height": 800},
-        locale="en-US",
+        locale=locale,
         reduced_motion="reduce",  # what fades in or out cannot be read meanwhile: the audit would find that
     )
     context.add_init_script(path=axe)
-    desk = Desk(context.new_page(), console, pictures)
-    yield desk
-    context.close()
-    assert desk.mistakes == [], "\n".join(desk.mistakes)
+    try:
+        yield Desk(context.new_page(), console, pictures, Texts(choose_language(None, locale)))
+    finally:
+        context.close()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from tests.console.audit import findings
 
+from cardume.console.text.catalogue import Texts
 from cardume.lab.api import PASSWORD
 
 PATIENCE_MS = 60_000.0
@@ -32,12 +33,15 @@ _AT_REST = """() => !document.querySelector("[class*=enter-active], [class*=leav
 
 
 class Desk:
-    """A browser's page. `mistakes` are errors in the browser and controls that no screen reader could name."""
+    """A browser's page. `mistakes` are errors in the browser and controls that no screen reader could name.
+
+    `t` has the texts that it shows, in the language that its browser asks for.
+    """
 
     password = PASSWORD
 
-    def __init__(self, page: Page, console: str, pictures: Path) -> None:
-        self.page, self.console = page, console
+    def __init__(self, page: Page, console: str, pictures: Path, t: Texts) -> None:
+        self.page, self.console, self.t = page, console, t
         self.mistakes: list[str] = []
         self._pictures = pictures
         pictures.mkdir(parents=True, exist_ok=True)
@@ -135,12 +139,15 @@ class Desk:
         """Wait until the object that is shown has a state."""
         expect(self.page.locator(".head .badge")).to_contain_text(state, timeout=PATIENCE_MS)
 
-    def wait_for_event(self, title: str, state: str = "Complete") -> None:
-        """Wait until the newest event of a title has a state; the drawer opens for it."""
+    def wait_for_event(self, title: str, state: str = "") -> None:
+        """Wait until the newest event of a title has a state, which is that it is complete unless it is given.
+
+        The drawer opens for it.
+        """
         if self.page.locator(".strip[aria-expanded=false]").count():
             self.page.locator(".strip").click()
         row = self.page.locator(".rows tbody tr").filter(has_text=title).first
-        expect(row).to_contain_text(state, timeout=120_000)
+        expect(row).to_contain_text(state or self.t("task.success"), timeout=120_000)
 
     def close_events(self) -> None:
         """Close the drawer."""
