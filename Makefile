@@ -36,7 +36,7 @@ unit: venv ## The fast tests alone
 lab-test: venv packages-tests ## The tests alone that need a lab, those of the web console among them
 	$(PYTEST) tests/lab tests/console
 
-soak: venv packages-tests ## Long repetitions: the lab's tests, changed requests for the decoders
+soak: venv packages-tests ## Long repetitions: the lab's tests, ten people in the console, changed requests for the decoders
 	$(PYTEST) tests -m soak
 
 bench: venv packages-tests ## The benchmarks, as one table
