@@ -23,6 +23,7 @@ from cardume.pooldb.etcd_gateway import Gateway
 from cardume.pooldb.etcd_settings import Voter
 from cardume.pooldb.etcd_store import EtcdStore
 from cardume.pooldb.mastership import read_mastership, take_mastership
+from cardume.pooldb.mirror import last_change
 from cardume.pooldb.objects import Objects
 from cardume.pooldb.sqlite import SQLiteStore
 from cardume.pooldb.store import Compare, NoQuorum, Put, StoreDamaged
@@ -130,9 +131,9 @@ class PoolDatabase:
                 self._place.step_down()
 
     async def revision(self) -> int:
-        """The number of the last change in the cluster. NoQuorum."""
+        """The number of the last change in the cluster that copies are told of. NoQuorum."""
         assert self._gateway is not None, "there is a cluster"
-        return await EtcdStore(self._gateway).revision()
+        return await last_change(EtcdStore(self._gateway))
 
     def refresh_map(self) -> PoolMap:
         """The pool as it is now, written down."""

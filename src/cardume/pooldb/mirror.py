@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from cardume.pooldb.commit import WRITER_KEY
 from cardume.pooldb.copying import EVERYTHING
 from cardume.pooldb.mastership import MASTER_KEY, Mastership, decode
 from cardume.pooldb.sqlite import SQLiteStore
@@ -25,6 +26,16 @@ RETRY_S = 1.0
 
 Tell = Callable[[Iterable[tuple[str, bytes | None]], bool], Awaitable[None]]
 """Given keys and what they became (None: gone), and whether these are all there are."""
+
+
+async def last_change(source: Store) -> int:
+    """The number of the last change that a mirror of this store is told of.
+
+    Not of the store's last one: what is written beside the pool database reaches no mirror. Each change of the database
+    itself comes with the writer's key, and one of the master with that of the master.
+    """
+    items = [await source.get(key) for key in (WRITER_KEY, MASTER_KEY)]
+    return max((item.mod_revision for item in items if item is not None), default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from cardume.pooldb.commit import Writer
 from cardume.pooldb.mastership import take_mastership
 from cardume.pooldb.memory import MemoryStore
-from cardume.pooldb.mirror import Held, Mirror
+from cardume.pooldb.mirror import Held, Mirror, last_change
 from cardume.pooldb.store import Delete, NoQuorum, Put
 
 
@@ -43,6 +44,10 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.001)
+
+
+async def caught_up(mirror: Mirror, revision: int) -> None:
+    await until(lambda: mirror.held == Held("one", revision))
 
 
 async def content(mirror: Mirror) -> dict[str, bytes]:
@@ -128,4 +133,19 @@ async def test_a_mirror_knows_who_the_master_was_and_does_not_hand_that_on(tmp_p
     assert known is not None
     assert (known.host, known.generation) == (mastership.host, mastership.generation)
     assert await content(mirror) == {}
+    await mirror.close()
+
+
+async def test_the_last_change_is_one_that_mirrors_hear_of(tmp_path: Path) -> None:
+    source, told, mirror = MemoryStore(), Told(), await Mirror.open(tmp_path / "mirror")
+    assert await last_change(source) == 0
+    writer = await Writer.claim(source)
+    async with following(mirror, source, told):
+        for change in (Put("/cardume/a", b"1"), Delete("/cardume/a")):
+            await writer.commit([change])
+            wanted = await last_change(source)
+            assert wanted == await source.revision()
+            await caught_up(mirror, wanted)
+        await source.txn([Put("/settled", b"")])
+        assert await last_change(source) == wanted
     await mirror.close()
