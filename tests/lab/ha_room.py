@@ -2,7 +2,8 @@
 
 import json
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from cardume.lab.api import UNREACHABLE, MemberOfPool, find_vm_address, session
 from cardume.lab.errors import LabError
 from cardume.lab.handle import LabHandle
 from cardume.lab.layers import VENV
+from cardume.lab.layout import Network
 from cardume.lab.programs import wait_until
 
 WHOLE_S = 300.0
@@ -111,13 +113,65 @@ class HaRoom:
         told: dict[str, Any] = json.loads(self.lab.exec(host, "cardume-had", '{"do": "status"}', timeout_s=20))
         return told
 
+    def leads_alone(self, host: str) -> bool:
+        """Whether a host leads, by its HA daemon, and is the only member."""
+        with suppress(LabError, ValueError):
+            told = self.had(host)
+            return told["leading"] is not None and len(told["members"]) == 1
+        return False
+
+    def voters(self, host: str) -> int:
+        """How many hosts keep the pool database, by a host's map; 0 when it does not answer."""
+        with suppress(LabError):
+            return len(tell(self.lab, host, "voting")["voters"])
+        return 0
+
+    def wait_pair(self, *hosts: str) -> None:
+        """Return when these two alone keep the pool database, and either may go on without the other."""
+
+        def is_pair() -> bool:
+            try:
+                told = [tell(self.lab, host, "voting") for host in hosts]
+            except LabError:
+                return False
+            return all(len(one["voters"]) == len(hosts) and one["has_vote"] for one in told)
+
+        wait_until(f"{' and '.join(hosts)} are a pair", is_pair, WHOLE_S, every_s=1.0)
+
+    @contextmanager
+    def parted(self, served: str, *others: str) -> Iterator[None]:
+        """None of these hosts hears another one on any network; each reaches the storage server, clients `served`."""
+        hosts = (served, *others)
+        routes = [
+            (host, ("blackhole", f"{self.lab.address(other, Network.STORAGE)}/32"))
+            for host in hosts
+            for other in hosts
+            if other != host
+        ]
+        for host, route in routes:
+            self.lab.exec(host, "ip", "route", "add", *route)
+        for host in others:
+            self.lab.unplug(host, Network.MANAGEMENT)
+        try:
+            yield
+        finally:
+            for host in others:
+                self.lab.plug(host, Network.MANAGEMENT)
+            for host, route in routes:
+                with suppress(LabError):  # one that was reset has none
+                    self.lab.exec(host, "ip", "route", "del", *route)
+
     def mend(self) -> None:
         """Everything has power and its cables, and the target serves."""
         self.lab.plug("freenas")
         self.lab.start_target()
         for host in self.lab.hosts:
             self.lab.plug(host)
-        for host in self.lab.hosts:
+        self.power_on_what_is_off(*self.lab.hosts)
+
+    def power_on_what_is_off(self, *hosts: str) -> None:
+        """Have these hosts run, those too that are just ending."""
+        for host in hosts:
             wait_until(f"{host} has ended or runs", lambda host=host: self.lab.status(host) != "ending", 60)  # type: ignore[misc]
             if self.lab.status(host) == "off":
                 self.lab.power_on(host)

@@ -32,6 +32,9 @@ GRACE_S = 30.0
 AWAY_S = 60.0
 """Longer than the grace, and than any lease."""
 RESTART_S = 300.0
+LOOK_ON_S = 20.0
+SETTLE_S = 20.0
+"""What was under way when the networks were cut has ended, one way or the other."""
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +75,31 @@ def split(room: HaRoom) -> tuple[str, str, str]:
 # Rows
 
 
-def test_two_of_three_hosts_die_at_once_and_the_third_runs_all_guests(three: HaRoom) -> None:
+def test_two_of_three_hosts_die_one_after_the_other_and_the_third_runs_all_guests(three: HaRoom) -> None:
     for with_master in (False, True):
         with whole_before_and_after(three) as witness:
             master, first, second = split(three)
             dead, left = ((master, first), second) if with_master else ((first, second), master)
-            for host in dead:
-                three.lab.power_off(host)
+            three.lab.power_off(dead[0])
+            three.wait_pair(*(host for host in three.lab.hosts if host != dead[0]))
+            three.lab.power_off(dead[1])
             wait_until(f"all guests on {left}", lambda witness=witness, left=left: all_run_on(witness, left), RESTART_S)  # type: ignore[misc]
             assert three.master() == left
+
+
+def test_two_of_three_hosts_die_at_once_and_the_third_waits_for_one_that_may_know_more(three: HaRoom) -> None:
+    """What the other two had acknowledged to a client it may lack, so it leads, and starts nothing by itself."""
+    with whole_before_and_after(three) as witness:
+        master, back, left = split(three)
+        own = [guest for guest in witness.guests.values() if guest.running[0].host == left]
+        for host in (master, back):
+            three.lab.power_off(host)
+        wait_until(f"{left} leads alone", lambda: three.leads_alone(left), RESTART_S)
+        time.sleep(LOOK_ON_S)
+        assert all(run.host == left for guest in witness.guests.values() for run in guest.running)
+        assert all(len(guest.runs) == 1 and guest.running for guest in own)
+        three.lab.power_on(back)
+        wait_until("all guests on the two", lambda: all_run_on(witness, left, back), RESTART_S)
 
 
 def test_daemons_that_die_or_hang_reset_nobody(three: HaRoom) -> None:
@@ -117,6 +136,45 @@ def test_all_management_cables_are_cut_and_nobody_is_reset(three: HaRoom) -> Non
     assert three.lives() == lives
 
 
+def test_nobody_hears_anybody_and_all_reach_the_disk(three: HaRoom) -> None:
+    """The pool database cannot be written meanwhile, though clients reach the master: no two of its voters do."""
+    with Scribe(three.lab, f"parted at {time.time():.0f}", PAUSE_S) as scribe, whole_before_and_after(three) as witness:
+        scribe.until_acknowledged(WRITES)
+        lives = three.lives()
+        with three.parted(*split(three)):
+            time.sleep(SETTLE_S)
+            before = len(scribe.acknowledged)
+            time.sleep(AWAY_S)
+            assert len(scribe.acknowledged) == before
+            assert three.lives() == lives
+            assert all(len(guest.running) == 1 for guest in witness.guests.values())
+        scribe.until_acknowledged(WRITES)
+    assert all(len(guest.runs) == 1 for guest in witness.guests.values())
+    assert three.lives() == lives
+    with session(three.lab.address(three.master())) as api:
+        scribe.check(api)
+
+
+def test_a_master_dies_when_its_member_has_stepped_aside_and_nobody_leads_without_it(three: HaRoom) -> None:
+    """What it has acknowledged since then is on its disk alone."""
+    with Scribe(three.lab, f"aside at {time.time():.0f}", PAUSE_S) as scribe, whole_before_and_after(three) as witness:
+        master, dead, left = split(three)
+        three.lab.power_off(dead)
+        three.wait_pair(master, left)
+        with three.parted(master, left):
+            wait_until(f"{master} goes on alone", lambda: three.voters(master) == 1, RESTART_S)
+            scribe.until_acknowledged(WRITES)
+            three.lab.power_off(master)
+        wait_until(f"{left} leads alone", lambda: three.leads_alone(left), RESTART_S)
+        time.sleep(LOOK_ON_S)
+        assert all(run.host == left for guest in witness.guests.values() for run in guest.running)
+        before = len(scribe.acknowledged)
+        time.sleep(LOOK_ON_S)
+        assert len(scribe.acknowledged) == before
+    with session(three.lab.address(three.master())) as api:
+        scribe.check(api)
+
+
 def test_all_lose_the_disk_and_wait_for_it(three: HaRoom) -> None:
     with whole_before_and_after(three) as witness:
         lives = three.lives()
@@ -137,11 +195,20 @@ def test_all_lose_the_disk_and_one_its_power_and_all_begin_anew(three: HaRoom) -
 
 
 def test_a_host_dies_and_another_loses_the_disk_at_once(three: HaRoom) -> None:
+    """Who has no disk lives by what all the others say, so it ends too, and the last one has no majority of voters."""
     with whole_before_and_after(three) as witness:
         master, dead, blind = split(three)
+        lives = three.lives()
         three.lab.power_off(dead)
         three.lab.unplug(blind, Network.STORAGE)
-        wait_until("all guests on the master", lambda: all_run_on(witness, master), RESTART_S)
+        wait_until(f"{master} leads alone", lambda: three.leads_alone(master), RESTART_S)
+        now = three.lives()
+        assert now[master] == lives[master]
+        assert now[blind] != lives[blind]
+        assert all(run.host == master for guest in witness.guests.values() for run in guest.running)
+        three.lab.plug(blind, Network.STORAGE)
+        three.power_on_what_is_off(blind)
+        wait_until("all guests on the two", lambda: all_run_on(witness, master, blind), RESTART_S)
 
 
 def test_all_lose_all_cables_and_begin_anew(three: HaRoom) -> None:
@@ -158,11 +225,23 @@ def test_all_lose_their_power_and_come_back(three: HaRoom) -> None:
             three.lab.power_off(host)
 
 
+def test_all_lose_their_power_and_two_come_back(three: HaRoom) -> None:
+    with whole_before_and_after(three) as witness:
+        master, first, second = split(three)
+        for host in three.lab.hosts:
+            three.lab.power_off(host)
+        for host in (first, second):
+            three.lab.power_on(host)
+        wait_until("all guests on the two", lambda: all_run_on(witness, first, second), RESTART_S)
+        assert three.lab.status(master) == "off"
+
+
 def test_the_last_host_lives_on_when_it_loses_the_disk(three: HaRoom) -> None:
     with whole_before_and_after(three) as witness:
         master, first, second = split(three)
-        for host in (first, second):
-            three.lab.power_off(host)
+        three.lab.power_off(first)
+        three.wait_pair(master, second)
+        three.lab.power_off(second)
         wait_until("all guests on the master", lambda: all_run_on(witness, master), RESTART_S)
         life = three.lives()[master]
         three.lab.unplug(master, Network.STORAGE)
@@ -192,10 +271,11 @@ def play(room: HaRoom, seed: int) -> None:
             api.VM_appliance.destroy(appliance)
     assert ended <= fault.may_end, f"{fault.words}: {ended - fault.may_end} was reset for it"
     runs = sum(len(guest.runs) for guest in witness.guests.values())
+    away_s = max(guest.longest_away_s for guest in witness.guests.values())
     print(
         f"  whole after {took_s:.0f} s; ended: {sorted(ended) or 'none'}; {runs} processes for {len(witness.guests)} "
-        f"guests; {len(scribe.acknowledged)} acknowledged, the slowest in {scribe.slowest_s:.1f} s, "
-        f"{len(scribe.refused)} refused, {len(scribe.unknown)} unknown",
+        f"guests, none away for longer than {away_s:.1f} s; {len(scribe.acknowledged)} acknowledged, the slowest in "
+        f"{scribe.slowest_s:.1f} s, {len(scribe.refused)} refused, {len(scribe.unknown)} unknown",
         flush=True,
     )
 
