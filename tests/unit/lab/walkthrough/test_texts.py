@@ -8,6 +8,8 @@ from string import Formatter
 import pytest
 
 import cardume.lab.walkthrough
+from cardume.console.text.en import ENGLISH as CONSOLE_ENGLISH
+from cardume.console.text.pt import PORTUGUESE as CONSOLE_PORTUGUESE
 from cardume.lab.walkthrough.findings import told
 from cardume.lab.walkthrough.sections import SECTIONS
 from cardume.lab.walkthrough.texts import Language, Words
@@ -78,3 +80,9 @@ def test_a_sentence_can_be_a_part_of_another() -> None:
 
     assert Words(Language.EN).say(why) == "within 5 s this did not come about: vm on another host"
     assert Words(Language.PT).say(why) == "em 5 s isto não aconteceu: vm em outro servidor"
+
+
+@pytest.mark.parametrize(("walk", "console"), [(ENGLISH, CONSOLE_ENGLISH), (PORTUGUESE, CONSOLE_PORTUGUESE)])
+def test_an_alert_is_called_what_the_console_calls_it(walk: dict[str, str], console: dict[str, str]) -> None:
+    titles = {key: text.removeprefix("{about}: ") for key, text in walk.items() if key.startswith("alert.")}
+    assert titles == {key: console[key] for key in titles}
