@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from cardume.console.connections.connection import Connection
-from cardume.console.connections.failures import Refused, Unreachable
+from cardume.console.connections.failures import Refused, Unreachable, UntrustedKey
 from cardume.console.connections.passages import LEFT, Passage, Passages
 from cardume.console.connections.workspace import Job
 
@@ -79,7 +79,7 @@ async def _told_by(connection: Connection, task: str) -> AsyncIterator[None]:
     """A block whose failure is the task's, which knows more than the connection that broke; the task ends with it."""
     try:
         yield
-    except (Unreachable, Refused) as broken:
+    except (Unreachable, UntrustedKey, Refused) as broken:
         try:
             await connection.result_of(task, TOLD_S)
         except Unreachable:
