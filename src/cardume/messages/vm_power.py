@@ -301,10 +301,15 @@ async def hard_reboot(call: Call, vm: Ref[VM]) -> None:
 
 @implements(VM.power_state_reset)
 async def power_state_reset(call: Call, vm: Ref[VM]) -> None:
-    """Declare a VM halted whose host cannot be asked; refused while its process is seen."""
-    host = call.db.get(vm).resident_on
-    if not host.is_null and await call.hosts.hands(host).guests.find(call.db.get(vm).uuid) is not None:
-        raise errors.VM_BAD_POWER_STATE(vm, "halted", "running")
+    """Declare a VM halted that its host does not have; refused while its process is seen.
+
+    Nobody may know yet whether a migration has ended: then its destination must not have it either. That one is asked
+    last, or the guest could pass between the two questions.
+    """
+    record = call.db.get(vm)
+    for host in (record.resident_on, record.scheduled_to_be_resident_on):
+        if not host.is_null and await call.hosts.hands(host).guests.find(record.uuid) is not None:
+            raise errors.VM_BAD_POWER_STATE(vm, "halted", "running")
     async with call.db.transaction() as txn:
         set_stopped(txn, vm)
         memory = forget_memory(txn, vm)

@@ -35,7 +35,7 @@ from cardume.messages.vm_migration import (
     pool_migrate,
 )
 from cardume.messages.vm_placement import free_memory
-from cardume.messages.vm_power import clean_shutdown, hard_shutdown, start_on
+from cardume.messages.vm_power import clean_shutdown, hard_shutdown, power_state_reset, start_on
 from cardume.pooldb.objects import Objects
 
 
@@ -301,6 +301,21 @@ async def test_a_guest_that_has_come_without_anybody_knowing_is_recorded_where_i
 
     assert two.where() == (two.second.host, NULL, {two.second.host})
     assert await two.guests() == (0, 1)
+
+
+async def test_a_vm_that_may_have_come_elsewhere_is_not_called_halted(two: Two) -> None:
+    """Its own host does not have it any more; started again, it would run twice."""
+    uuid = two.db.get(two.vm).uuid
+    two.first.guests.fail_next("migrate", GuestUncertain("libvirtd went away"))
+    await refusal(pool_migrate(two.call, two.vm, two.second.host, {}))
+    spec = two.first.guests._machines[uuid].spec
+    await two.first.guests.migrate(spec, "10.0.0.12", lambda _: None)
+
+    assert (await refusal(power_state_reset(two.call, two.vm)))[0] == "VM_BAD_POWER_STATE"
+    assert two.db.get(two.vm).power_state is VMPowerState.RUNNING
+    await two.second.guests.destroy(uuid)
+    await power_state_reset(two.call, two.vm)
+    assert two.db.get(two.vm).power_state is VMPowerState.HALTED
 
 
 async def test_a_lost_source_leaves_the_vm_to_where_it_was_going(two: Two) -> None:
