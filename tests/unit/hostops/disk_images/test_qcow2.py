@@ -32,7 +32,9 @@ async def test_an_image_holds_the_clusters_that_have_data_and_no_others() -> Non
     assert sent[8 * 64 * KIB :][:6] == b"middle"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     size=st.integers(1, 3 * MIB // 512).map(lambda sectors: sectors * 512),
     content=st.dictionaries(st.floats(0, 0.9999), st.binary(min_size=1, max_size=9), max_size=6),
@@ -182,7 +184,9 @@ async def test_hostile_images_are_refused(name: str, tmp_path: Path) -> None:
             await unpacked_qcow2(sent, tmp_path, length=length, disk_size=1 << 40 if "gigantic" in name else 1 << 20)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(changes=st.lists(st.tuples(st.integers(0, len(GOOD) - 9), st.binary(min_size=1, max_size=8)), max_size=4))
 async def test_whatever_is_changed_an_image_is_read_or_refused(
     changes: list[tuple[int, bytes]], tmp_path: Path
