@@ -2,8 +2,9 @@
 
 VMs of one turn (`order`) start together, and the next turn when all of these have started and the longest `start_delay`
 has passed; what comes to wait meanwhile and has an earlier turn does not wait for that. A VM that could not be started
-is tried once more after all others, then every two minutes. VMs of priority best-effort come when no protected one is
-due; they are tried three times, and again when a host has come.
+is tried once more after all others, then every two minutes, and as soon as a host can run it that could not: hosts that
+boot together come one after the other, each without its disks at first. VMs of priority best-effort come when no
+protected one is due; they are tried three times, and again when a host has come.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +36,7 @@ class Try:
 
     count: int
     last_s: float
+    hosts: frozenset[str] = frozenset()  # those that could have run it, had they had room
 
 
 Rank = tuple[bool, bool, bool, int]
@@ -56,11 +58,12 @@ class Past:
     tries: Mapping[str, Try] = field(default_factory=dict)
     rests: tuple[Rest, ...] = ()
 
-    def tried(self, vms: Iterable[str], now_s: float) -> "Past":
-        """The past, once these VMs have been tried in vain."""
+    def tried(self, vms: Iterable[str], now_s: float, hosts: Mapping[str, frozenset[str]]) -> "Past":
+        """The past, once these VMs have been tried in vain; `hosts`: what their turn says of each."""
         tries = {**self.tries}
         for vm in vms:
-            tries[vm] = Try(tries[vm].count + 1 if vm in tries else 1, now_s)
+            count = tries[vm].count + 1 if vm in tries else 1
+            tries[vm] = Try(count, now_s, hosts[vm])
         return replace(self, tries=tries)
 
     def only(self, vms: Iterable[str]) -> "Past":
@@ -86,11 +89,15 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """VMs to be started now, together, each on its host; those for which there is none now; then time to wait."""
+    """VMs to be started now, together, each on its host; those for which there is none now; then time to wait.
+
+    `hosts`: for each of them the hosts that can run it, if they have room.
+    """
 
     starts: Mapping[str, str]
     homeless: tuple[str, ...] = ()
     delay_s: float = 0.0
+    hosts: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
 
 def next_turn(pool: FailoverPool, waiting: Sequence[Waiting], past: Past, now_s: float, spare: int) -> Turn | None:
@@ -99,7 +106,8 @@ def next_turn(pool: FailoverPool, waiting: Sequence[Waiting], past: Past, now_s:
     `pool`: the hosts, and the protected VMs that run. `spare`: how many more failures the pool is to survive: where
     there is a choice, VMs are placed so that it does.
     """
-    due = [vm for vm in waiting if _is_due(vm, past, now_s) and not _rests(vm, past, now_s)]
+    hosts = {vm.ref: _hosts(vm, pool) for vm in waiting}
+    due = [vm for vm in waiting if _is_due(vm, past, now_s, hosts[vm.ref]) and not _rests(vm, past, now_s)]
     first = min(due, key=lambda vm: _rank(vm, past), default=None)
     if first is None:
         return None
@@ -108,7 +116,7 @@ def next_turn(pool: FailoverPool, waiting: Sequence[Waiting], past: Past, now_s:
     placed = _place([vm for vm in waiting if vm.is_protected == first.is_protected], pool, past, spare)
     starts = {vm.ref: placed[vm.ref] for vm in turn if vm.ref in placed}
     delay_s = max((vm.start_delay_s for vm in turn if vm.ref in starts), default=0.0)
-    return Turn(starts, tuple(vm.ref for vm in turn if vm.ref not in starts), delay_s)
+    return Turn(starts, tuple(vm.ref for vm in turn if vm.ref not in starts), delay_s, hosts)
 
 
 def wait_s(waiting: Sequence[Waiting], past: Past, now_s: float) -> float | None:
@@ -117,11 +125,16 @@ def wait_s(waiting: Sequence[Waiting], past: Past, now_s: float) -> float | None
     return max(0.0, min(later)) if later else None
 
 
-def _is_due(vm: Waiting, past: Past, now_s: float) -> bool:
+def _hosts(vm: Waiting, pool: FailoverPool) -> frozenset[str]:
+    taking = frozenset(room.ref for room in pool.hosts if room.accepts)
+    return taking if vm.is_agile else taking & vm.hosts
+
+
+def _is_due(vm: Waiting, past: Past, now_s: float, hosts: frozenset[str]) -> bool:
     count = past.count(vm.ref)
     if not vm.is_protected:
         return count < BEST_EFFORT_TRIES
-    return count < 2 or now_s - past.tries[vm.ref].last_s >= AGAIN_S
+    return count < 2 or now_s - past.tries[vm.ref].last_s >= AGAIN_S or not hosts <= past.tries[vm.ref].hosts
 
 
 def _rests(vm: Waiting, past: Past, now_s: float) -> bool:

@@ -250,7 +250,7 @@ class HaRestarts:
         outcomes = await asyncio.gather(*(self._try(vm, host, waiting[vm]) for vm, host in starts))
         failed = [vm for (vm, _), is_up in zip(starts, outcomes, strict=True) if not is_up]
         in_vain = [*turn.homeless, *failed]
-        self._past = self._past.tried(in_vain, time.monotonic())
+        self._past = self._past.tried(in_vain, time.monotonic(), turn.hosts)
         for vm in in_vain:
             if waiting[vm].is_protected:
                 await self._restart_alerts.failed(Ref(vm), self._reasons.get(vm, ""), self._past.count(vm))

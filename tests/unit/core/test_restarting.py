@@ -42,7 +42,7 @@ def test_a_delay_holds_later_turns_and_nothing_else() -> None:
     assert turn(web, other, past=past, now_s=1001.0) == Turn({"other db": "a"})
     assert past.rest_s(1001.0) == 299.0
     assert turn(web, past=past, now_s=1300.0) == Turn({"web": "a"})
-    assert past.only(()).tried((), 1001.0).rests == past.rests
+    assert past.only(()).tried((), 1001.0, {}).rests == past.rests
     assert past.started(Turn({}), (), 1300.0).rests == ()
 
 
@@ -83,15 +83,36 @@ def test_places_are_chosen_so_that_the_next_failure_is_survived_too() -> None:
 
 def test_one_that_failed_is_tried_once_more_after_the_others_and_then_every_two_minutes() -> None:
     failed, fresh = replace(VM, ref="failed", order=0), replace(VM, ref="fresh", order=5)
-    past = Past().tried(["failed"], 1000.0)
+    past = Past().tried(["failed"], 1000.0, {"failed": BOTH})
     now = turn(failed, fresh, past=past)
     assert now is not None
     assert set(now.starts) == {"fresh"}
     assert turn(failed, past=past) == Turn({"failed": "a"})
-    past = past.tried(["failed"], 1001.0)
+    past = past.tried(["failed"], 1001.0, {"failed": BOTH})
     assert turn(failed, past=past, now_s=1002.0) is None
     assert wait_s((failed,), past, 1002.0) == AGAIN_S - 1.0
     assert turn(failed, past=past, now_s=1001.0 + AGAIN_S) == Turn({"failed": "a"})
+
+
+def test_one_that_no_host_could_run_is_tried_as_soon_as_one_can() -> None:
+    """A new master leads before the others have come to it, and they come before they have their disks."""
+    tied = replace(VM, ref="tied", hosts=frozenset(), is_agile=False)
+    nobody = FailoverPool((Room("a", 8, accepts=False), Room("b", 6, accepts=False)), ())
+    past = Past()
+    for pool, vm in ((nobody, VM), (POOL, tied)):
+        for now_s in (1000.0, 1000.1):
+            now = next_turn(pool, (vm,), past, now_s, 0)
+            assert now == Turn({}, (vm.ref,))
+            past = past.tried(now.homeless, now_s, now.hosts)
+        assert next_turn(pool, (vm,), past, 1000.2, 0) is None
+    one = replace(nobody, hosts=(Room("a", 8, accepts=False), Room("b", 6)))
+    assert next_turn(one, (VM,), past, 1001.0, 0) == Turn({"vm": "b"})
+    assert turn(replace(tied, hosts=frozenset({"b"})), past=past, now_s=1001.0) == Turn({"tied": "b"})
+    past = past.tried(["vm"], 1001.0, {"vm": frozenset({"b"})})
+    assert next_turn(one, (VM,), past, 1002.0, 0) is None
+    assert turn(VM, past=past, now_s=1002.0) == Turn({"vm": "a"})
+    past = past.tried(["vm"], 1002.0, {"vm": BOTH})
+    assert next_turn(one, (VM,), past, 1003.0, 0) is None, "a host that goes is no reason"
 
 
 def test_best_effort_comes_after_the_protected_ones_and_three_times_at_most() -> None:
@@ -104,7 +125,7 @@ def test_best_effort_comes_after_the_protected_ones_and_three_times_at_most() ->
     for count in range(3):
         assert past.count("best") == count
         assert turn(best, past=past) == Turn({"best": "a"})
-        past = past.tried(["best"], 1000.0)
+        past = past.tried(["best"], 1000.0, {"best": BOTH})
     assert turn(best, past=past, now_s=9999.0) is None
     assert turn(best, past=past.only([])) == Turn({"best": "a"})
 
@@ -132,7 +153,7 @@ def test_no_host_is_ever_overfull_and_each_vm_comes_at_most_once(sizes: list[int
             assert ref not in running
             running[ref] = host
             left[host] -= next(vm.memory for vm in waiting if vm.ref == ref)
-        past = past.tried(now.homeless, 0.0)
+        past = past.tried(now.homeless, 0.0, now.hosts)
     else:
         raise AssertionError("it does not come to an end")
     assert min(left.values()) >= 0

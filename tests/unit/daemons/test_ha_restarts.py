@@ -99,6 +99,21 @@ async def test_what_finds_no_memory_is_told_of_and_keeps_nobody_else_down(lost: 
     )
 
 
+async def test_what_no_host_could_run_is_started_when_a_host_has_come(lost: Lost) -> None:
+    """A host that has just become the master, after a boot, may not be ready to run anything."""
+    vm, second = lost.ha.two.vm, lost.ha.two.second.host
+    await lost.db.update(second, enabled=False)
+    await lost.power_cut()
+    await lost.declare()
+    await lost.act()
+    assert lost.where(vm)[0] is VMPowerState.HALTED
+    await lost.act()
+    assert lost.started == []
+    await lost.db.update(second, enabled=True)
+    await lost.act()
+    assert lost.where(vm) == (VMPowerState.RUNNING, second)
+
+
 async def test_best_effort_vms_come_after_the_protected_ones_and_not_when_they_were_off(lost: Lost) -> None:
     two = lost.ha.two
     best, off = await more(two, "best", GIB), await more(two, "off", GIB)

@@ -46,7 +46,7 @@ async def test_a_vm_that_fails_on_is_told_of_again_after_half_an_hour_and_not_be
     counts = []
     for minutes in (0, 2, 28, 30, 32, 58, 60):
         now = datetime.now(UTC) + timedelta(minutes=minutes)
-        lost.restarts._past = lost.restarts._past.tried((vm, vm), -1000.0)  # long ago
+        lost.restarts._past = lost.restarts._past.tried((vm, vm), -1000.0, {vm: frozenset()})  # long ago
         await lost.act()
         counts.append(lost.alerts().count("HA_PROTECTED_VM_RESTART_FAILED"))
     assert counts == [1, 1, 1, 2, 2, 2, 3]
