@@ -26,6 +26,7 @@ from cardume.messages.host_power import enable_after_boot
 from cardume.messages.layer_merging import LayerMerging, RunTask
 from cardume.messages.message import raise_alert
 from cardume.messages.new_vdi import remove_incomplete
+from cardume.messages.pbd import PLUG_AGAIN, note_attached
 from cardume.messages.pif_watch import refresh_interfaces
 from cardume.messages.sr_space import record_sizes
 from cardume.messages.storage_values import driver, repository
@@ -59,7 +60,6 @@ class Upkeep:
         self._host = host
         self._watch = GuestWatch(db, hands, host)
         self._merging = LayerMerging(db, hands, host)
-        self._to_replug: set[Ref[PBD]] = set()
 
     async def _refresh_interfaces(self) -> None:
         await refresh_interfaces(self._db, self._hands, self._host)
@@ -138,8 +138,10 @@ class Upkeep:
             log.error("network_not_as_recorded", error=str(fault))
 
     async def _plug_again(self) -> None:
-        """Attach what was attached when the daemon stopped."""
-        attached = [ref for ref, pbd in self._db.all(PBD).items() if pbd.host == self._host and pbd.currently_attached]
+        """Attach what was attached when the daemon stopped, or was still to be."""
+        pbds = self._db.all(PBD).items()
+        own = [(ref, pbd) for ref, pbd in pbds if pbd.host == self._host]
+        attached = [ref for ref, pbd in own if pbd.currently_attached or PLUG_AGAIN in pbd.other_config]
         succeeded = await asyncio.gather(*(self._attach(ref) for ref in attached))
         failed = [ref for ref, is_attached in zip(attached, succeeded, strict=True) if not is_attached]
         if failed:
@@ -150,10 +152,10 @@ class Upkeep:
             await raise_alert(self._db, alert.name, alert.priority, AlertClass.HOST, uuid, told)
 
     async def _replug(self) -> None:
-        for ref in list(self._to_replug):
-            if self._db.find(ref) is None or self._db.get(ref).currently_attached:
-                self._to_replug.discard(ref)
-            elif await self._attach(ref):
+        own = [ref for ref, pbd in self._db.all(PBD).items() if pbd.host == self._host]
+        for ref in own:
+            pbd = self._db.find(ref)  # an earlier one may have taken long
+            if pbd is not None and PLUG_AGAIN in pbd.other_config and await self._attach(ref):
                 # Nobody could have begun anything there meanwhile: what is half-made is an earlier life's.
                 sr = self._db.get(ref).SR
                 if sr in self._own_repositories():
@@ -172,12 +174,15 @@ class Upkeep:
             await driver(self._hands, repo.type).attach(repo)
         except (StorageError, ApiError) as fault:
             log.warning("sr_not_attached", sr=repo.uuid, error=str(fault))
-            self._to_replug.add(ref)
-            await self._db.update(ref, currently_attached=False)
+            await self._note(ref, False)
             return False
-        self._to_replug.discard(ref)
-        await self._db.update(ref, currently_attached=True)
+        await self._note(ref, True)
         return True
+
+    async def _note(self, ref: Ref[PBD], is_attached: bool) -> None:
+        """Also that it is to be attached: whoever looks after this host next knows nothing else of it."""
+        async with self._db.transaction() as txn:
+            note_attached(txn, ref, is_attached, plug_again=not is_attached)
 
     async def _sweep(self) -> None:
         """Let drivers remove what a crash left half-made, and learn the sizes that it kept us from recording."""

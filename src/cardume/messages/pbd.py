@@ -14,6 +14,9 @@ from cardume.messages.registry import implements
 from cardume.messages.storage_values import driver, find_pbd, repository
 from cardume.pooldb.db import Transaction
 
+PLUG_AGAIN = "plug_again"
+"""In other_config of a PBD: its host had it attached, could not attach it after a stop, and goes on trying."""
+
 
 @implements("PBD.create")
 async def create(call: Call, args: PBD) -> Ref[PBD]:
@@ -87,13 +90,19 @@ async def attach(call: Call, pbd_ref: Ref[PBD]) -> None:
     repo = repository(call.db, pbd.SR, pbd.host, attached=False)
     with storage_failures(call.db, sr=pbd.SR):
         await driver(call.hosts.hands(pbd.host), repo.type).attach(repo)
-    await call.db.update(pbd_ref, currently_attached=True)
+    async with call.db.transaction() as txn:
+        note_attached(txn, pbd_ref, True)
 
 
 async def detach(call: Call, pbd_ref: Ref[PBD]) -> None:
     """Detach an SR from the PBD's host; refused while a VM there has a disk of it open."""
     pbd = call.db.find(pbd_ref)
-    if pbd is None or not pbd.currently_attached:
+    if pbd is None:
+        return
+    if not pbd.currently_attached:
+        if PLUG_AGAIN in pbd.other_config:
+            async with call.db.transaction() as txn:
+                note_attached(txn, pbd_ref, False)
         return
     for vdi in call.db.get(pbd.SR).VDIs:
         record = call.db.get(vdi)
@@ -105,4 +114,13 @@ async def detach(call: Call, pbd_ref: Ref[PBD]) -> None:
     repo = repository(call.db, pbd.SR, pbd.host)
     with storage_failures(call.db, sr=pbd.SR):
         await driver(call.hosts.hands(pbd.host), repo.type).detach(repo)
-    await call.db.update(pbd_ref, currently_attached=False)
+    async with call.db.transaction() as txn:
+        note_attached(txn, pbd_ref, False)
+
+
+def note_attached(txn: Transaction, pbd: Ref[PBD], is_attached: bool, *, plug_again: bool = False) -> None:
+    """Record whether a PBD is attached, and when it is not, whether its host is to go on trying."""
+    others = {key: value for key, value in txn.get(pbd).other_config.items() if key != PLUG_AGAIN}
+    if plug_again:
+        others[PLUG_AGAIN] = "true"
+    txn.update(pbd, currently_attached=is_attached, other_config=others)
