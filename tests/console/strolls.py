@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Error, Locator, Page, expect
 from tests.console.desk import Desk
 
 VIEWS = ("type", "tag", "infrastructure")
@@ -20,6 +20,12 @@ class Stroll:
         self._t = desk.t
         self._chance = random.Random(seed)
         self.rounds = 0
+        self.interruptions = 0
+        self._loads = 0  # how often the page was loaded that nobody asked for
+        desk.page.on("load", self._count_load)
+
+    def _count_load(self, _: Page) -> None:
+        self._loads += 1
 
     def __iter__(self) -> Clicks:
         parts: list[Callable[[], Clicks]] = [
@@ -36,11 +42,25 @@ class Stroll:
             yield
             self._chance.shuffle(parts)
             for part in parts:
-                yield from part()
+                yield from self._until_interrupted(part)
             self._desk.page.locator("[data-key=logout]").click()
             expect(self._desk.page.locator("#password")).to_be_visible()
             self.rounds += 1
             yield
+
+    def _until_interrupted(self, part: Callable[[], Clicks]) -> Clicks:
+        """A part of the way, which ends early when the page is loaded anew under the person's hands.
+
+        Pages do that by themselves when their socket was away too long: Chromium ends what is connected whenever
+        another lab of this machine comes or goes.
+        """
+        before = self._loads
+        try:
+            yield from part()
+        except (AssertionError, Error):
+            if self._loads == before:
+                raise
+            self.interruptions += 1
 
     def _objects(self) -> Clicks:
         for name in self._chance.sample(self._names, 4):
@@ -154,6 +174,7 @@ class Stroll:
         yield
         desk.wait(1.0)  # what is typed is kept by a tick of the page
         page.reload()
+        self._loads -= 1
         page.locator("[data-act=draft_forget]").click()
         expect(page.locator("[data-act=draft_forget]")).to_have_count(0)
         yield

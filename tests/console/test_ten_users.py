@@ -6,7 +6,7 @@ objects, tabs and graphs, search, open wizards and leave them, log out and in ag
 while VMs start and stop and alerts come and go. Every ten seconds everything is counted. The first ten minutes are
 for warming up; through what comes then a line is fitted, and its rise has limits. At the end, when everybody is out,
 nothing of anybody may be left. CARDUME_SOAK_MINUTES says how long it takes, CARDUME_SOAK_COUNTS where the counts are
-kept.
+kept; of less than half an hour the lines are told, and not judged.
 """
 
 import json
@@ -40,6 +40,7 @@ PEOPLE = 10
 PAUSE_S = (3.0, 9.0)
 EVERY_S = 10.0
 WARM_UP_S = min(600.0, MINUTES * 60 / 2)
+JUDGED_MINUTES = 30.0
 MOST_AN_HOUR = {
     "console MiB": 16.0,
     "cardumed MiB": 16.0,
@@ -85,15 +86,17 @@ def test_ten_people_for_an_hour_leave_memory_flat(
                 log_out(desk)
         mistakes = [one for desk in desks for one in desk.mistakes]
         print(f"rounds from log-in to log-out: {[stroll.rounds for stroll in strolls]}")
+        print(f"interrupted by the machine: {[stroll.interruptions for stroll in strolls]}")
         trends = counter.trends()
         for name, trend in trends.items():
             print(f"{name}: {trend}")
         os.kill(pid, signal.SIGUSR1)
         wait_until("nothing is left of anybody", lambda: counter.nothing_is_left(), 180, every_s=5)
     assert mistakes == [], "\n".join(mistakes)
-    assert min(stroll.rounds for stroll in strolls) > 0 or MINUTES < 10
-    too_much = {name: str(trend) for name, trend in trends.items() if trend.an_hour > MOST_AN_HOUR[name]}
-    assert not too_much
+    if MINUTES >= JUDGED_MINUTES:
+        assert min(stroll.rounds for stroll in strolls) > 0
+        too_much = {name: str(trend) for name, trend in trends.items() if trend.an_hour > MOST_AN_HOUR[name]}
+        assert not too_much
 
 
 def names_in(pool: LabHandle) -> tuple[str, ...]:
