@@ -1,14 +1,17 @@
 """The stream of a VM's screen: who types there is not idle, and who is out sees nothing more."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cardume.console.connections.workspace import Workspaces
-from cardume.console.views.live import pump
+from cardume.console.connections.connection import Connection
+from cardume.console.connections.workspace import Workspace, Workspaces
+from cardume.console.views.live import Tickets, pump
 
 
 class Browser:
@@ -57,3 +60,15 @@ async def test_keys_and_pointer_keep_a_session_alive_and_its_end_ends_the_stream
         workspace.has_ended = True
         await pumping
     assert browser.closed
+
+
+async def test_a_ticket_that_nobody_redeems_is_forgotten_with_whom_it_was_for(tmp_path: Path) -> None:
+    tickets = Tickets(kept_s=0.05)
+    workspace = Workspace(tmp_path)
+    kept = weakref.ref(workspace)
+    tickets.issue(workspace, Connection("a", "root", "secret", lambda _: None), "/console")
+    del workspace
+    async with asyncio.timeout(20):
+        while kept() is not None:
+            await asyncio.sleep(0.01)
+            gc.collect()

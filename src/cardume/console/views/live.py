@@ -28,15 +28,16 @@ TICKET_S = 30.0
 class Tickets:
     """Leave to look at a screen: for one connection, within half a minute, by the person who asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept_s: float = TICKET_S) -> None:
+        self._kept_s = kept_s
         self._issued: dict[str, tuple[float, Workspace, Connection, str]] = {}
 
     def issue(self, workspace: Workspace, connection: Connection, location: str) -> str:
         """A new ticket for a console's location."""
-        now = time.monotonic()
-        self._issued = {key: one for key, one in self._issued.items() if one[0] > now}
         ticket = secrets.token_urlsafe(24)
-        self._issued[ticket] = (now + TICKET_S, workspace, connection, location)
+        self._issued[ticket] = (time.monotonic() + self._kept_s, workspace, connection, location)
+        # At its time and not with the next one: a person who has logged out is not kept in memory, nor is a password.
+        asyncio.get_running_loop().call_later(self._kept_s, self._issued.pop, ticket, None)
         return ticket
 
     def redeem(self, ticket: str, workspace: Workspace | None) -> tuple[Connection, str] | None:
