@@ -90,8 +90,7 @@ def test_ten_people_for_an_hour_leave_memory_flat(
         trends = counter.trends()
         for name, trend in trends.items():
             print(f"{name}: {trend}")
-        os.kill(pid, signal.SIGUSR1)
-        wait_until("nothing is left of anybody", lambda: counter.nothing_is_left(), 180, every_s=5)
+        wait_until("nothing is left of anybody", counter.nothing_is_left, 180, every_s=EVERY_S)
     assert mistakes == [], "\n".join(mistakes)
     if MINUTES >= JUDGED_MINUTES:
         assert min(stroll.rounds for stroll in strolls) > 0
@@ -239,7 +238,8 @@ class Counter:
         return {name: trend_of(moments, [line[name] for line in warm]) for name in MOST_AN_HOUR}
 
     def nothing_is_left(self) -> bool:
-        """True when nobody's page, session or task is there any more."""
+        """True when nothing of anybody is there any more; what is garbage now is collected until the next time."""
+        os.kill(self._pid, signal.SIGUSR1)
         now = self.count()
         return not any(now[name] for name in ("sessions", "clients", "screens", "workspaces", "connections"))
 
