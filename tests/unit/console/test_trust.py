@@ -1,6 +1,8 @@
 """What is believed and what is kept: keys, the vault, cookies, the gate."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import MutableMapping
 from pathlib import Path
 from ssl import PEM_cert_to_DER_cert
@@ -177,6 +179,22 @@ async def test_who_is_idle_is_out_at_once_and_what_was_begun_goes_on_to_its_end(
             await asyncio.sleep(0.01)
     sweeping.cancel()
     assert steps == ["moved"]
+
+
+async def test_nothing_is_left_in_memory_of_who_has_logged_out(tmp_path: Path) -> None:
+    workspaces = Workspaces(tmp_path)
+    workspace = workspaces.new()
+    workspaces.admit(workspace)
+    sweeping = asyncio.create_task(workspaces.sweep(0.01))
+    await asyncio.sleep(0.1)  # it has been looked at
+    await workspaces.end(workspace)
+    remembered = weakref.ref(workspace)
+    del workspace
+    async with asyncio.timeout(10):
+        while remembered() is not None:
+            gc.collect()
+            await asyncio.sleep(0.01)
+    sweeping.cancel()
 
 
 def test_cookies_forms_and_paths_are_read_with_care() -> None:

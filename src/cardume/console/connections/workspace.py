@@ -258,15 +258,19 @@ class Workspaces:
         """
         while True:
             await asyncio.sleep(every_s)
-            for workspace in [*self._by_token.values()]:
-                if workspace.is_idle:
-                    del self._by_token[workspace.token]
-                    workspace.has_ended = True
-                    self.finishing.add(workspace)
-            for workspace in [*self.finishing]:
-                if not workspace.works:
-                    self.finishing.remove(workspace)
-                    await workspace.close()
+            await self._sweep()
+
+    async def _sweep(self) -> None:
+        # Apart from `sweep`, which never ends: its names would keep whom it looked at last, with their password.
+        for workspace in [*self._by_token.values()]:
+            if workspace.is_idle:
+                del self._by_token[workspace.token]
+                workspace.has_ended = True
+                self.finishing.add(workspace)
+        for workspace in [*self.finishing]:
+            if not workspace.works:
+                self.finishing.remove(workspace)
+                await workspace.close()
 
     async def close(self) -> None:
         """Log everybody out."""
