@@ -115,7 +115,7 @@ def _record(txn: Transaction, exists_for: int, is_overcommitted: bool) -> None:
     if is_overcommitted and not pool.ha_overcommitted:
         _tell(txn, pool, api_messages.HA_POOL_OVERCOMMITTED, _overcommitted(pool, exists_for))
     if pool.ha_overcommitted and not is_overcommitted:
-        told = f"The failover tolerance of pool '{pool.name_label}' is whole again: it covers {exists_for} failures."
+        told = f"The failover tolerance of pool '{pool.name_label}' is whole again: it covers {_failures(exists_for)}."
         _tell(txn, pool, api_messages.HA_POOL_NOT_OVERCOMMITTED, told)
     txn.update(ref, ha_plan_exists_for=exists_for, ha_overcommitted=is_overcommitted)
 
@@ -123,10 +123,14 @@ def _record(txn: Transaction, exists_for: int, is_overcommitted: bool) -> None:
 def _overcommitted(pool: Pool, exists_for: int) -> str:
     wish = pool.ha_host_failures_to_tolerate
     if exists_for < wish:
-        why = f"it is to tolerate {wish} host failures, and its hosts have memory for {exists_for}"
+        why = f"it is to tolerate {_failures(wish)}, and its hosts have memory for {exists_for}"
     else:
         why = "a protected VM cannot run on every host, or finds no memory even now"
     return f"The failover tolerance of pool '{pool.name_label}' is overcommitted: {why}."
+
+
+def _failures(count: int) -> str:
+    return "1 host failure" if count == 1 else f"{count} host failures"
 
 
 def _tell(txn: Transaction, pool: Pool, alert: api_messages.Alert, body: str) -> None:

@@ -201,10 +201,10 @@ async def test_a_plan_that_gets_worse_is_told_of_once_and_so_is_its_end(two: Two
         ("HA_POOL_DROP_IN_PLAN_EXISTS_FOR", "0"),
         (
             "HA_POOL_OVERCOMMITTED",
-            "The failover tolerance of pool '' is overcommitted: it is to tolerate 1 host failures,"
+            "The failover tolerance of pool '' is overcommitted: it is to tolerate 1 host failure,"
             " and its hosts have memory for 0.",
         ),
-        ("HA_POOL_NOT_OVERCOMMITTED", "The failover tolerance of pool '' is whole again: it covers 1 failures."),
+        ("HA_POOL_NOT_OVERCOMMITTED", "The failover tolerance of pool '' is whole again: it covers 1 host failure."),
     ]
 
 
