@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 from cardume.core.devices import device_name
 from cardume.core.vbd_lifecycle import assert_can_open
+from cardume.datamodel import errors
 from cardume.datamodel.host import Host
 from cardume.datamodel.refs import Ref
 from cardume.datamodel.vbd import VBD, VBDMode, VBDType
@@ -19,6 +20,8 @@ from cardume.pooldb.db import Database, Reader, Transaction
 def assert_attachable(db: Reader, vbd_ref: Ref[VBD], host: Ref[Host]) -> None:
     """Raise the error that says why a VBD's disk cannot be opened on a host now."""
     vbd = db.get(vbd_ref)
+    if vbd.empty and vbd.type is not VBDType.CD:
+        raise errors.VBD_IS_EMPTY(vbd_ref)  # its SR was forgotten, or its host has left the pool
     if not vbd.empty:
         writes = vbd.mode is VBDMode.RW and vbd.type is not VBDType.CD
         assert_can_open(disk_facts(db, vbd.VDI, vbd_ref, host), writes=writes)

@@ -88,6 +88,16 @@ async def test_a_start_that_fails_leaves_the_vm_halted_and_its_disk_free(host: F
     await api("VM.start", vm, False, False)
 
 
+async def test_a_vm_whose_disk_went_with_its_repository_is_refused_by_that(api: Client, vm: str, sr: str) -> None:
+    for pbd in await api("SR.get_PBDs", sr):
+        await api("PBD.unplug", pbd)
+    await api("SR.forget", sr)
+    (vbd,) = await api("VM.get_VBDs", vm)
+
+    assert await api.refused("VM.start", vm, False, False) == ["VBD_IS_EMPTY", vbd]
+    assert await api("VM.get_power_state", vm) == "Halted"
+
+
 async def test_a_vm_whose_host_is_lost_in_the_middle_of_its_start_counts_as_running_until_the_host_tells(
     host: FakeHost, api: Client, vm: str
 ) -> None:

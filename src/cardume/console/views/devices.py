@@ -111,16 +111,7 @@ async def remove_card(screen: "Screen", found: Found, ref: str) -> None:
 
 async def make_disk(connection: Connection, vm_ref: str, vm: Record, draft: Draft) -> None:
     """Make a disk and attach it; a disk that cannot be attached is removed again."""
-    disk = {
-        "name_label": draft["name"].strip(),
-        "name_description": draft["note"],
-        "SR": draft["sr"],
-        "virtual_size": adding.size_of(draft["size_gib"]),
-        "type": "user",
-        "sharable": False,
-        "read_only": False,
-        "other_config": {},
-    }
+    disk = adding.new_disk(draft["name"], draft["note"], draft["sr"], adding.size_of(draft["size_gib"]))
     vdi = await connection.work("VDI.create", disk)
     async with undone(connection, "VDI.destroy", vdi):
         await attach(connection, vm_ref, vm, vdi, is_owner=True)

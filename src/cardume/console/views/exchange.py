@@ -13,7 +13,7 @@ from cardume.console.connections.connection import Connection
 from cardume.console.connections.transfers import references_in, send_out, take_in
 from cardume.console.connections.undoing import undone
 from cardume.console.connections.workspace import Job
-from cardume.console.presenters import files
+from cardume.console.presenters import adding, files
 from cardume.console.presenters.sources import Source
 from cardume.console.text.catalogue import Texts
 from cardume.console.views.forms import Draft, choice, form, text_field, tick
@@ -169,17 +169,7 @@ async def import_disk(screen: "Screen", found: Found) -> None:
     client = ui.context.client
 
     async def bring() -> None:
-        disk = {
-            "name_label": draft["name"].strip(),
-            "name_description": "",
-            "SR": ref,
-            "virtual_size": image.virtual_size,
-            "type": "user",
-            "sharable": False,
-            "read_only": False,
-            "other_config": {},
-        }
-        vdi = await connection.work("VDI.create", disk)
+        vdi = await connection.work("VDI.create", adding.new_disk(draft["name"], "", ref, image.virtual_size))
         async with undone(connection, "VDI.destroy", vdi):
             query = {"vdi": vdi, "format": image.format}
             with _sending(client, key) as offer:

@@ -34,7 +34,7 @@ DISK_VBD_MUST_BE_READWRITE_FOR_HVM = code(
     "This VM can write to all its disks; a disk cannot be attached read-only.",
 )
 VBD_CDS_MUST_BE_READONLY = code("VBD_CDS_MUST_BE_READONLY", (), "A CD drive is read-only; set the mode to RO.")
-VBD_IS_EMPTY = code("VBD_IS_EMPTY", ("vbd",), "The drive is empty; insert a disc first.")
+VBD_IS_EMPTY = code("VBD_IS_EMPTY", ("vbd",), "The drive is empty; insert a disc, or remove it if its disk is gone.")
 VBD_NOT_EMPTY = code("VBD_NOT_EMPTY", ("vbd",), "The drive holds a disc; eject it first.")
 VBD_NOT_REMOVABLE_MEDIA = code("VBD_NOT_REMOVABLE_MEDIA", ("vbd",), "Only a drive with removable discs can do this.")
 VBD_NOT_UNPLUGGABLE = code("VBD_NOT_UNPLUGGABLE", ("vbd",), "This disk cannot be unplugged while the VM runs.")
