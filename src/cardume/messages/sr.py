@@ -24,7 +24,7 @@ from cardume.messages.pbd import attach, detach, remove_pbd
 from cardume.messages.registry import implements
 from cardume.messages.sr_probe import choose_one, look
 from cardume.messages.sr_space import refresh_space
-from cardume.messages.storage_values import driver, is_live, reachable_host, repository
+from cardume.messages.storage_values import changing_host, driver, is_live, reachable_host, repository
 from cardume.messages.vdi_records import vdi_record
 from cardume.pooldb.db import Reader, Transaction
 
@@ -153,9 +153,7 @@ async def destroy(call: Call, sr: Ref[SR]) -> None:
     async with operation(call, sr, StorageOperation.DESTROY):
         _assert_detached(call, sr)
         record = call.db.get(sr)
-        if not record.PBDs:
-            raise errors.SR_HAS_NO_PBDS(sr)
-        host = call.db.get(record.PBDs[0]).host
+        host = changing_host(call.db, sr)
         repo = repository(call.db, sr, host, attached=False)
         of = driver(call.hosts.hands(host), record.type)
         with storage_failures(call.db, sr=sr):

@@ -62,16 +62,29 @@ def reachable_host(db: Reader, sr: Ref[SR]) -> Ref[Host]:
 
     Of some types that is the master alone. SR_HAS_NO_PBDS or SR_NOT_ATTACHED when it is attached on no such host.
     """
+    attached = [pbd.host for pbd in _changing_pbds(db, sr) if pbd.currently_attached]
+    if not attached:
+        raise errors.SR_NOT_ATTACHED(sr)
+    return _live_first(db, attached)
+
+
+def changing_host(db: Reader, sr: Ref[SR]) -> Ref[Host]:
+    """The same when it need not be attached; SR_HAS_NO_PBDS when no such host has a PBD."""
+    return _live_first(db, [pbd.host for pbd in _changing_pbds(db, sr)])
+
+
+def _changing_pbds(db: Reader, sr: Ref[SR]) -> list[PBD]:
     pbds = [db.get(pbd) for pbd in db.get(sr).PBDs]
     if db.get(sr).type in MASTER_CHANGES:
         (pool,) = db.all(Pool).values()
         pbds = [pbd for pbd in pbds if pbd.host == pool.master]
     if not pbds:
         raise errors.SR_HAS_NO_PBDS(sr)
-    attached = [pbd.host for pbd in pbds if pbd.currently_attached]
-    if not attached:
-        raise errors.SR_NOT_ATTACHED(sr)
-    return next((host for host in attached if is_live(db, host)), attached[0])
+    return pbds
+
+
+def _live_first(db: Reader, hosts: list[Ref[Host]]) -> Ref[Host]:
+    return next((host for host in hosts if is_live(db, host)), hosts[0])
 
 
 def is_live(db: Reader, host: Ref[Host]) -> bool:

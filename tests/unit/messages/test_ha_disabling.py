@@ -6,6 +6,7 @@ from tests.unit.messages.test_ha_enabling import Ha, ha
 from tests.unit.messages.test_two_hosts import GIB
 from tests.unit.messages.test_vm_migration import refusal, two
 
+from cardume.datamodel.pbd import PBD
 from cardume.datamodel.refs import new_uuid
 from cardume.datamodel.vm_enums import VMPowerState
 from cardume.hostops.ha.interface import (
@@ -54,6 +55,22 @@ async def test_what_is_left_of_an_earlier_time_keeps_no_sr_from_being_destroyed(
 
     assert ha.two.db.find(ha.sr) is None
     assert ha.statefiles() == []
+
+
+async def test_an_sr_on_a_lun_is_destroyed_by_the_master_whichever_host_had_it_first(ha: Ha) -> None:
+    call, db, master = ha.two.call, ha.two.db, ha.two.first.host
+    await ha.enable()
+    await disable_ha(call)
+    for each in db.get(ha.sr).PBDs:
+        await pbd.unplug(call, each)
+    await pbd.destroy(call, next(each for each in db.get(ha.sr).PBDs if db.get(each).host == master))
+    assert (await refusal(sr.destroy(call, ha.sr)))[0] == "SR_HAS_NO_PBDS"
+    await pbd.create(call, PBD(host=master, SR=ha.sr, device_config={"location": "lun"}))
+    assert db.get(db.get(ha.sr).PBDs[0]).host != master
+
+    await sr.destroy(call, ha.sr)
+
+    assert db.find(ha.sr) is None
 
 
 async def test_without_the_statefile_every_host_has_to_give_its_word(ha: Ha) -> None:

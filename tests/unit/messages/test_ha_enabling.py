@@ -113,7 +113,9 @@ async def ha(two: Two, tmp_path: Any) -> Ha:
     shelf.volumes[two.db.get(sr).uuid] = {}
     for one in (two.first, two.second):
         agents.append(MemoryHa(two.db.get(one.host).uuid, statefile))
-        with_agent(one, agents[-1], MemoryDriver(shelf, type="lvmoiscsi"))
+        lun = MemoryDriver(shelf, type="lvmoiscsi")
+        lun.may_change = one is two.first
+        with_agent(one, agents[-1], lun)
         two.hands[one.host] = one.hands
         await two.db.create(PBD(host=one.host, SR=sr, device_config={"location": "lun"}, currently_attached=True))
     voters = MemoryVoters()

@@ -9,6 +9,7 @@ ANSWER_S = 10.0
 AGAIN_S = 5.0
 LATE_S = 5.0
 """How much later than that a thread is told, whose event loop has much to do."""
+NOT_THE_MASTER = "this host is not the pool's master, which alone changes what is on a LUN"
 UNANSWERED = f"within {ANSWER_S:g} s nobody told whether this host is the master"
 
 Confirm = Callable[[], Awaitable[None]]
@@ -29,7 +30,7 @@ class MasterFence:
     async def assert_master(self) -> None:
         """Raise StorageError unless this host is the master at this moment."""
         if self._confirm is None:
-            raise StorageError("this host is not the pool's master, which alone changes what is on a LUN")
+            raise StorageError(NOT_THE_MASTER)
         try:
             async with asyncio.timeout(ANSWER_S):
                 await self._confirm()

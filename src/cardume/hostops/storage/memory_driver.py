@@ -29,10 +29,12 @@ from cardume.hostops.storage.driver import (
 )
 from cardume.hostops.storage.found import Found, FoundRepositories, FoundRepository
 from cardume.hostops.storage.layers import MAX_LAYERS
+from cardume.hostops.storage.master_fence import NOT_THE_MASTER
 from cardume.hostops.storage.merging import Tree, is_possible, plan_merge
 from cardume.hostops.storage.opened import OpenCounts
 
 UNIT = 4096
+CHANGES = frozenset({"create", "destroy", "set_names", "create_volume", "destroy_volume", "resize_volume"})
 EMPTY_IMAGE = 196 << 10  # what an empty qcow2 image takes
 
 
@@ -78,6 +80,7 @@ class MemoryDriver:
         self.shelf = shelf or MemoryShelf()
         self.physical_size = physical_size
         self.unreachable = False
+        self.may_change = True  # False on a member, where only the master changes what is there
         self.seen_config: Mapping[str, str] = {}  # what the last probe or attachment was given
         self.offers: Found | None = None  # what a probe finds, other than the shelf's repositories
         self.calls: list[str] = []
@@ -343,6 +346,8 @@ class MemoryDriver:
             raise self._failures[operation].pop(0)
         if self.unreachable:
             raise StorageUnreachable("the memory was taken away")
+        if operation in CHANGES and not self.may_change:
+            raise StorageError(NOT_THE_MASTER)
 
     def _path(self, repo: Repository, volume: Volume) -> str:
         return f"{self.shelf.folder}/{repo.uuid}-{volume.location}"
