@@ -206,6 +206,9 @@ class HaRoom:
                         lacks.append(f"{record['name_label']} is not live")
                     elif not record["enabled"]:
                         lacks.append(f"{record['name_label']} is not enabled")
+                for pbd in api.PBD.get_all_records().values():
+                    if api.SR.get_shared(pbd["SR"]) and not pbd["currently_attached"]:
+                        lacks.append(f"{api.host.get_name_label(pbd['host'])} has not attached {pbd['SR']}")
                 for uuid in self.guests:
                     state = api.VM.get_power_state(api.VM.get_by_uuid(uuid))
                     lacks += [] if state == "Running" else [f"{uuid} is {state}"]
@@ -223,3 +226,15 @@ class HaRoom:
             return [] if len(voters) == len(hosts) else [f"voters: there are {len(voters)}"]
         except LabError as reason:
             return [f"an answer about votes: {reason}"]
+
+
+@contextmanager
+def whole_before_and_after(room: HaRoom) -> Iterator[Witness]:
+    """Looks on; what happens within begins with everything whole, is mended, and ends with everything whole."""
+    with room.witness() as witness:
+        room.mend()
+        room.wait_whole(witness)
+        yield witness
+        room.mend()
+        room.wait_whole(witness)
+    witness.check()

@@ -172,6 +172,11 @@ class Witness:
         """The guests that do not run, or have not written or answered just now."""
         return [lack for guest in self.guests.values() if (lack := guest.lacks(now_s()))]
 
+    def all_run_on(self, *hosts: str) -> bool:
+        """Every guest runs, once, and on these hosts only."""
+        where = [[run.host for run in guest.running] for guest in self.guests.values()]
+        return all(len(one) == 1 and one[0] in hosts for one in where)
+
     def assert_handed_over(self, uuid: str, source: str, target: str) -> tuple[Run, Run]:
         """The guest ended on one host before it began on the other, and its disk stood still in between."""
         guest = self.guests[uuid]

@@ -9,12 +9,10 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from tests.lab.ha_faults import Faults
-from tests.lab.ha_room import HaRoom
-from tests.lab.ha_witness import Witness
+from tests.lab.ha_room import HaRoom, whole_before_and_after
 from tests.lab.pool_faults import Scribe
 from tests.lab.pool_room import join_all, pool_lab
 from tests.lab.storage_room import SR_NAME, make_sr
@@ -47,24 +45,6 @@ def three() -> Iterator[HaRoom]:
         yield room
 
 
-@contextmanager
-def whole_before_and_after(room: HaRoom) -> Iterator[Witness]:
-    """Looks on; what happens within begins with everything whole, is mended, and ends with everything whole."""
-    with room.witness() as witness:
-        room.mend()
-        room.wait_whole(witness)
-        yield witness
-        room.mend()
-        room.wait_whole(witness)
-    witness.check()
-
-
-def all_run_on(witness: Witness, *hosts: str) -> bool:
-    """Every guest runs, and on these hosts only."""
-    where = [[run.host for run in guest.running] for guest in witness.guests.values()]
-    return all(len(one) == 1 and one[0] in hosts for one in where)
-
-
 def split(room: HaRoom) -> tuple[str, str, str]:
     """The master and the two others."""
     master = room.master()
@@ -83,7 +63,7 @@ def test_two_of_three_hosts_die_one_after_the_other_and_the_third_runs_all_guest
             three.lab.power_off(dead[0])
             three.wait_pair(*(host for host in three.lab.hosts if host != dead[0]))
             three.lab.power_off(dead[1])
-            wait_until(f"all guests on {left}", lambda witness=witness, left=left: all_run_on(witness, left), RESTART_S)  # type: ignore[misc]
+            wait_until(f"all guests on {left}", lambda witness=witness, left=left: witness.all_run_on(left), RESTART_S)  # type: ignore[misc]
             assert three.master() == left
 
 
@@ -99,7 +79,7 @@ def test_two_of_three_hosts_die_at_once_and_the_third_waits_for_one_that_may_kno
         assert all(run.host == left for guest in witness.guests.values() for run in guest.running)
         assert all(len(guest.runs) == 1 and guest.running for guest in own)
         three.lab.power_on(back)
-        wait_until("all guests on the two", lambda: all_run_on(witness, left, back), RESTART_S)
+        wait_until("all guests on the two", lambda: witness.all_run_on(left, back), RESTART_S)
 
 
 def test_daemons_that_die_or_hang_reset_nobody(three: HaRoom) -> None:
@@ -122,7 +102,7 @@ def test_a_host_without_the_disk_is_left_out_and_the_others_run_its_guest(three:
     with whole_before_and_after(three) as witness:
         master, host, other = split(three)
         three.lab.unplug(host, Network.STORAGE)
-        wait_until("its guests elsewhere", lambda: all_run_on(witness, master, other), RESTART_S)
+        wait_until("its guests elsewhere", lambda: witness.all_run_on(master, other), RESTART_S)
 
 
 def test_all_management_cables_are_cut_and_nobody_is_reset(three: HaRoom) -> None:
@@ -208,7 +188,7 @@ def test_a_host_dies_and_another_loses_the_disk_at_once(three: HaRoom) -> None:
         assert all(run.host == master for guest in witness.guests.values() for run in guest.running)
         three.lab.plug(blind, Network.STORAGE)
         three.power_on_what_is_off(blind)
-        wait_until("all guests on the two", lambda: all_run_on(witness, master, blind), RESTART_S)
+        wait_until("all guests on the two", lambda: witness.all_run_on(master, blind), RESTART_S)
 
 
 def test_all_lose_all_cables_and_begin_anew(three: HaRoom) -> None:
@@ -232,7 +212,7 @@ def test_all_lose_their_power_and_two_come_back(three: HaRoom) -> None:
             three.lab.power_off(host)
         for host in (first, second):
             three.lab.power_on(host)
-        wait_until("all guests on the two", lambda: all_run_on(witness, first, second), RESTART_S)
+        wait_until("all guests on the two", lambda: witness.all_run_on(first, second), RESTART_S)
         assert three.lab.status(master) == "off"
 
 
@@ -242,12 +222,12 @@ def test_the_last_host_lives_on_when_it_loses_the_disk(three: HaRoom) -> None:
         three.lab.power_off(first)
         three.wait_pair(master, second)
         three.lab.power_off(second)
-        wait_until("all guests on the master", lambda: all_run_on(witness, master), RESTART_S)
+        wait_until("all guests on the master", lambda: witness.all_run_on(master), RESTART_S)
         life = three.lives()[master]
         three.lab.unplug(master, Network.STORAGE)
         time.sleep(AWAY_S)
         assert three.lives()[master] == life
-        assert all_run_on(witness, master)
+        assert witness.all_run_on(master)
 
 
 # Faults from seeds
