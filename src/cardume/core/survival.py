@@ -31,7 +31,7 @@ class Stand:
     uuid: str
     is_master: bool
     voters: frozenset[str]  # of the pool database, by the pool's map
-    has_vote: bool  # the master has told it, since it started, that it is one of the voters that have everything
+    has_vote: bool  # by the master's word, and nothing after it, it is one of the voters that have everything
 
 
 class Course(Enum):

@@ -50,7 +50,6 @@ from cardume.daemons.storage_watching import StorageWatching
 from cardume.daemons.thin_xe import thin_xe
 from cardume.daemons.this_host import HereNow, this_host
 from cardume.daemons.upkeep import Upkeep
-from cardume.daemons.vote import Vote
 from cardume.daemons.voter_keeper import VoterKeeper
 from cardume.daemons.voting import Voting
 from cardume.datamodel.blob import Blob
@@ -196,9 +195,9 @@ async def _master(
             )
 
         hosts = Members(db, hands, host, accounts.text, database.refresh_map, dial)
-        vote = Vote(config.vote, config.host_uuid)
+        vote = here.vote()
         keeper = VoterKeeper(place, database, etcd, vote, hosts)
-        voting = Voting(place, etcd, vote, database, keeper)
+        voting = Voting(place, etcd, vote, database, keeper, own_life=here.had.own_life)
         await _take_own_orders(here, place)
         mastering = Mastering(config, place, database, keeper, hosts)
         admitting = Admitting(db, voting.answering(place.answer), database.shared, database.refresh_map)

@@ -83,8 +83,7 @@ class Config:
 
     @property
     def vote(self) -> Path:
-        """In memory, as `awake` is."""
-        return self.run / "vote.json"
+        return self.state / "vote.json"
 
     @property
     def socket(self) -> Path:

@@ -12,8 +12,9 @@ from cardume.core.stepping_aside import Word
 from cardume.daemons.had_hearing import HadHearing
 from cardume.daemons.had_line import had_line
 from cardume.daemons.had_starts import HadStarts
-from cardume.daemons.had_status import heard_of, life_of, own_word, phase_of, status_of
+from cardume.daemons.had_status import heard_of, life_of, own_life_of, own_word, phase_of, status_of
 from cardume.daemons.stepping_aside import Heard
+from cardume.daemons.vote import OwnLife
 from cardume.ha.profile import PROFILES
 from cardume.ha.records import HostEntry
 from cardume.had import places
@@ -78,6 +79,10 @@ class HadAgent:
 
     async def status(self) -> HaStatus:
         return status_of(await self._status(), self._uuid)
+
+    async def own_life(self) -> OwnLife | None:
+        """The life that this host has; None while it takes no part. HaError."""
+        return own_life_of(await self._status()) if self._config.exists() else None
 
     async def check(self) -> None:
         await self._status()

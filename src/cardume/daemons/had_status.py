@@ -5,6 +5,7 @@ from typing import Any
 
 from cardume.core.stepping_aside import Word
 from cardume.daemons.stepping_aside import Heard
+from cardume.daemons.vote import OwnLife
 from cardume.had.watchdogs import warning_of
 from cardume.hostops.ha.interface import HaPhase, HaStatus
 
@@ -42,6 +43,12 @@ def heard_of(told: Mapping[str, Any]) -> Heard | None:
 def life_of(told: Mapping[str, Any]) -> int | None:
     """The life of a host that takes part."""
     return int(told["life"]) if told["taking_part"] and told.get("off") is None else None
+
+
+def own_life_of(told: Mapping[str, Any]) -> OwnLife | None:
+    """The same, with what went before it."""
+    life = life_of(told)
+    return OwnLife(life, int(told["follows"])) if life is not None else None
 
 
 def phase_of(told: Mapping[str, Any]) -> HaPhase:

@@ -73,8 +73,8 @@ async def member(config: Config, place: Place, here: HereNow, etcd: EtcdHere) ->
         accounts = AccountFile(config.passwords)
         authenticator = PasswordAuthenticator(accounts, lambda user: grant(db, user, accounts.find_identifier(user)))
         membership = Membership(place, etcd, mirroring)
-        vote = Vote(config.vote, config.host_uuid)
-        voting = Voting(place, etcd, vote)
+        vote = here.vote()
+        voting = Voting(place, etcd, vote, own_life=here.had.own_life)
         aside = SteppingAside(place, etcd, voting, here.had)
         place.standing.refuse_all(
             errors.HOST_STILL_BOOTING() if place.is_master else errors.HOST_IS_SLAVE(place.role.master_address)

@@ -81,7 +81,7 @@ class SteppingAside:
             heard = await self._words.words()  # last: a word counts for seconds, and the database may take as long
             if heard is None:
                 return
-            move = plan_aside(self._view(known, heard, unwritten_s))
+            move = plan_aside(await self._view(known, heard, unwritten_s))
             if move.steps_aside and heard.own != move.says:
                 await self._voting.step_aside()
             if heard.own != move.says:
@@ -100,14 +100,14 @@ class SteppingAside:
                 await self._words.say(Word(), timeout_s=SAY_S)
             yield
 
-    def _view(self, known: PoolMap, heard: Heard, unwritten_s: float) -> View:
+    async def _view(self, known: PoolMap, heard: Heard, unwritten_s: float) -> View:
         return View(
             own=self._place.uuid,
             master=known.master,
             generation=known.generation,
             voters=frozenset(known.voters),
             keeps=self._etcd.cluster == known.cluster,
-            has_vote=self._voting.has_vote,
+            has_vote=await self._voting.has_vote(),
             leads=heard.leads,
             unwritten_s=unwritten_s,
             heard=heard.others,

@@ -17,6 +17,8 @@ from cardume.daemons.config import Config
 from cardume.daemons.gated_guests import GatedGuests
 from cardume.daemons.had_agent import HadAgent
 from cardume.daemons.metering import metering
+from cardume.daemons.vote import Vote
+from cardume.had.memory import boot_id
 from cardume.hostops.guests.accel import acceleration
 from cardume.hostops.guests.interface import Guests
 from cardume.hostops.guests.libvirt_guests import LibvirtGuests
@@ -54,6 +56,10 @@ class HereNow:
     def now(self) -> "HereNow":
         """The same after some time: the host's own start may be over."""
         return replace(self, inventory=replace(self.inventory, after_boot=not self.config.awake.exists()))
+
+    def vote(self) -> Vote:
+        """What this host has noted of its vote in the pool database."""
+        return Vote(self.config.vote, self.config.host_uuid, boot_id(self.config.run), lambda: self.had.starts.life)
 
     def mark_awake(self) -> None:
         """What the host's own start left undone is done: the daemon's next start is no start of the host."""

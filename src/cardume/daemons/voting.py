@@ -5,6 +5,7 @@ right: who is not among the living does nothing any more.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from cardume.daemons.etcd_here import EtcdHere
 from cardume.daemons.place import Place
 from cardume.daemons.pool_database import PoolDatabase
 from cardume.daemons.pool_map import PoolMap
-from cardume.daemons.vote import Vote
+from cardume.daemons.vote import OwnLife, Vote
 from cardume.daemons.voter_keeper import VoterKeeper
 from cardume.hostops.errors import HostError
 from cardume.pooldb.etcd_settings import Voter
@@ -45,7 +46,11 @@ class Voting:
         vote: Vote,
         database: PoolDatabase | None = None,
         keeper: VoterKeeper | None = None,
+        *,
+        own_life: Callable[[], Awaitable[OwnLife | None]],
     ) -> None:
+        """`own_life`: this host's in high availability, None while that is off; HaError when nobody can tell."""
+        self._own_life = own_life
         self._place, self._etcd, self._vote = place, etcd, vote
         self._database, self._keeper = database, keeper
         self._lock = asyncio.Lock()
@@ -55,10 +60,15 @@ class Voting:
         """The hosts that keep the database, by this host's map."""
         return self._place.map.voters
 
-    @property
-    def has_vote(self) -> bool:
-        """Whether this host may go on alone when the other one of two voters is lost."""
-        return self._vote.holds(self._place.map)
+    async def has_vote(self) -> bool:
+        """Whether this host may go on alone when the other one of two voters is lost. HaError: nobody can tell.
+
+        Asked now and then while high availability is on, so that it is noted for the life that this host has.
+        """
+        life = await self._own_life()
+        if life is not None:
+            self._vote.carry(self._place.map, life)
+        return self._vote.holds(self._place.map, life)
 
     async def to_two_voters(self, timeout_s: float = VOTERS_S) -> None:
         """Have both hosts of two keep the database, each with a vote; on the master, before HA is on.
@@ -96,14 +106,14 @@ class Voting:
         """Do what a verdict asks of this host, and say what that was. It may be given again, with the same result.
 
         GO_ON: it is the master and stays it, with a database that is written. TAKE, ALONE on a member: it has become
-        the master, and begins anew as one at once. CannotLead, NoQuorum, StoreDamaged: it leads, and cannot.
+        the master, and begins anew as one at once. CannotLead, HaError, NoQuorum, StoreDamaged: it leads, and cannot.
         """
         async with self._lock:
             former = self._place.verdict
             if former is not None and verdict.epoch < former.epoch:
                 raise CannotLead(f"the verdict {verdict.epoch} is older than {former.epoch}")
             self._place.verdict = verdict
-            course = choose_course(self._stand(), verdict)
+            course = choose_course(await self._stand(), verdict)
             log.warning("verdict", epoch=verdict.epoch, master=verdict.master, course=course.value)
             match course:
                 case Course.ALONE:
@@ -146,7 +156,11 @@ class Voting:
                 case "to_one_voter":
                     return await self.to_one_voter()
                 case "voting":
-                    return {"voters": list(self.voters), "has_vote": self.has_vote, "map": self._place.map.told()}
+                    return {
+                        "voters": list(self.voters),
+                        "has_vote": await self.has_vote(),
+                        "map": self._place.map.told(),
+                    }
             return await others(uuid, do, given)
 
         return answer
@@ -156,9 +170,9 @@ class Voting:
             raise CannotLead("this host is not the pool's master")
         return self._database, self._keeper
 
-    def _stand(self) -> Stand:
-        voters = frozenset(self.voters)
-        return Stand(self._place.uuid, self._database is not None, voters, self.has_vote)
+    async def _stand(self) -> Stand:
+        has_vote = await self.has_vote()
+        return Stand(self._place.uuid, self._database is not None, frozenset(self.voters), has_vote)
 
     async def _go_on_alone(self, verdict: Verdict) -> None:
         known, own = self._place.map, self._place.uuid

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cardume.ha.records import EpochRecord
+from cardume.ha.records import UNKNOWN, EpochRecord
 from cardume.ha.state import Attempt
 from cardume.ha.turn import Turn
 
@@ -20,11 +20,21 @@ def adopt(turn: Turn, record: EpochRecord) -> None:
         anew = joined or record.lives[host] != before.lives[host]
         peers.append(replace(peer, echo=0, since_s=max(peer.since_s, turn.now_s) if anew else peer.since_s))
     s.peers = tuple(peers)
+    if joined:
+        s.follows = _life_before(turn.me, before, record)
     s.epoch = record
     s.attempt = Attempt()
     s.top_round = 0
     s.next_cycle_s = s.next_send_s = turn.now_s
     s.evict = tuple(wish for wish in s.evict if record.lists(wish[0], wish[1]))
+
+
+def _life_before(me: int, before: EpochRecord, record: EpochRecord) -> int:
+    """`State.follows` of the life that this record makes a member."""
+    if record.number == 1:
+        return 0
+    alone = record.number == before.number + 1 and record.live == frozenset({me}) and me in before.live
+    return before.lives[me] if alone else UNKNOWN
 
 
 def published(turn: Turn, number: int) -> None:

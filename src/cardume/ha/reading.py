@@ -5,7 +5,7 @@ from cardume.ha.effects import Arm, ReadAll
 from cardume.ha.events import AllRead, Area
 from cardume.ha.lives import RUNNING
 from cardume.ha.merging import merged_block
-from cardume.ha.records import BallotBlock, EpochKind, Slot, SlotState
+from cardume.ha.records import UNKNOWN, BallotBlock, EpochKind, Slot, SlotState
 from cardume.ha.state import Device, Phase, State
 from cardume.ha.turn import Turn
 
@@ -50,7 +50,7 @@ def all_read(turn: Turn, event: AllRead) -> None:
         return
     known = [s.life, s.epoch.lives[turn.me], own.life if own else 0]
     known += [ballot.life for ballot in (s.block.mbal, s.block.bal) if ballot.host == turn.me]
-    s.life = max(known) + 1
+    s.life, s.follows = max(known) + 1, UNKNOWN
     if (s.guests or s.enabling) and s.device is not Device.ARMED:
         s.phase = Phase.ARMING
         s.device = Device.ARMING

@@ -12,6 +12,7 @@ def recall(turn: Turn, memory: Memory) -> None:
     s = turn.s
     s.life = max(s.life, memory.life)
     learning.adopt(turn, memory.epoch)
+    s.follows = memory.follows
     for area in Area:
         doubts = memory.doubts[area] or s.doubts[area]
         turn.set_doubts(area, sectors.doubted(doubts, (memory.in_use[area],), turn.now_s + turn.profile.silence_s))
@@ -41,6 +42,7 @@ def memory(turn: Turn) -> Memory:
         leading=s.leading,
         doubts=s.doubts,
         in_use=s.sectors,
+        follows=s.follows,
     )
 
 

@@ -11,6 +11,8 @@ from enum import IntEnum
 MAX_HOSTS = 64
 SECTORS = 8
 """Sectors of a host's slot area, and of its ballot area."""
+UNKNOWN = -1
+"""Instead of the number of a life."""
 
 
 class EpochKind(IntEnum):
@@ -215,3 +217,5 @@ class Memory:
     """For each sector of the slot area and of the ballot area, until when it is left alone."""
     in_use: tuple[int, int] = (0, 0)
     """The sectors that were written last, of the same."""
+    follows: int = UNKNOWN
+    """As in the state."""

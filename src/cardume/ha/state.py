@@ -5,7 +5,7 @@ from enum import Enum, IntEnum
 
 from cardume.ha.effects import Notice, Why
 from cardume.ha.profile import Profile
-from cardume.ha.records import NO_ASIDE, SECTORS, Aside, BallotBlock, EpochRecord, Memory, Reason, no_epoch
+from cardume.ha.records import NO_ASIDE, SECTORS, UNKNOWN, Aside, BallotBlock, EpochRecord, Memory, Reason, no_epoch
 
 NEVER_S = float("-inf")
 
@@ -153,6 +153,9 @@ class State:
     boot_id: str = ""
     started_s: float = NEVER_S
     life: int = 0
+    follows: int = UNKNOWN
+    """The life of this host after which nobody decided anything without it until this life was listed: the one before,
+    when this life has formed alone what that one was a member of; 0 when it began with the enabling."""
     last_number: int = 0
     """The newest number given out: the next is higher."""
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cardume.ha.records import EpochKind, EpochRecord, Memory, Reason
+from cardume.ha.records import UNKNOWN, EpochKind, EpochRecord, Memory, Reason
 
 
 def boot_id(folder: Path) -> str:
@@ -56,6 +56,7 @@ def _memory(facts: dict[str, Any]) -> Memory:
         leading=None if leading is None else int(leading),
         doubts=(tuple(map(float, slots)), tuple(map(float, ballots))),
         in_use=(int(slot_sector), int(ballot_sector)),
+        follows=int(facts.get("follows", UNKNOWN)),
     )
 
 

@@ -109,6 +109,7 @@ class Questions:
             "phase": state.phase.value,
             "off": keeper.off.value if keeper.off else None,
             "life": state.life,
+            "follows": state.follows,
             "epoch": epoch.number,
             "state": epoch.kind.name.lower(),
             "members": keeper.names(epoch.live),

@@ -15,7 +15,6 @@ from cardume.daemons.place import Place
 from cardume.daemons.pool_database import PoolDatabase
 from cardume.daemons.pool_map import KnownHost, PoolMap, read_map, write_map
 from cardume.daemons.role import HostRole, Standing, read_role, write_role
-from cardume.daemons.vote import Vote
 from cardume.hostops.errors import HostError
 from cardume.pooldb.mastership import Mastership
 from cardume.pooldb.memory import MemoryStore
@@ -168,35 +167,6 @@ async def test_verdicts_are_forgotten_with_high_availability(tmp_path: Path) -> 
     assert host.place.verdict is not None
     host.place.know(KNOWN)
     assert host.place.verdict is None
-
-
-def test_a_vote_counts_for_the_map_that_it_was_noted_with_alone(tmp_path: Path) -> None:
-    settled = replace(KNOWN, voters=(MASTER, MEMBER), ha=True, settled=True)
-    vote = Vote(tmp_path / "vote.json", MEMBER)
-    vote.note(settled)
-    again = Vote(tmp_path / "vote.json", MEMBER)
-    assert again.holds(settled)
-    assert again.holds(replace(settled, settled=False, copied_from=7))
-    assert not again.holds(replace(settled, generation=4))
-    assert not again.holds(replace(settled, voters=(MEMBER,)))
-    assert not again.holds(replace(settled, cluster="pool-2"))
-
-
-@pytest.mark.parametrize(
-    "told",
-    [
-        replace(KNOWN, voters=(MASTER, MEMBER), settled=False),
-        replace(KNOWN, voters=(MASTER, THIRD), settled=True),
-        replace(KNOWN, voters=(MASTER,), settled=True),
-    ],
-)
-def test_a_vote_ends_when_the_master_tells_of_none(tmp_path: Path, told: PoolMap) -> None:
-    settled = replace(KNOWN, voters=(MASTER, MEMBER), settled=True)
-    vote = Vote(tmp_path / "vote.json", MEMBER)
-    vote.note(settled)
-    vote.note(told)
-    assert not vote.holds(settled)
-    assert not vote.holds(told)
 
 
 async def test_hosts_ask_each_other_and_are_asked_to_follow(tmp_path: Path) -> None:

@@ -60,6 +60,9 @@ class Host:
         self.done.append("stopped")
         self.keeps = False
 
+    async def has_vote(self) -> bool:
+        return True
+
     async def obey(self, verdict: Verdict) -> None:
         self.done.append(verdict)
         self.is_cut_off = False
@@ -84,7 +87,7 @@ class Host:
             def map(self) -> PoolMap:
                 return host.map
 
-        voting = SimpleNamespace(has_vote=True, step_aside=self.step_aside, obey=self.obey)
+        voting = SimpleNamespace(has_vote=self.has_vote, step_aside=self.step_aside, obey=self.obey)
         return SteppingAside(cast(Any, Place()), cast(Any, Etcd()), cast(Any, voting), self)
 
 

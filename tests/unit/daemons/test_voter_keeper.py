@@ -93,7 +93,7 @@ async def test_a_third_host_does_not_vote_before_both_of_two_know_that_they_may_
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The second one has just gone: told of nothing, it would go on alone without what the other two decide."""
-    vote = Vote(tmp_path / "vote", A)
+    vote = Vote(tmp_path / "vote", A, "boot")
     vote.note(PAIR)
     three = replace(PAIR, hosts=(*HOSTS, KnownHost(C, "10.0.0.3", "d3")))
     cluster = Cluster(known=three, vote=vote)
@@ -114,7 +114,7 @@ async def test_who_alone_has_decided_everything_keeps_its_vote_when_the_next_vot
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Lost with its answer, so that nobody knows whether it votes by now."""
-    vote = Vote(tmp_path / "vote", A)
+    vote = Vote(tmp_path / "vote", A, "boot")
     cluster = Cluster(vote=vote)
 
     async def lost(member: int) -> None:
@@ -167,7 +167,7 @@ async def test_a_map_that_waited_for_a_slow_host_is_told_as_it_is_by_then(monkey
 async def test_a_vote_that_is_taken_back_while_its_map_is_taken_in_is_not_noted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    vote = Vote(tmp_path / "vote", B)
+    vote = Vote(tmp_path / "vote", B, "boot")
     goes_on, first_waits = asyncio.Event(), [True]
 
     async def look_again() -> None:

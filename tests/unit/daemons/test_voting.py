@@ -15,6 +15,10 @@ from cardume.pooldb.memory import MemoryStore
 from cardume.pooldb.store import Compare, NoQuorum, Operation, OutcomeUnknown
 
 
+async def no_life() -> None:
+    """High availability is off."""
+
+
 class LateStore(MemoryStore):
     """Its next transactions end so: written without an answer, or not written."""
 
@@ -95,10 +99,10 @@ async def test_a_member_that_a_verdict_makes_the_master_alone_does_not_step_asid
     known = PoolMap(7, "a", "pool-7", ("a", "b"), (), ha=True, settled=True)
     place = SimpleNamespace(uuid="b", map=known, verdict=None, is_master=False, be_master=be_master)
     etcd = SimpleNamespace(go_on_alone=go_on_alone, give_up=give_up, gateway=lambda ends: MemoryStore())
-    vote = SimpleNamespace(holds=lambda known: True, drop=lambda: done.append("no vote"))
+    vote = SimpleNamespace(holds=lambda known, life: True, drop=lambda: done.append("no vote"))
     monkeypatch.setattr("cardume.daemons.voting.EtcdStore", lambda gateway: gateway)
     monkeypatch.setattr("cardume.daemons.voting.take_key", take)
-    voting = Voting(cast(Any, place), cast(Any, etcd), cast(Any, vote))
+    voting = Voting(cast(Any, place), cast(Any, etcd), cast(Any, vote), own_life=no_life)
 
     obeying = asyncio.create_task(voting.obey(Verdict(3, "b", frozenset({"b"}))))
     await asyncio.sleep(0)

@@ -9,7 +9,7 @@ from tests.unit.ha.room import Room
 from cardume.ha.effects import CloseDevice, KillGuests, Lead, Reset, TurnedOff, Why
 from cardume.ha.events import Abort, Disable, EmergencyDisable, Enable, Evict, Form, Leave, StopDeciding, Uplinks
 from cardume.ha.profile import FAST, LAB, STANDARD, Profile
-from cardume.ha.records import EpochKind, Reason
+from cardume.ha.records import UNKNOWN, EpochKind, Reason
 from cardume.ha.state import Phase
 
 
@@ -22,6 +22,11 @@ def pair() -> Room:
     room.start_guest("on-1", 1)
     room.run(3)
     return room
+
+
+def lives(room: Room) -> list[tuple[int, int]]:
+    """The life of each host, and the one that it goes on from."""
+    return [(machine.state.life, machine.state.follows) for machine in room.machines]
 
 
 def trio() -> Room:
@@ -162,7 +167,7 @@ def test_row_10_a_core_that_restarts_goes_on_with_its_life(pair: Room) -> None:
         pair.run(1)
         pair.run(3)
     assert pair.members() == {0, 1}
-    assert pair.machines[0].state.life == 1
+    assert lives(pair) == [(1, 0), (1, 0)]
     assert pair.leaders() == [0]
     assert pair.said(0, Reset) == []
 
@@ -249,6 +254,33 @@ def test_row_13_a_member_of_the_last_epoch_forms_alone_after_the_silence(pair: R
     pair.run(2)
     assert pair.members() == {1}
     assert pair.machines[1].guests == {"on-0", "on-1"}
+    assert lives(pair)[1] == (2, 1)
+    pair.restart_core(1)
+    pair.run(2)
+    assert lives(pair)[1] == (2, 1)
+    pair.power_on(0)
+    pair.run(20)
+    assert pair.members() == {0, 1}
+    assert lives(pair) == [(2, UNKNOWN), (2, 1)]
+
+
+def test_row_13_a_life_follows_none_when_another_host_may_have_decided_in_between(pair: Room) -> None:
+    for host in (0, 1):
+        pair.power_off(host)
+    for host in (1, 0):
+        pair.power_on(host)
+    pair.run(20)
+    assert pair.members() == {0, 1}
+    assert lives(pair) == [(2, 1), (2, UNKNOWN)]  # the first that saw the other's new life had formed, and let it in
+    pair.power_off(0)
+    pair.run(10)
+    pair.power_off(1)
+    pair.power_on(0)
+    pair.run(60)
+    pair.tell(0, Form(pair.clock(0)))
+    pair.run(2)
+    assert pair.members() == {0}
+    assert lives(pair)[0] == (3, UNKNOWN)
 
 
 def test_row_13_a_host_that_was_declared_dead_waits_for_a_member_or_an_administrator(pair: Room) -> None:
