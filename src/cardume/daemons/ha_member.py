@@ -59,7 +59,7 @@ class HaMember:
                 self._leads = False
                 self._epoch = 0  # the next enabling counts its decisions from one
                 self._dead = set()
-            case HaEventKind.LIFE_ENDED:
+            case HaEventKind.LIFE_ENDED if event.host != self._uuid:  # of its own that is the life before
                 self._dead.add(event.host)
             case HaEventKind.MEMBERS:
                 self._dead -= set(event.members)

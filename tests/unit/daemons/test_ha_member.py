@@ -44,6 +44,13 @@ async def test_a_member_that_leads_becomes_the_master_among_those_that_live() ->
     assert (await told([DEAD, LEADS], Database(), 1))[0] == Verdict(2, MEMBER, frozenset({MEMBER, THIRD}))
 
 
+async def test_the_life_before_its_own_is_no_reason_to_think_itself_dead() -> None:
+    """Its host has restarted: what it is told comes in this order, the members first."""
+    alone = HaEvent(0, HaEventKind.MEMBERS, 2, members=(MEMBER,), master=MEMBER)
+    own = HaEvent(0, HaEventKind.LIFE_ENDED, 2, MEMBER, 1)
+    assert (await told([alone, DEAD, own, LEADS], Database(), 1))[0] == Verdict(2, MEMBER, frozenset({MEMBER, THIRD}))
+
+
 async def test_it_tries_again_until_the_database_can_be_written() -> None:
     assert len(await told([DEAD, LEADS], Database(failing=1), 2)) == 2
 
