@@ -1,11 +1,11 @@
 """What a command is: a declaration (name, parameters, sentence), the function that does it, and what that is given."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cardume.cli.arguments import Pairs, Settings
 from cardume.cli.desk import Desk, ThisMachine
-from cardume.cli.directory import Directory
+from cardume.cli.directory import NO_OBJECT, Directory
 from cardume.cli.failures import Plain, missing
 from cardume.cli.output import Printer
 from cardume.cli.server import Server
@@ -41,6 +41,21 @@ class Params:
                 raise missing(name)
             return default
         return value
+
+    def uuid(self, name: str) -> str:
+        """The uuid, or uuids, of a parameter; one that names no object, as an empty text, is a failure."""
+        value = self.get(name)
+        if value in NO_OBJECT:
+            raise Plain(f"Failed to parse parameter '{name}': expecting a uuid")
+        return value
+
+    def assert_whole(self, required: Iterable[str]) -> None:
+        """Refuse parameters that lack one of these, or in which one that is a uuid names no object."""
+        for name in required:
+            if name.endswith(("uuid", "uuids")):
+                self.uuid(name)
+            else:
+                self.get(name)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """The value of a yes or no."""
@@ -105,7 +120,7 @@ class Call:
 
     def by_uuid(self, cls: str, name: str = "uuid") -> str:
         """The reference of the object whose uuid a parameter gives."""
-        return self.get(f"{cls}.get_by_uuid", self.params.get(name))
+        return self.get(f"{cls}.get_by_uuid", self.params.uuid(name))
 
     def print_uuid(self, cls: str, ref: str) -> None:
         """Print the uuid of an object that was made."""

@@ -74,7 +74,7 @@ def message_destroy(call: Call) -> None:
     """Dismiss alerts: one by uuid, or several by uuids, separated by commas."""
     if ("uuid" in call.params) is ("uuids" in call.params):
         raise Plain("Need one of uuid, uuids")
-    uuids = [call.params.get("uuid")] if "uuid" in call.params else call.params.words("uuids")
+    uuids = [call.params.uuid("uuid")] if "uuid" in call.params else call.params.words("uuids")
     call.server.call("message.destroy_many", [call.get("message.get_by_uuid", uuid) for uuid in uuids])
 
 

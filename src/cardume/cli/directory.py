@@ -10,6 +10,9 @@ from cardume.datamodel.schema import is_declared, xenclass_named
 NOT_THERE = "<not in database>"
 ONE_BY_ONE = 8  # more references than this are cheaper to resolve by one get_all_records
 
+NO_OBJECT = ("", "OpaqueRef:NULL", NOT_THERE)
+"""What stands in place of a uuid where there is no object."""
+
 Record = Mapping[str, Any]
 
 

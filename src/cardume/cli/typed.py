@@ -3,7 +3,7 @@
 from typing import Any
 
 from cardume.cli.command import Call, parse_bool, parse_integer
-from cardume.cli.directory import NOT_THERE
+from cardume.cli.directory import NO_OBJECT
 from cardume.cli.enum_texts import wired
 from cardume.cli.failures import Plain, Refused
 from cardume.cli.fields import plain_text
@@ -30,7 +30,7 @@ def typed(call: Call, name: str, text: str, of: WireType) -> object:
                 raise Plain(f"Failed to parse parameter '{name}': expecting one of {', '.join(values)}")
             return value
         case RefType(cls):
-            if text in ("", "OpaqueRef:NULL", NOT_THERE):
+            if text in NO_OBJECT:
                 return "OpaqueRef:NULL"
             return _by_uuid(call, cls, text)
         case SetType(item):

@@ -81,8 +81,7 @@ def obey(invocation: Invocation, out: TextIO, terminal: "Terminal", do: "Do") ->
     command = find_command(invocation.command)
     if command is None:
         raise Misused(f"Unknown command: {invocation.command}")
-    for name in command.required:
-        params.get(name)
+    params.assert_whole(command.required)
     return do(command, params, printer)
 
 

@@ -42,6 +42,28 @@ def test_a_wrong_command_line_is_refused_before_anybody_is_asked(
     assert shell.settings == []
 
 
+@pytest.mark.parametrize("nothing", ["", "OpaqueRef:NULL", "<not in database>"])
+@pytest.mark.parametrize(
+    ("arguments", "parameter"),
+    [
+        (("vdi-pool-migrate", "uuid=uuid-of-disk", "sr-uuid={}"), "sr-uuid"),
+        (("vdi-pool-migrate", "uuid={}", "sr-uuid=uuid-of-local"), "uuid"),
+        (("vdi-copy", "uuid=uuid-of-disk", "sr-uuid={}"), "sr-uuid"),
+        (("vm-param-list", "uuid={}"), "uuid"),
+        (("vbd-insert", "uuid=uuid-of-cd-drive", "vdi-uuid={}"), "vdi-uuid"),
+        (("template-export", "template-uuid={}", "filename=x"), "template-uuid"),
+        (("message-destroy", "uuid={}"), "uuid"),
+        (("bond-create", "network-uuid=uuid-of-lan", "pif-uuids={}"), "pif-uuids"),
+    ],
+)
+def test_a_uuid_that_names_nothing_is_refused_by_its_parameter(
+    shell: Shell, arguments: tuple[str, ...], parameter: str, nothing: str
+) -> None:
+    outcome = shell.xe(*(argument.format(nothing) for argument in arguments))
+    assert outcome == Outcome(1, "", f"Error: Failed to parse parameter '{parameter}': expecting a uuid\n")
+    assert shell.pool.done() == []
+
+
 def test_an_errors_sentence_is_followed_by_its_parameters_with_uuids_and_names(shell: Shell) -> None:
     shell.pool.answers["VM.start"] = refuse("VM_BAD_POWER_STATE", "OpaqueRef:vm-1", "halted", "running")
     assert shell.xe("vm-start", "vm=vm-1") == Outcome(
