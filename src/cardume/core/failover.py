@@ -8,7 +8,6 @@ A yes is always right. A no is right as well, but for two cases: a search that w
 large that only a bound is computed (`failover_bounds.py`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -81,16 +80,6 @@ def breaks_plan(before: FailoverPool, after: FailoverPool, failures: int) -> boo
     """True when a change makes a plan worse that there is; nothing is broken that is not whole."""
     was = coverage(before, failures)
     return was is not Coverage.NOTHING and coverage(after, failures).value < was.value
-
-
-def plan_restart(hosts: Sequence[Room], guests: Sequence[Guest], spare: int = 0) -> dict[str, str] | None:
-    """A host for each guest that is to be started, by their references; None when there is no place for one.
-
-    `hosts`: those left, with what they have free. `spare`: how many more of them may be lost, if that can be had. What
-    runs on them already is not known here: `plan_pool_restart` takes it into account.
-    """
-    homeless = tuple(Guest(guest.ref, guest.memory) for guest in guests)
-    return plan_pool_restart(FailoverPool(tuple(hosts), homeless), spare)
 
 
 def plan_pool_restart(pool: FailoverPool, spare: int = 0) -> dict[str, str] | None:

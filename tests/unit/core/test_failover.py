@@ -17,7 +17,6 @@ from cardume.core.failover import (
     max_failures,
     plan_exists,
     plan_pool_restart,
-    plan_restart,
 )
 from cardume.core.failover_bounds import Bounds
 from cardume.core.packing import Budget, pack, spread, squeeze
@@ -110,19 +109,17 @@ def test_a_vm_that_is_no_longer_agile_breaks_the_plan() -> None:
 
 
 def test_a_restart_has_a_place_for_each_or_is_none() -> None:
-    hosts = (Room("a", 5), Room("b", 4))
-    assert plan_restart(hosts, (Guest("x", 4), Guest("y", 5))) == {"x": "b", "y": "a"}
-    assert plan_restart(hosts, (Guest("x", 4), Guest("y", 6))) is None
-    assert plan_restart((replace(hosts[0], accepts=False), hosts[1]), (Guest("y", 5),)) is None
-    assert plan_restart(hosts, ()) == {}
+    assert plan_pool_restart(pool((5, []), (4, []), homeless=[4, 5])) == {"new-0": "h1", "new-1": "h0"}
+    assert plan_pool_restart(pool((5, []), (4, []), homeless=[4, 6])) is None
+    asked = pool((5, []), (4, []), homeless=[5])
+    assert plan_pool_restart(replace(asked, hosts=(replace(asked.hosts[0], accepts=False), asked.hosts[1]))) is None
+    assert plan_pool_restart(pool((5, []), (4, []))) == {}
 
 
 def test_a_restart_that_only_a_search_finds() -> None:
     # Neither where most is left nor where least is left: only 6+6 and 4+4+3 go.
-    hosts = (Room("a", 11), Room("b", 12))
-    sizes = {"p": 6, "q": 6, "r": 4, "s": 4, "t": 3}
-    chosen = plan_restart(hosts, [Guest(ref, size) for ref, size in sizes.items()])
-    assert chosen == {"p": "b", "q": "b", "r": "a", "s": "a", "t": "a"}
+    chosen = plan_pool_restart(pool((11, []), (12, []), homeless=[6, 6, 4, 4, 3]))
+    assert chosen == {"new-0": "h1", "new-1": "h1", "new-2": "h0", "new-3": "h0", "new-4": "h0"}
 
 
 def test_a_restart_leaves_room_for_the_next_failure_where_it_can() -> None:
