@@ -363,21 +363,6 @@ async def until_ended(gateway: Gateway) -> None:
         pass
 
 
-async def test_a_snapshot_is_saved_whole_and_for_root_alone(room: Room, tmp_path: Path) -> None:
-    a = room.voter("a")
-    members = await first_voter(room, a)
-    store = EtcdStore(room.gateway(a))
-    await store.txn([Put(f"/{number}", bytes(10_000)) for number in range(100)])
-    file = tmp_path / "pool.backup"
-    size = await members.save_snapshot(file)
-    await store.close()
-
-    assert size == file.stat().st_size
-    assert size > 1_000_000
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert not (tmp_path / "pool.backup.new").exists()
-
-
 async def test_a_full_database_refuses_writes_until_room_was_made(room: Room) -> None:
     a = room.voter("a")
     room.start(a, changed={"quota-backend-bytes": 8 << 20})

@@ -1,24 +1,18 @@
-"""The cluster itself: who belongs to it, how each member fares, joins and leaves, upkeep and backup.
+"""The cluster itself: who belongs to it, how each member fares, joins and leaves, and upkeep.
 
 Every change may be asked for twice: one that has happened already is no error.
 """
 
 import asyncio
-import hashlib
-import os
-from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
-from cardume.pooldb.etcd_gateway import Gateway, Message, Refused, StreamEnded, number, unb64
-from cardume.pooldb.store import StoreDamaged, StoreError
+from cardume.pooldb.etcd_gateway import Gateway, Message, Refused, number
+from cardume.pooldb.store import StoreError
 
 CHANGE_TIMEOUT_S = 15.0
 """For a change of members: for some seconds after one connects etcd refuses the next ("unhealthy cluster")."""
 STATUS_TIMEOUT_S = 2.0
 DEFRAGMENT_TIMEOUT_S = 120.0
-_DIGEST_BYTES = 32
 _PAUSE_S = 0.1
 _ADDED = frozenset({"Peer URLs already exists", "member ID already exist"})
 _PROMOTED = frozenset({"can only promote a learner member"})
@@ -119,39 +113,6 @@ class Members:
             await self._gateway.ask("/v3/maintenance/alarm", body)
         return tuple(alarm["alarm"] for alarm in alarms)
 
-    async def save_snapshot(self, path: Path) -> int:
-        """Write the whole database to a file that etcd's own tools restore; its size. It is there whole or not at all.
-
-        StoreDamaged when what came is not what was sent.
-        """
-        draft = path.with_name(f"{path.name}.new")
-        try:
-            size = await self._receive(draft)
-            draft.rename(path)
-        finally:
-            draft.unlink(missing_ok=True)
-        return size
-
-    async def _receive(self, draft: Path) -> int:
-        """Write the snapshot, whose last bytes are the digest of all before them."""
-        digest, tail, size = hashlib.sha256(), b"", 0
-        with _private(draft) as file:
-            try:
-                async with aclosing(self._gateway.stream("/v3/maintenance/snapshot", {})) as pieces:
-                    async for piece in pieces:
-                        blob = unb64(piece.get("blob", ""))
-                        size += file.write(blob)
-                        blob = tail + blob
-                        digest.update(blob[:-_DIGEST_BYTES])
-                        tail = blob[-_DIGEST_BYTES:]
-                        if digest.digest() == tail:
-                            break
-            except StreamEnded as ended:
-                raise StoreDamaged(f"the snapshot of the pool database did not arrive whole: {ended}") from ended
-            file.flush()
-            await asyncio.to_thread(os.fsync, file.fileno())
-        return size
-
     async def _change(self, what: str, body: Message, done_already: frozenset[str], timeout_s: float) -> None:
         deadline = asyncio.get_running_loop().time() + timeout_s
         while True:
@@ -166,11 +127,6 @@ class Members:
                 if text not in _NOT_YET or left_s <= _PAUSE_S:
                     raise
             await asyncio.sleep(_PAUSE_S)
-
-
-def _private(path: Path) -> BinaryIO:
-    """A new file for root's eyes alone: it holds all that the pool knows."""
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb")
 
 
 def _member(told: Message) -> Member:
