@@ -135,7 +135,7 @@ def test_volumes_are_made_found_changed_and_removed(tmp_path: Path, block_bytes:
     room.format()
     tags = to_tags(["cardume.vdi"], {"name_label": "São Paulo & cia", "virtual_size": str(10 * MIB)})
 
-    made = editing.create(room.lun, GROUP, "vdi-1", 10 * MIB, tags, fence=allowed, folder=room.folder)
+    made = room.edit(Create("vdi-1", 10 * MIB, tags))
     assert made == room.read()
     volume = made.get("vdi-1")
     assert (volume.size_bytes, volume.offset_bytes, volume.is_slice) == (12 * MIB, 16 * MIB, True)
@@ -143,24 +143,16 @@ def test_volumes_are_made_found_changed_and_removed(tmp_path: Path, block_bytes:
     assert volume.created is not None
     assert_sound(room.lun, tmp_path / "made", made)
 
-    editing.extend_in_place(room.lun, GROUP, "vdi-1", 20 * MIB, fence=allowed, folder=room.folder)
-    editing.rename(room.lun, GROUP, "vdi-1", "vdi-2", fence=allowed, folder=room.folder)
-    changed = editing.set_tags(
-        room.lun,
-        GROUP,
-        "vdi-2",
-        add=["new=1"],
-        remove=["cardume.vdi", "never.there"],
-        fence=allowed,
-        folder=room.folder,
-    )
+    room.edit(Extend("vdi-1", 20 * MIB))
+    room.edit(Rename("vdi-1", "vdi-2"))
+    changed = room.edit(ChangeTags("vdi-2", frozenset({"new=1"}), frozenset({"cardume.vdi", "never.there"})))
     assert changed.get("vdi-2").size_bytes == 20 * MIB
     assert changed.get("vdi-2").tags == (tags | {"new=1"}) - {"cardume.vdi"}
     assert_sound(room.lun, tmp_path / "changed", changed)
 
-    named = editing.set_tags(room.lun, GROUP, None, add=["other=2"], fence=allowed, folder=room.folder)
+    named = room.edit(ChangeTags(None, frozenset({"other=2"})))
     assert named.tags == SR_TAGS | {"other=2"}
-    emptied = editing.remove(room.lun, GROUP, "vdi-2", fence=allowed, folder=room.folder)
+    emptied = room.edit(Remove("vdi-2"))
     assert emptied.volumes == ()
     assert emptied.free_extents == emptied.extent_count
     assert_sound(room.lun, tmp_path / "emptied", emptied)
@@ -421,7 +413,7 @@ def test_what_another_has_changed_meanwhile_is_not_overwritten(room: Room) -> No
             room.edit(Create("theirs", 4 * MIB))
 
     with pytest.raises(VolumeGroupChanged):
-        editing.create(room.lun, GROUP, "ours", 4 * MIB, fence=other_master, folder=room.folder)
+        edit(room.lun, GROUP, [Create("ours", 4 * MIB)], fence=other_master, folder=room.folder)
     assert [volume.name for volume in room.read().volumes] == ["theirs"]
     assert_sound(room.lun, room.place / "sound", room.read())
 
@@ -437,7 +429,7 @@ def test_a_host_that_may_not_write_any_more_commits_nothing(room: Room, refused_
             raise PermissionError
 
     with pytest.raises(PermissionError):
-        editing.create(room.lun, GROUP, "ours", 4 * MIB, fence=fence, folder=room.folder)
+        edit(room.lun, GROUP, [Create("ours", 4 * MIB)], fence=fence, folder=room.folder)
     assert room.read() == before
 
 
@@ -478,7 +470,7 @@ def test_groups_of_several_disks_and_kinds_can_be_read(tmp_path: Path) -> None:
         else:
             assert slices == {"raid_rmeta_1", "raid_rimage_1", "mirrored_mimage_1", "pool_tmeta"}
     with pytest.raises(StorageError, match="made otherwise"):
-        editing.create(luns[0], "foreign", "ours", MIB, fence=allowed, folder=tmp_path / "shadows")
+        edit(luns[0], "foreign", [Create("ours", MIB)], fence=allowed, folder=tmp_path / "shadows")
 
 
 def test_the_text_is_what_vgcfgbackup_writes(room: Room) -> None:

@@ -98,52 +98,6 @@ def edit(
     return _edited(lun, group_name, change, fence, folder)
 
 
-def create(
-    lun: Sectors,
-    group_name: str,
-    name: str,
-    size_bytes: int,
-    tags: Iterable[str] = (),
-    *,
-    fence: Fence,
-    folder: Path = DEFAULT_FOLDER,
-) -> VolumeGroup:
-    """Make a volume in one piece; NoContiguousSpace when none is large enough."""
-    return edit(lun, group_name, [Create(name, size_bytes, frozenset(tags))], fence=fence, folder=folder)
-
-
-def remove(lun: Sectors, group_name: str, name: str, *, fence: Fence, folder: Path = DEFAULT_FOLDER) -> VolumeGroup:
-    """Remove a volume. Its bytes stay on the LUN until something else is written there."""
-    return edit(lun, group_name, [Remove(name)], fence=fence, folder=folder)
-
-
-def rename(
-    lun: Sectors, group_name: str, name: str, new_name: str, *, fence: Fence, folder: Path = DEFAULT_FOLDER
-) -> VolumeGroup:
-    return edit(lun, group_name, [Rename(name, new_name)], fence=fence, folder=folder)
-
-
-def extend_in_place(
-    lun: Sectors, group_name: str, name: str, size_bytes: int, *, fence: Fence, folder: Path = DEFAULT_FOLDER
-) -> VolumeGroup:
-    """Grow a volume where it is; NoContiguousSpace when what follows it is taken."""
-    return edit(lun, group_name, [Extend(name, size_bytes)], fence=fence, folder=folder)
-
-
-def set_tags(
-    lun: Sectors,
-    group_name: str,
-    name: str | None,
-    *,
-    add: Iterable[str] = (),
-    remove: Iterable[str] = (),
-    fence: Fence,
-    folder: Path = DEFAULT_FOLDER,
-) -> VolumeGroup:
-    """Change the tags of a volume, or of the group itself when `name` is None."""
-    return edit(lun, group_name, [ChangeTags(name, frozenset(add), frozenset(remove))], fence=fence, folder=folder)
-
-
 def grow_volume_group(lun: Sectors, group_name: str, *, fence: Fence, folder: Path = DEFAULT_FOLDER) -> VolumeGroup:
     """Let the group have all of a LUN that has grown."""
 
