@@ -46,11 +46,6 @@ class Events:
         self._answered_s: dict[Ref[Any], float] = {}
         self._registered: dict[Ref[Any], _Registration] = {}
 
-    @property
-    def told_classes(self) -> frozenset[str]:
-        """The classes whose objects clients are told of, whatever their role."""
-        return self._told
-
     # event.from
 
     def ask_from(self, session: Ref[Any], classes: tuple[str, ...], token: str, timeout_s: float) -> EventBatch | Seat:
@@ -58,10 +53,6 @@ class Events:
         wanted = self._filter(classes)
         since = parse_token(token)
         return self._ask(session, since, wanted, timeout_s)
-
-    async def wait_from(self, session: Ref[Any], classes: tuple[str, ...], token: str, timeout_s: float) -> EventBatch:
-        """The changes after a token, as soon as there is one; none, with a fresh token, when the time is over."""
-        return await _batch_of(self.ask_from(session, classes, token, timeout_s))
 
     def _ask(self, session: Ref[Any], since: int, wanted: Filter, timeout_s: float) -> EventBatch | Seat:
         changes = self._changes(since, wanted)

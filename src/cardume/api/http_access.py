@@ -82,15 +82,12 @@ class TransferFailure(Exception):
 class Transfer:
     """One use of a handler: who, with which arguments, under which task."""
 
-    def __init__(
-        self, request: web.Request, handler: HttpHandler, caller: Caller, task: TaskHandle, result_text: ResultText
-    ) -> None:
+    def __init__(self, request: web.Request, caller: Caller, task: TaskHandle, result_text: ResultText) -> None:
         self.caller = caller
         self.arguments = arguments_of(request)
         self.task = task
         self.response: web.StreamResponse | None = None  # once it has begun
         self._request = request
-        self._handler = handler
         self._result_text = result_text
 
     async def begin(self, response: R) -> R:
@@ -113,12 +110,6 @@ class Transfer:
         """Set the result that the task ends with, if nothing fails until then."""
         if isinstance(self.task, Adopted):
             self.task.result = self._result_text(value, of)
-
-    def assert_may(self, part: str) -> None:
-        """Refuse with 403 a caller who may use the handler but not this part of it, e.g. `host_console`."""
-        least = self._handler.sub_roles[part]
-        if self.caller.role < least:
-            raise TransferFailure(403, denied(self.caller, f"{self._handler.permission}/{part}"))
 
 
 Work = Callable[[web.Request, Transfer], Awaitable[web.StreamResponse]]
@@ -290,7 +281,7 @@ async def _do(
     begun: web.StreamResponse | None = None
     try:
         async with access.under_task(handler, caller, arguments_of(request), makes_task) as task:
-            transfer = Transfer(request, handler, caller, task, access.result_text)
+            transfer = Transfer(request, caller, task, access.result_text)
             try:
                 return await work(request, transfer)
             except TransferFailure as failure:

@@ -148,12 +148,6 @@ def around_value(asked: JsonRequest) -> tuple[str, str]:
     return '{"result":', f',"error":null,"id":{json.dumps(asked.id)}}}'
 
 
-def success(asked: JsonRequest, value: str) -> str:
-    """The response that carries an encoded value."""
-    before, after = around_value(asked)
-    return f"{before}{value}{after}"
-
-
 def failure(asked: JsonRequest, description: Sequence[str]) -> str:
     """The response that carries `[code, parameter…]`."""
     code, *params = description

@@ -263,11 +263,6 @@ AFTER_VALUE = f"</member></struct></value>{_TAIL}"
 """What stands around an encoded value in the response that carries it."""
 
 
-def success(value: str) -> str:
-    """The response that carries an encoded value."""
-    return f"{BEFORE_VALUE}{value}{AFTER_VALUE}"
-
-
 def failure(description: Sequence[str]) -> str:
     """The response that carries `[code, parameter…]`."""
     return (

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import structlog
 
@@ -140,8 +140,3 @@ class GatedGuests:
 
     def _operation(self, what: str, uuid: str) -> str:
         return f"{what}/{uuid}/{next(self._numbers)}"
-
-
-def gated(guests: Guests, gate: Gate, orders: StartOrders | None = None) -> Guests:
-    """The guests behind the gate."""
-    return cast(Guests, GatedGuests(guests, gate, orders))

@@ -45,10 +45,6 @@ class HostFacts:
     nics: tuple[NIC, ...]
     dns: tuple[str, ...]
 
-    @property
-    def product_uuid(self) -> str:
-        return self.dmi.get("product_uuid", "")
-
 
 async def read_host_facts(*, timeout_s: float = 10) -> HostFacts:
     """Everything there is to know of this host; RunError when the kernel's own network list cannot be read."""

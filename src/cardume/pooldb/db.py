@@ -3,7 +3,7 @@
 Reads are synchronous, from memory, and see what is durable. Writes go through a transaction.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -69,8 +69,6 @@ class Database(Reader, Protocol):
     async def update(self, ref: Ref[Any], **changes: Any) -> None: ...
 
     async def delete(self, ref: Ref[Any]) -> None: ...
-
-    def iter_classes(self) -> Iterator[str]: ...
 
     def counts(self) -> Mapping[str, int]:
         """The number of live objects of each class."""

@@ -174,11 +174,6 @@ class Feed:
         """The class of an object that is gone, while it is remembered."""
         return next((gone.cls for gone in reversed(self._deletions) if gone.ref == ref), None)
 
-    @property
-    def known_since(self) -> int:
-        """Tokens before this one are lost."""
-        return self._known_since
-
     def _check(self, token: int) -> None:
         if token != 0 and not self._known_since <= token <= self.generation:
             raise Lost(token)

@@ -164,10 +164,6 @@ class Objects:
     def by_name_label(self, cls: type[T], label: str) -> tuple[Ref[T], ...]:
         return self._tables.by_class[cls].by_label(label)
 
-    def iter_classes(self) -> Iterator[str]:
-        """The names of the classes that have objects in the database."""
-        return (table.layout.name for table in self._tables.by_class.values() if table.layout.cls.stored)
-
     def counts(self) -> dict[str, int]:
         """The number of live objects of each class."""
         tables = self._tables.by_class.values()

@@ -34,8 +34,6 @@ class Puts:
                 raise TransferFailure(404, errors.HANDLE_INVALID("VDI", "x"))
             case "bug":
                 raise KeyError("inner")
-            case "part":
-                transfer.assert_may("host_console")
         response = await transfer.begin(web.StreamResponse())
         if request.query.get("fail") == "late":
             await response.write(b"half")
@@ -157,13 +155,6 @@ async def test_a_role_that_is_too_low_is_refused_and_its_task_fails(api: Api, pu
     assert (await put(api, f"/import?session_id={reader}&task_id={others}"))[0] == 403
     assert (await ended(api, others))[0] == "pending"
     assert puts.seen == []
-
-
-async def test_a_part_of_a_handler_may_need_a_higher_role(api: Api) -> None:
-    vmadmin, root = await api.login("vmadmin"), await api.login()
-    for session, status in ((vmadmin, 403), (root, 200)):
-        async with api.http.get(f"{api.url}/vncsnapshot?session_id={session}&fail=part") as got:
-            assert got.status == status
 
 
 async def test_a_given_task_is_adopted_and_ends_with_the_result(api: Api) -> None:

@@ -177,7 +177,7 @@ typed = st.recursive(st.sampled_from(prims), _containers, max_leaves=3).flatmap(
 def test_a_value_written_is_read_back_by_any_client_and_by_us(pair: Any) -> None:
     of, value = pair
     text = Encoder(wire.XML, NoObjects()).encode(value, of)
-    (answer,), _ = xmlrpc.client.loads(wire.success(text))
+    (answer,), _ = xmlrpc.client.loads(wire.BEFORE_VALUE + text + wire.AFTER_VALUE)
     assert isinstance(answer, dict)
     assert answer["Status"] == "Success"
     read = wire.parse_request(

@@ -19,7 +19,7 @@ from tests.unit.daemons.had_daemon import (
     serving,
 )
 
-from cardume.daemons.gated_guests import GatedGuests, gated
+from cardume.daemons.gated_guests import GatedGuests
 from cardume.daemons.had_agent import HadAgent
 from cardume.hostops.errors import GuestBadState, GuestError, GuestUncertain
 from cardume.hostops.guests.guest import GuestSpec, RunningGuest
@@ -36,7 +36,7 @@ __all__ = ["agent", "daemon", "lun"]
 async def test_guests_start_through_the_gate_and_not_when_it_is_closed(
     agent: HadAgent, daemon: Daemon, tmp_path: Path
 ) -> None:
-    guests = gated(MemoryGuests(), agent.starts)
+    guests = GatedGuests(MemoryGuests(), agent.starts)
     spec = GuestSpec(OTHER, "web", 64 * MIB, 1, 1)
     await guests.start(spec)
     assert daemon.asked == []  # high availability is off here
@@ -73,7 +73,7 @@ async def test_an_order_for_an_earlier_life_is_refused_and_its_sender_is_told(
     daemon.answers = {"guest-begins": {"life": 3, "epoch": 7}}
     told: list[str] = []
     await agent.starts.take_orders(lambda: told.append("another life"))
-    guests = gated(MemoryGuests(), agent.starts)
+    guests = GatedGuests(MemoryGuests(), agent.starts)
     await guests.start(GuestSpec(OTHER, "web", 64 * MIB, 1, 1))
     assert told == []
 
@@ -146,7 +146,7 @@ async def test_a_start_that_libvirtd_may_still_do_stays_noted_and_is_not_called_
     (tmp_path / "ha.json").touch()
     orders = Orders()
     libvirt = GivesUp(orders.made)
-    guests = gated(libvirt, agent.starts, orders.made)
+    guests = GatedGuests(libvirt, agent.starts, orders.made)
     spec = GuestSpec(OTHER, "web", 64 * MIB, 1, 1)
     with pytest.raises(GuestError, match="no answer"):
         await guests.start(spec)
@@ -188,7 +188,7 @@ async def test_a_guest_has_started_though_the_daemon_was_away_then_and_it_is_tol
 ) -> None:
     (tmp_path / "ha.json").touch()
     daemon.refusing = {"guest-ended": "not now"}
-    guests = gated(MemoryGuests(), agent.starts)
+    guests = GatedGuests(MemoryGuests(), agent.starts)
     started = await guests.start(GuestSpec(OTHER, "web", 64 * MIB, 1, 1))
     assert started.uuid == OTHER
     daemon.refusing = {}
@@ -203,7 +203,9 @@ async def test_a_start_that_was_given_up_before_the_daemon_answered_is_no_start_
 ) -> None:
     (tmp_path / "ha.json").touch()
     daemon.slow = "guest-begins"
-    starting = asyncio.create_task(gated(MemoryGuests(), agent.starts).start(GuestSpec(OTHER, "web", 64 * MIB, 1, 1)))
+    starting = asyncio.create_task(
+        GatedGuests(MemoryGuests(), agent.starts).start(GuestSpec(OTHER, "web", 64 * MIB, 1, 1))
+    )
     async with asyncio.timeout(20):
         while daemon.asked != ["guest-begins"]:
             await asyncio.sleep(0.01)
