@@ -41,14 +41,6 @@ class Bridges(Protocol):
         """Every bridge of the host by name, whoever made it."""
         ...
 
-    async def add_port(self, bridge: str, port: str) -> None:
-        """Plug an interface into a bridge and bring it up; NetworkError while it is in another one."""
-        ...
-
-    async def remove_port(self, bridge: str, port: str) -> None:
-        """Unplug an interface; one that is gone or in no bridge is no error."""
-        ...
-
     async def addresses_seen(self, macs: tuple[str, ...], since_s: float) -> Mapping[str, tuple[str, ...]]:
         """The IPv4 addresses that cards with these MACs (lower case) were heard with here since then (Unix time)."""
         ...

@@ -46,27 +46,6 @@ class LinuxBridges:
             _bridge(links, link) for link in sorted(links, key=lambda link: link.name) if link.kind == "bridge"
         )
 
-    async def add_port(self, bridge: str, port: str) -> None:
-        assert_interface_name(bridge)
-        links = await list_links()
-        link = _find(links, assert_interface_name(port))
-        target = _find(links, bridge)
-        if target is None or target.kind != "bridge":
-            raise NetworkError(f"there is no bridge {bridge}")
-        if link is None:
-            raise NetworkError(f"there is no interface {port}")
-        if link.master not in (None, bridge):
-            raise NetworkError(f"{port} is in {link.master} already")
-        await ip("link", "set", "dev", port, "master", bridge, "up")
-
-    async def remove_port(self, bridge: str, port: str) -> None:
-        link = _find(await list_links(), assert_interface_name(port))
-        if link is None or link.master is None:
-            return
-        if link.master != bridge:
-            raise NetworkError(f"{port} is in {link.master}, not in {bridge}")
-        await ip("link", "set", "dev", port, "nomaster")
-
     async def addresses_seen(self, macs: tuple[str, ...], since_s: float) -> Mapping[str, tuple[str, ...]]:
         return {mac: found for mac in macs if (found := self._heard.addresses(mac, since_s))}
 

@@ -34,28 +34,12 @@ class MemoryBridges:
     async def list_bridges(self) -> tuple[Bridge, ...]:
         return tuple(self._bridges[name] for name in sorted(self._bridges))
 
-    async def add_port(self, bridge: str, port: str) -> None:
-        if bridge not in self._bridges:
-            raise NetworkError(f"there is no bridge {bridge}")
-        if assert_interface_name(port) not in self.interfaces:
-            raise NetworkError(f"there is no interface {port}")
-        master = self._master(port)
-        if master not in (None, bridge):
-            raise NetworkError(f"{port} is in {master} already")
-        held = self._bridges[bridge]
-        self._bridges[bridge] = replace(held, ports=tuple(sorted({*held.ports, port})))
-
-    async def remove_port(self, bridge: str, port: str) -> None:
-        master = self._master(assert_interface_name(port))
-        if master is None:
-            return
-        if master != bridge:
-            raise NetworkError(f"{port} is in {master}, not in {bridge}")
-        held = self._bridges[bridge]
-        self._bridges[bridge] = replace(held, ports=tuple(each for each in held.ports if each != port))
+    def plug(self, port: str, bridge: str | None) -> None:
+        """Have one of the interfaces in a bridge, or in none, as libvirt and the host's own settings do it."""
+        assert port in self.interfaces, f"{port} is no interface"
+        for name, held in self._bridges.items():
+            others = {each for each in held.ports if each != port}
+            self._bridges[name] = replace(held, ports=tuple(sorted(others | ({port} if name == bridge else set()))))
 
     async def addresses_seen(self, macs: tuple[str, ...], since_s: float) -> Mapping[str, tuple[str, ...]]:
         return {mac: found for mac in macs if (found := self.heard.addresses(mac, since_s))}
-
-    def _master(self, port: str) -> str | None:
-        return next((bridge.name for bridge in self._bridges.values() if port in bridge.ports), None)
