@@ -1,8 +1,53 @@
-"""What XenServer's command line shows of groups, schedules, updates and what else a pool keeps."""
+"""What XenServer's command line shows of tasks, alerts, people, groups and what else a pool keeps."""
 
+from collections.abc import Iterator
+
+from cardume.cli.directory import Record
+from cardume.cli.fields import Shape, Subject, Value, Worked
 from cardume.cli.views import Derived, View
 
+
+def _names_of_roles(subject: Subject) -> Value:
+    return [subject.directory.name("role", ref) for ref in subject.record["roles"]]
+
+
+def _roles(record: Record) -> Iterator[tuple[str, str]]:
+    yield from (("role", ref) for ref in record["roles"])
+
+
 VIEWS: tuple[View, ...] = (
+    View(
+        "task",
+        "task",
+        """
+        uuid name-label name-description subtask_of subtasks resident-on status progress type result created finished
+        error_info allowed_operations current_operations other-config
+        """,
+        ("uuid", "name-label", "name-description", "status", "progress"),
+        one=frozenset({"subtasks", "error_info", "allowed_operations", "current_operations"}),
+        read_only=frozenset({"status", "progress", "result", "error_info"}),
+    ),
+    View(
+        "message",
+        "message",
+        "uuid name priority class obj-uuid timestamp body",
+        derived={"class": Derived("cls")},
+    ),
+    View(
+        "subject",
+        "subject",
+        "uuid subject-identifier other-config roles",
+        ("uuid", "subject-identifier", "other-config", "roles"),
+        derived={"roles": Derived(Worked(_names_of_roles, _roles), Shape.SET)},
+    ),
+    View(
+        "role",
+        "role",
+        "uuid name description",
+        ("uuid", "name", "description"),
+        derived={"name": Derived("name_label"), "description": Derived("name_description")},
+    ),
+    View("secret", "secret", "uuid value"),
     View(
         "appliance",
         "VM_appliance",

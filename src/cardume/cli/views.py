@@ -1,7 +1,7 @@
 """The classes as `xe` shows them: which fields, in which order, under which names, and which of them a list shows.
 
 Names follow from the datamodel's (dashes for underscores); what XenServer's command line names or shows otherwise is
-declared in `view_tables.py`. Fields that are not declared there can still be asked for by name.
+declared in the modules `view_tables_*.py`. Fields that are not declared there can still be asked for by name.
 """
 
 import importlib
@@ -72,7 +72,14 @@ def find_view(prefix: str) -> View | None:
     return next((view for table in _TABLES for view in _views_of(table) if view.prefix == prefix), None)
 
 
-_TABLES = ("view_tables", "view_tables_networks", "view_tables_devices", "view_tables_pool")
+_TABLES = (
+    "view_tables_vms",
+    "view_tables_hosts",
+    "view_tables_storage",
+    "view_tables_networks",
+    "view_tables_devices",
+    "view_tables_pool",
+)
 
 
 def _views_of(table: str) -> tuple[View, ...]:
