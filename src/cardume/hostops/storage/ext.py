@@ -1,9 +1,8 @@
 """SR type `ext`: a local folder of disk images, one file a volume."""
 
 import asyncio
-import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,8 +25,9 @@ from cardume.hostops.storage.driver import (
     Usage,
     Volume,
 )
+from cardume.hostops.storage.ext_fork import FolderForks
 from cardume.hostops.storage.ext_merge import SPARE_BYTES, FolderMerging
-from cardume.hostops.storage.file_calls import file_call, free_bytes
+from cardume.hostops.storage.file_calls import file_call, free_bytes, full_with_numbers
 from cardume.hostops.storage.found import FoundRepositories
 from cardume.hostops.storage.local_folder import (
     check_folder,
@@ -41,7 +41,6 @@ from cardume.hostops.storage.opened import OpenCounts
 
 DEFAULT_FOLDER = "/var/lib/cardume/sr"
 UNIT = 4096  # sizes are rounded up to a sector of the largest kind, so that any guest can use all of its disk
-_EMPTY_IMAGE = 1 << 20  # an empty qcow2 image takes less
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,6 +87,7 @@ class ExtDriver:
         # a layer that no sidecar names yet.
         self._layering = asyncio.Lock()
         self._merging = FolderMerging(self._layering, self._opens.list_uuids, self._living, merge_spare_bytes)
+        self._forks = FolderForks(self._merging)
 
     # Repository
 
@@ -185,7 +185,7 @@ class ExtDriver:
         path = await self._checked_folder(repo)
         format = format or "qcow2"
         size = _rounded(virtual_size)
-        async with self._making(repo, path, uuid, format, folder.Sidecar(name_label), _EMPTY_IMAGE) as making:
+        async with self._making(repo, path, uuid, format, folder.Sidecar(name_label), images.EMPTY_BYTES) as making:
             if format == "raw":
                 await _files(os.truncate, path / making.part, size)
             else:
@@ -215,8 +215,8 @@ class ExtDriver:
     async def _clone_as_layer(
         self, repo: Repository, path: Path, uuid: str, under: str, sidecar: folder.Sidecar
     ) -> Volume:
-        chain = await _files(_chain_with_room, path, under)
-        async with self._making(repo, path, uuid, "qcow2", sidecar, _EMPTY_IMAGE) as making:
+        chain = await _files(layers.list_chain_with_room, path, under)
+        async with self._making(repo, path, uuid, "qcow2", sidecar, images.EMPTY_BYTES) as making:
             await _files(folder.mark_layered, path, repo.uuid)
             await images.create_layer(str(path / making.part), chain[0].virtual_size, under, chain[0].format)
         return making.volume
@@ -245,7 +245,7 @@ class ExtDriver:
             raise StorageError(f"{volume.location} has {now.virtual_size} bytes and cannot shrink to {virtual_size}")
         if size > now.virtual_size:
             async with self._merging.undisturbed(path, repo.uuid, now.location):
-                image = await self._writable_head(repo, path, now)
+                image = await self._forks.writable_head(path, repo.uuid, now)
                 await images.grow(str(image), layers.image_format(image.name), size)
                 await _files(sync_file, image)
         return await _files(folder.read_volume, path, volume.location)
@@ -259,7 +259,7 @@ class ExtDriver:
         async with self._merging.undisturbed(path, repo.uuid, volume.location):
             now = await _files(folder.read_volume, path, volume.location)
             if writable:
-                image = await self._writable_head(repo, path, now)
+                image = await self._forks.writable_head(path, repo.uuid, now)
             else:
                 image = path / await _files(folder.head_name, path, now.location)
             self._opens.add(repo, now)
@@ -271,72 +271,13 @@ class ExtDriver:
     # Layers
 
     async def fork_volume(self, repo: Repository, volume: Volume) -> Fork:
-        """The sidecar names the new layer before a guest is moved there.
-
-        The layer is empty, so the volume's content is the same whether the guest writes to it or still to the image
-        under it. What is under it becomes a snapshot only when it is sure that nobody writes there: by `keep_fork`.
-        """
-        path = await self._checked_folder(repo)
-        async with self._merging.undisturbed(path, repo.uuid, volume.location):
-            fork = await self._fork(repo, path, volume)
-            # Until it is a snapshot's, nothing says so but this: it must not be merged into.
-            self._merging.pinned.add(fork.kept)
-            return fork
-
-    async def _fork(self, repo: Repository, path: Path, volume: Volume) -> Fork:
-        under = await _files(folder.head_name, path, volume.location)
-        uuid = volume.location.partition(".")[0]
-        chain = await _files(_chain_with_room, path, under)
-        layer = layers.new_layer_name(uuid)
-        part = f"{layer}.part-0"
-        sidecar = await _files(folder.read_sidecar, path, uuid) or folder.Sidecar(volume.location)
-        async with AsyncExitStack() as failed:
-            failed.push_async_callback(_files, (path / layer).unlink, missing_ok=True)
-            failed.push_async_callback(_files, (path / part).unlink, missing_ok=True)
-            with _full_with_numbers(path, _EMPTY_IMAGE):
-                await _files(folder.mark_layered, path, repo.uuid)
-                await _files(folder.make_private, path / part)
-                await images.create_layer(str(path / part), chain[0].virtual_size, under, chain[0].format)
-                await _files(folder.publish_layer, path, part, layer)
-            failed.pop_all()
-        # From here the layer stays, whatever happens to this call: the sidecar may name it already. One that it came
-        # not to name goes with the next sweep.
-        with _full_with_numbers(path, _EMPTY_IMAGE):
-            await _files(folder.write_sidecar, path, uuid, replace(sidecar, image=layer, frozen=False))
-        now = await _files(folder.read_volume, path, folder.image_name(uuid, "qcow2"))
-        return Fork(now, FileSource(str(path / layer), "qcow2"), under, sidecar.frozen)
+        return await self._forks.fork(await self._checked_folder(repo), repo.uuid, volume)
 
     async def keep_fork(self, repo: Repository, fork: Fork, uuid: str) -> Volume:
-        path = await self._checked_folder(repo)
-        async with self._layering:
-            if (path / f"{folder.assert_uuid(uuid)}.json").exists():
-                raise StorageError(f"a volume {uuid} is there already")
-            sidecar = await _files(folder.read_sidecar, path, fork.volume.uuid) or folder.Sidecar()
-            await _files(folder.write_sidecar, path, uuid, replace(sidecar, image=fork.kept, frozen=True))
-            self._merging.pinned.discard(fork.kept)
-        return await _files(folder.read_volume, path, folder.image_name(uuid, layers.image_format(fork.kept)))
+        return await self._forks.keep(await self._checked_folder(repo), fork, uuid)
 
     async def undo_fork(self, repo: Repository, fork: Fork) -> None:
-        path = await self._checked_folder(repo)
-        uuid = fork.volume.uuid
-        async with self._layering:
-            sidecar = await _files(folder.read_sidecar, path, uuid) or folder.Sidecar()
-            assert isinstance(fork.source, FileSource), "forks of this driver are files"
-            self._merging.pinned.discard(fork.kept)
-            if sidecar.image != os.path.basename(fork.source.path):
-                return  # it has gone on from there
-            image = "" if folder.is_own_name(uuid, fork.kept) else fork.kept
-            await _files(folder.write_sidecar, path, uuid, replace(sidecar, image=image, frozen=fork.was_kept))
-            await _files(sweep.sweep, path, frozenset(self._living))
-
-    async def _writable_head(self, repo: Repository, path: Path, volume: Volume) -> Path:
-        """The file that a volume's writer may write to: never one that others stand on. The layers' lock is held."""
-        sidecar = await _files(folder.read_sidecar, path, volume.uuid)
-        if sidecar is not None and sidecar.frozen:
-            await self._fork(repo, path, volume)
-        return path / await _files(folder.head_name, path, volume.location)
-
-    # Merging
+        await self._forks.undo(await self._checked_folder(repo), fork)
 
     async def next_merge(self, repo: Repository, usage: Usage) -> Merge | None:
         return await self._merging.plan(await self._checked_folder(repo), repo.uuid, usage)
@@ -385,7 +326,7 @@ class ExtDriver:
             async with AsyncExitStack() as failed:
                 failed.push_async_callback(_files, folder.remove_new_volume, path, name)
                 failed.push_async_callback(_files, (path / part).unlink, missing_ok=True)
-                with _full_with_numbers(path, needed):
+                with full_with_numbers(path, needed):
                     await _files(folder.make_private, path / part)
                     making = _Making(part)
                     yield making
@@ -407,25 +348,5 @@ def _rounded(size: int) -> int:
     return -(-size // UNIT) * UNIT
 
 
-def _chain_with_room(path: Path, name: str) -> tuple[layers.Image, ...]:
-    """The chain of an image that is to get one more layer; StorageError when it has too many."""
-    chain = layers.list_chain(path, name)
-    if len(chain) >= layers.MAX_LAYERS:
-        raise StorageError(f"{name} stands on {len(chain) - 1} layers, and may not get more: copy it to a new disk")
-    return chain
-
-
 async def _files(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return await file_call(function, *args, **kwargs)
-
-
-@contextlib.contextmanager
-def _full_with_numbers(path: Path, needed: int) -> Iterator[None]:
-    """A StorageFull from inside says how much was needed and how much was free."""
-    try:
-        yield
-    except StorageFull as error:
-        if error.needed_bytes:
-            raise
-        free = free_bytes(path)
-        raise StorageFull(f"{error} (needed {needed} bytes, {free} free)", needed, free) from error

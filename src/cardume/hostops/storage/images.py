@@ -12,6 +12,7 @@ from cardume.hostops.storage.driver import Progress
 from cardume.lun.login import Portal
 
 MIB = 1 << 20
+EMPTY_BYTES = MIB  # an empty qcow2 image takes less
 _QUICK_S = 60.0
 _LONGEST_S = 30 * 24 * 3600.0  # a bound for a copy that does move; one that does not is ended long before
 _LONGEST_CHECK_S = 1800.0

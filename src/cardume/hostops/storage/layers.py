@@ -84,6 +84,14 @@ def list_chain(folder: Path, name: str) -> tuple[Image, ...]:
     return _look_down(folder, name)
 
 
+def list_chain_with_room(folder: Path, name: str) -> tuple[Image, ...]:
+    """The chain of an image that is to get one more layer; StorageError when it has too many."""
+    chain = list_chain(folder, name)
+    if len(chain) >= MAX_LAYERS:
+        raise StorageError(f"{name} stands on {len(chain) - 1} layers, and may not get more: copy it to a new disk")
+    return chain
+
+
 class _MovedMeanwhile(StorageError):
     """An image that a header named is not there: perhaps two were merged between the two looks."""
 

@@ -29,7 +29,6 @@ from cardume.hostops.storage.opened import OpenCounts
 from cardume.hostops.storage.threads import ended
 
 UNIT = 4096
-_EMPTY_IMAGE = 1 << 20  # an empty qcow2 image takes less
 _THREADS = 8
 """Calls at a time. Of our own: those that wait for a dead server must not keep other work from its threads."""
 _SERVER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
@@ -191,7 +190,7 @@ class NfsDriver:
         if virtual_size <= 0:
             raise StorageError(f"a volume of {virtual_size} bytes cannot be")
         format, size = format or "qcow2", _rounded(virtual_size)
-        async with self._making(repo, uuid, format, folder.Sidecar(name_label), _EMPTY_IMAGE) as making:
+        async with self._making(repo, uuid, format, folder.Sidecar(name_label), images.EMPTY_BYTES) as making:
             if format == "raw":
                 await self._in(repo, lambda files: files.resize(making.part, size))
             else:

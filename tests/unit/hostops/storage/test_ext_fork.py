@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cardume.hostops.errors import StorageFull
-from cardume.hostops.storage import ext, folder, images
+from cardume.hostops.storage import ext, ext_fork, folder, images
 from cardume.hostops.storage.driver import Repository, Volume
 from cardume.hostops.storage.ext import ExtDriver
 
@@ -46,10 +46,12 @@ async def test_a_fork_that_is_cancelled_at_any_step_leaves_the_disk(
             await asyncio.sleep(0)
         return result
 
-    monkeypatch.setattr(ext, "_files", counting)
+    for module in (ext, ext_fork):
+        monkeypatch.setattr(module, "_files", counting)
     forking = asyncio.create_task(driver.fork_volume(repo, volume))
     await asyncio.wait([forking])
-    monkeypatch.setattr(ext, "_files", files)
+    for module in (ext, ext_fork):
+        monkeypatch.setattr(module, "_files", files)
     (found,) = await ExtDriver().scan(repo)
     assert (found.uuid, found.virtual_size) == (A, 1 << 20)
 
