@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 
+from cardume.hostops.errors import VolumeNotFound
 from cardume.hostops.storage.driver import Volume
 from cardume.hostops.storage.folder import assert_uuid
 from cardume.hostops.storage.layers import UUID
@@ -101,6 +102,29 @@ def as_volume(logical: LogicalVolume) -> Volume | None:
         format="raw",
         sm_config={"vdi_type": "raw"},
     )
+
+
+def get_disk(group: VolumeGroup, volume: Volume) -> LogicalVolume:
+    """The logical volume of a disk that is whole; VolumeNotFound."""
+    name = volume_name(volume.uuid)
+    whole_disk(group, name)
+    return group.get(name)
+
+
+def get_logical(group: VolumeGroup, name: str) -> LogicalVolume:
+    """The logical volume of this name, unless it is being removed; VolumeNotFound."""
+    logical = group.find(name)
+    if logical is None or State.GOING in logical.tags:
+        raise VolumeNotFound(f"{group.name} has no disk {name}")
+    return logical
+
+
+def whole_disk(group: VolumeGroup, name: str) -> Volume:
+    """The disk that the logical volume of this name is; VolumeNotFound."""
+    volume = as_volume(get_logical(group, name))
+    if volume is None:
+        raise VolumeNotFound(f"{group.name}/{name} is no whole disk")
+    return volume
 
 
 def virtual_size_of(logical: LogicalVolume) -> int:

@@ -1,23 +1,19 @@
 """SR type `lvmoiscsi`: a volume group on a LUN, and of each disk one contiguous slice of it.
 
 Guests reach their slices by QEMU's own initiator, everything else goes by a session of this process. Any host opens
-volumes; only the master changes the group, and asks whether it still is the master before each change.
-
-A volume is made in two steps: it is there with the tag of a leftover, it is filled with zeros, the tag goes. It is
-removed in two steps as well: it gets the tag, its space is given back, it goes. So a crash leaves leftovers that the
-next scan removes, and never a disk with somebody else's old bytes.
+volumes; only the master changes the group, and asks whether it still is the master before each change. How volumes are
+made and removed so that a crash harms nothing is told in `lun_slices.py`.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
 
 from cardume.hostops import chap_secrets
-from cardume.hostops.errors import StorageError, StorageInUse, VolumeNotFound
-from cardume.hostops.guests.guest import DiskSource, IscsiSource
-from cardume.hostops.storage import images
+from cardume.hostops.errors import StorageError, StorageInUse
+from cardume.hostops.guests.guest import DiskSource
 from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
 from cardume.hostops.storage.found import (
     Found,
@@ -31,16 +27,17 @@ from cardume.hostops.storage.found import (
 from cardume.hostops.storage.iscsi_config import CONFIGURATION, IscsiConfig, parse_config
 from cardume.hostops.storage.lun_groups import LunGroups, refreshed_size
 from cardume.hostops.storage.lun_seats import LunSeats, list_disks, list_targets
+from cardume.hostops.storage.lun_slices import LunSlices
 from cardume.hostops.storage.lun_volumes import (
     UNIT,
-    VOLUME_PREFIX,
     State,
     as_volume,
+    get_disk,
+    get_logical,
     group_name,
     is_leftover,
     name_of,
     name_tags,
-    replacement_name,
     size_tags,
     size_tags_of,
     sr_tags,
@@ -48,16 +45,16 @@ from cardume.hostops.storage.lun_volumes import (
     vdi_tags,
     virtual_size_of,
     volume_name,
+    whole_disk,
 )
 from cardume.hostops.storage.lvm import editing
-from cardume.hostops.storage.lvm.editing import ChangeTags, Create, Extend, Remove, Rename
+from cardume.hostops.storage.lvm.editing import ChangeTags, Create, Extend
 from cardume.hostops.storage.lvm.errors import LunNotEmpty, NoContiguousSpace
 from cardume.hostops.storage.lvm.reader import read_volume_group, what_is_there
 from cardume.hostops.storage.lvm.tags import changed_tags
-from cardume.hostops.storage.lvm.volume_group import LogicalVolume, VolumeGroup
+from cardume.hostops.storage.lvm.volume_group import LogicalVolume
 from cardume.hostops.storage.master_fence import MasterFence
 from cardume.hostops.storage.opened import OpenCounts
-from cardume.lun.errors import LunSense
 from cardume.lun.interface import Lun
 
 log = structlog.get_logger(__name__)
@@ -85,9 +82,9 @@ class LvmOverIscsiDriver:
         self._shadows = shadows
         self._secrets = secrets
         self._groups = LunGroups(fence, shadows)
+        self._slices = LunSlices(self._groups, fence)
         self._looks = LunSeats()  # of probes, which know of no SR
         self._opens = OpenCounts()
-        self._living: set[tuple[str, str]] = set()  # (SR, logical volume) that a call is making or removing now
 
     # Repository
 
@@ -167,7 +164,7 @@ class LvmOverIscsiDriver:
         self._opens.assert_none(repo)
         group, fence, shadows = group_name(repo.uuid), self._fence.for_threads(), self._shadows
         try:
-            await self._remove_leftovers(repo, await self._groups.read(repo))
+            await self._slices.remove_leftovers(repo, await self._groups.read(repo))
             await self._groups.work(
                 repo, lambda lun: editing.remove_volume_group(lun, group, fence=fence, folder=shadows)
             )
@@ -176,7 +173,7 @@ class LvmOverIscsiDriver:
 
     async def scan(self, repo: Repository, *, known: frozenset[str] = frozenset()) -> tuple[Volume, ...]:
         group = await self._groups.grown(repo)
-        group = await self._remove_leftovers(repo, group)
+        group = await self._slices.remove_leftovers(repo, group)
         for logical in group.volumes:
             if as_volume(logical) is None and not is_leftover(logical):
                 log.warning("logical_volume_skipped", sr=repo.uuid, name=logical.name)
@@ -193,7 +190,7 @@ class LvmOverIscsiDriver:
 
     async def set_names(self, repo: Repository, volume: Volume | None, name_label: str, name_description: str) -> None:
         group = await self._groups.read(repo)
-        logical = _get_disk(group, volume) if volume is not None else None
+        logical = get_disk(group, volume) if volume is not None else None
         tags = logical.tags if logical is not None else group.tags
         named = {tag for tag in tags if tag.startswith(("name_label=", "name_label.", "name_description"))}
         add, remove = changed_tags(named, name_tags(name_label, name_description))
@@ -210,18 +207,18 @@ class LvmOverIscsiDriver:
         if format not in (None, "raw"):
             raise StorageError(f"disks on a LUN are raw, not {format}")
         size, name = -(-virtual_size // UNIT) * UNIT, volume_name(uuid)
-        async with self._making(repo, name):
+        async with self._slices.making(repo, name):
             tags = vdi_tags(size, name_label, "") | {State.MAKING}
             group = await self._groups.edit(repo, Create(name, size, tags))
-            await self._groups.wipe(repo, _get(group, name), 0)
+            await self._groups.wipe(repo, get_logical(group, name), 0)
             group = await self._groups.edit(repo, ChangeTags(name, remove=frozenset({State.MAKING})))
-            return _whole(group, name)
+            return whole_disk(group, name)
 
     async def destroy_volume(self, repo: Repository, volume: Volume) -> None:
         self._opens.assert_not_open(repo, volume)
         name = volume_name(volume.uuid)
-        async with self._worked_on(repo, name):
-            await self._remove(repo, await self._groups.read(repo), name)
+        async with self._slices.worked_on(repo, name):
+            await self._slices.remove(repo, await self._groups.read(repo), name)
 
     async def resize_volume(
         self, repo: Repository, volume: Volume, virtual_size: int, *, online: bool = False
@@ -229,44 +226,44 @@ class LvmOverIscsiDriver:
         if not online:
             self._opens.assert_not_open(repo, volume)
         name, size = volume_name(volume.uuid), -(-virtual_size // UNIT) * UNIT
-        async with self._worked_on(repo, name):
+        async with self._slices.worked_on(repo, name):
             group = await self._groups.read(repo)
-            logical = _get_disk(group, volume)
+            logical = get_disk(group, volume)
             now = virtual_size_of(logical)
             if size < now:
                 raise StorageError(f"{name} has {now} bytes and cannot shrink to {virtual_size}")
             if size == now:
-                return _whole(group, name)
+                return whole_disk(group, name)
             try:
                 # What follows the disk is zeroed before it belongs to the disk: a crash leaves it at its old size,
                 # which therefore stands in its tags before it has more room.
-                logical = _get(await self._groups.edit(repo, _sized(logical, now), Extend(name, size)), name)
+                logical = get_logical(await self._groups.edit(repo, _sized(logical, now), Extend(name, size)), name)
             except NoContiguousSpace:
                 if online:
                     raise
-                return await self._move(repo, logical, size)
+                return await self._slices.move(repo, logical, size)
             await self._groups.wipe(repo, logical, now)
-            return _whole(await self._groups.edit(repo, _sized(logical, size)), name)
+            return whole_disk(await self._groups.edit(repo, _sized(logical, size)), name)
 
     async def clone_volume(self, repo: Repository, volume: Volume, uuid: str, progress: Progress) -> Volume:
-        source = _get_disk(await self._groups.read(repo), volume)
+        source = get_disk(await self._groups.read(repo), volume)
         label, description = name_of(source.tags)
         name, size = volume_name(uuid), virtual_size_of(source)
-        async with self._read(repo, volume), self._making(repo, name):
+        async with self._read(repo, volume), self._slices.making(repo, name):
             group = await self._groups.edit(
                 repo, Create(name, size, vdi_tags(size, label, description) | {State.MAKING})
             )
-            await self._fill(repo, source, _get(group, name), progress)
-            made = _whole(await self._groups.edit(repo, ChangeTags(name, remove=frozenset({State.MAKING}))), name)
+            await self._slices.fill(repo, source, get_logical(group, name), progress)
+            made = whole_disk(await self._groups.edit(repo, ChangeTags(name, remove=frozenset({State.MAKING}))), name)
             progress(1.0)
             return made
 
     async def stat_volume(self, repo: Repository, volume: Volume) -> Volume:
-        return _whole(await self._groups.read(repo), volume_name(volume.uuid))
+        return whole_disk(await self._groups.read(repo), volume_name(volume.uuid))
 
     async def open(self, repo: Repository, volume: Volume, *, writable: bool) -> DiskSource:
-        logical = _get_disk(await self._groups.read(repo), volume)
-        source = await self._slice(repo, logical, virtual_size_of(logical))
+        logical = get_disk(await self._groups.read(repo), volume)
+        source = await self._slices.slice(repo, logical, virtual_size_of(logical))
         self._opens.add(repo, volume)
         return source
 
@@ -282,98 +279,13 @@ class LvmOverIscsiDriver:
     async def undo_fork(self, repo: Repository, fork: Fork) -> None:
         raise StorageError("disks on a LUN have no snapshots yet")
 
-    # Steps
-
-    async def _remove_leftovers(self, repo: Repository, group: VolumeGroup) -> VolumeGroup:
-        """What crashes left goes, as far as this host may change anything."""
-        for name in [logical.name for logical in group.volumes if is_leftover(logical)]:
-            if (repo.uuid, name) in self._living:
-                continue
-            try:
-                await self._fence.assert_master()
-                async with self._worked_on(repo, name):
-                    group = await self._groups.read(repo)
-                    left = group.find(name)
-                    if left is None or not is_leftover(left):
-                        continue  # while another was removed, the call that was making it has ended
-                    group = await self._remove(repo, group, name)
-            except StorageError as error:
-                log.warning("storage_leftover_stays", sr=repo.uuid, name=name, error=str(error))
-            else:
-                log.info("storage_leftover_removed", sr=repo.uuid, name=name)
-        return group
-
-    async def _remove(self, repo: Repository, group: VolumeGroup, name: str) -> VolumeGroup:
-        logical = group.find(name)
-        if logical is None:
-            return group
-        if State.GOING not in logical.tags:
-            logical = (await self._groups.edit(repo, ChangeTags(name, frozenset({State.GOING})))).get(name)
-        if logical.is_slice:
-            await self._groups.change_bytes(repo, logical, _give_back)
-        return await self._groups.edit(repo, Remove(name))
-
-    async def _move(self, repo: Repository, logical: LogicalVolume, size: int) -> Volume:
-        """The disk at a larger place, when there is none beside it."""
-        name, new = logical.name, replacement_name(logical.name.removeprefix(VOLUME_PREFIX))
-        old = f"old-{name}"
-        label, description = name_of(logical.tags)
-        async with self._worked_on(repo, old), self._making(repo, new):
-            await self._vacate(repo, old)
-            group = await self._groups.edit(
-                repo, Create(new, size, vdi_tags(size, label, description) | {State.MAKING})
-            )
-            await self._fill(repo, logical, _get(group, new), lambda _: None)
-            group = await self._groups.edit(
-                repo,
-                ChangeTags(name, frozenset({State.GOING})),
-                Rename(name, old),
-                Rename(new, name),
-                ChangeTags(name, remove=frozenset({State.MAKING})),
-            )
-        async with self._worked_on(repo, old):
-            await self._remove_quietly(repo, old)  # the disk has grown, whatever becomes of its old place
-        return _whole(group, name)
-
-    async def _fill(self, repo: Repository, source: LogicalVolume, target: LogicalVolume, progress: Progress) -> None:
-        """Write what one slice holds into another, which nobody has written to yet."""
-        await self._groups.wipe(repo, target, 0)
-        reading = await self._slice(repo, source, virtual_size_of(source))
-        writing = await self._slice(repo, target, virtual_size_of(target))
-        size = virtual_size_of(source)
-        await self._fence.run(lambda: images.convert_into(reading, writing, size, progress, target_is_zero=True))
-
-    async def _slice(self, repo: Repository, logical: LogicalVolume, size: int) -> IscsiSource:
-        config = parse_config(repo.device_config)
-        return IscsiSource(
-            address=config.portal.address,
-            port=config.portal.port,
-            target=config.target_iqn,
-            lun=await self._groups.number(repo),
-            offset=logical.offset_bytes,
-            size=size,
-            initiator=config.login.initiator,
-            chap_user=config.chap_user,
-            chap_secret=repo.uuid if config.chap_user else "",
-        )
+    # Helpers
 
     def _write_secret(self, repo: Repository, config: IscsiConfig) -> None:
         if config.login.chap is not None:
             chap_secrets.write_secret(repo.uuid, config.login.chap.password, self._secrets)
         else:
             chap_secrets.forget_secret(repo.uuid, self._secrets)
-
-    @asynccontextmanager
-    async def _worked_on(self, repo: Repository, name: str) -> AsyncIterator[None]:
-        """A logical volume that a scan is not to take for a leftover meanwhile."""
-        key = (repo.uuid, name)
-        if key in self._living:
-            raise StorageError(f"{name} is being worked on")
-        self._living.add(key)
-        try:
-            yield
-        finally:
-            self._living.discard(key)
 
     @asynccontextmanager
     async def _read(self, repo: Repository, volume: Volume) -> AsyncIterator[None]:
@@ -384,58 +296,7 @@ class LvmOverIscsiDriver:
         finally:
             self._opens.remove(repo, volume)
 
-    @asynccontextmanager
-    async def _making(self, repo: Repository, name: str) -> AsyncIterator[None]:
-        """A new logical volume; nothing is left of it when the block fails."""
-        async with self._worked_on(repo, name):
-            await self._vacate(repo, name)
-            async with AsyncExitStack() as failed:
-                failed.push_async_callback(self._remove_quietly, repo, name)
-                yield
-                failed.pop_all()
-
-    async def _vacate(self, repo: Repository, name: str) -> None:
-        """Nothing has the name afterwards: what a crash left there goes; StorageError when a disk has it."""
-        group = await self._groups.read(repo)
-        there = group.find(name)
-        if there is not None and not is_leftover(there):
-            raise StorageError(f"a volume {name} is there already")
-        await self._remove(repo, group, name)
-
-    async def _remove_quietly(self, repo: Repository, name: str) -> None:
-        try:
-            await self._remove(repo, await self._groups.read(repo), name)
-        except StorageError as error:
-            log.warning("storage_leftover_stays", sr=repo.uuid, name=name, error=str(error))
-
-
-def _give_back(lun: Lun, logical: LogicalVolume) -> None:
-    try:
-        lun.unmap(logical.offset_bytes, logical.size_bytes)
-    except LunSense as error:  # a hint that the target does not take; whoever is next there writes zeros anyway
-        log.warning("space_not_given_back", name=logical.name, error=str(error))
-
 
 def _sized(logical: LogicalVolume, virtual_size: int) -> ChangeTags:
     """What lets the tags say that a disk has this size."""
     return ChangeTags(logical.name, *changed_tags(size_tags_of(logical.tags), size_tags(virtual_size)))
-
-
-def _get_disk(group: VolumeGroup, volume: Volume) -> LogicalVolume:
-    name = volume_name(volume.uuid)
-    _whole(group, name)
-    return group.get(name)
-
-
-def _get(group: VolumeGroup, name: str) -> LogicalVolume:
-    logical = group.find(name)
-    if logical is None or State.GOING in logical.tags:
-        raise VolumeNotFound(f"{group.name} has no disk {name}")
-    return logical
-
-
-def _whole(group: VolumeGroup, name: str) -> Volume:
-    volume = as_volume(_get(group, name))
-    if volume is None:
-        raise VolumeNotFound(f"{group.name}/{name} is no whole disk")
-    return volume
