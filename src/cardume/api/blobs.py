@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from aiohttp import hdrs, web
 
 from cardume.api.http_access import HEADERS, Handler, Transfer, TransferFailure, arguments_of, guarded, route
+from cardume.api.uploads import although_the_client_leaves
 from cardume.datamodel import errors
 from cardume.datamodel.blob import Blob
 from cardume.datamodel.errors import ApiError
@@ -16,7 +16,7 @@ from cardume.datamodel.refs import NULL, Ref
 from cardume.hostops.blob_files import MOST_BYTES, PIECE_BYTES, BlobFiles, BlobTooBig
 from cardume.pooldb.db import Database
 
-LEFT_S = 30.0
+FINISH_S = 30.0
 """How long bytes that a client sent before it left may take to reach the disk."""
 
 
@@ -88,7 +88,7 @@ class _Blobs:
         if request.content_length is not None and request.content_length > MOST_BYTES:
             raise TransferFailure(413, _too_big())
         response = await transfer.begin(web.StreamResponse())
-        await _although_the_client_leaves(self._store(request, blob), transfer)
+        await although_the_client_leaves(self._store(request, blob), transfer, FINISH_S)
         with contextlib.suppress(ConnectionError):
             await response.write_eof()
         return response
@@ -111,21 +111,6 @@ class _Blobs:
         if blob is None:
             raise TransferFailure(404, errors.HANDLE_INVALID("blob", transfer.arguments.get("ref", NULL)))
         return blob
-
-
-async def _although_the_client_leaves(work: Coroutine[Any, Any, None], transfer: Transfer) -> None:
-    """Do work to its end when the client hangs up: it may have sent all, and need not wait for the disk."""
-    worker = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(worker)
-    except asyncio.CancelledError:
-        handler = asyncio.current_task()
-        if worker.cancelled() or handler is None or transfer.is_cancelled:
-            worker.cancel()
-            raise
-        async with asyncio.timeout(LEFT_S):
-            await worker
-        handler.uncancel()
 
 
 def _too_big() -> ApiError:
