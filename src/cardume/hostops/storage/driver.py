@@ -11,6 +11,9 @@ from cardume.hostops.storage.found import Found
 Progress = Callable[[float], None]
 """Called in the event loop with a fraction from 0.0 to 1.0."""
 
+UNIT = 4096
+"""Sizes are multiples of a sector of the largest kind, so that any guest can use all of its disk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:
@@ -37,6 +40,11 @@ class Volume:
     format: str = "qcow2"  # qcow2, raw, iso
     read_only: bool = False
     sm_config: Mapping[str, str] = field(default_factory=dict)
+
+
+def rounded_up(size: int) -> int:
+    """The size of the volume that is made when one of this size is asked for."""
+    return -(-size // UNIT) * UNIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -24,6 +24,7 @@ from cardume.hostops.storage.driver import (
     Space,
     Usage,
     Volume,
+    rounded_up,
 )
 from cardume.hostops.storage.ext_fork import FolderForks
 from cardume.hostops.storage.ext_merge import SPARE_BYTES, FolderMerging
@@ -37,28 +38,15 @@ from cardume.hostops.storage.local_folder import (
     share_blocks,
     used_bytes,
 )
+from cardume.hostops.storage.making import Making
 from cardume.hostops.storage.opened import OpenCounts
 
 DEFAULT_FOLDER = "/var/lib/cardume/sr"
-UNIT = 4096  # sizes are rounded up to a sector of the largest kind, so that any guest can use all of its disk
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Making:
-    """A volume in the making: the name of the file to fill, and what came of it."""
-
-    part: str
-    made: Volume | None = None
-
-    @property
-    def volume(self) -> Volume:
-        assert self.made is not None, "the block was left"
-        return self.made
 
 
 class ExtDriver:
@@ -184,7 +172,7 @@ class ExtDriver:
             raise StorageError(f"a volume of {virtual_size} bytes cannot be")
         path = await self._checked_folder(repo)
         format = format or "qcow2"
-        size = _rounded(virtual_size)
+        size = rounded_up(virtual_size)
         async with self._making(repo, path, uuid, format, folder.Sidecar(name_label), images.EMPTY_BYTES) as making:
             if format == "raw":
                 await _files(os.truncate, path / making.part, size)
@@ -240,7 +228,7 @@ class ExtDriver:
             return await _files(folder.read_volume, path, volume.location)  # QEMU makes its image larger by itself
         self._opens.assert_not_open(repo, volume)
         now = await _files(folder.read_volume, path, volume.location)
-        size = _rounded(virtual_size)
+        size = rounded_up(virtual_size)
         if size < now.virtual_size:
             raise StorageError(f"{volume.location} has {now.virtual_size} bytes and cannot shrink to {virtual_size}")
         if size > now.virtual_size:
@@ -310,7 +298,7 @@ class ExtDriver:
     @asynccontextmanager
     async def _making(
         self, repo: Repository, path: Path, uuid: str, format: str, sidecar: folder.Sidecar, needed: int
-    ) -> AsyncIterator["_Making"]:
+    ) -> AsyncIterator[Making]:
         """An empty part to be filled; it becomes the volume at the end, or nothing is left of it.
 
         Nothing can be cancelled between the moment from which the volume stays and the end of the block.
@@ -328,7 +316,7 @@ class ExtDriver:
                 failed.push_async_callback(_files, (path / part).unlink, missing_ok=True)
                 with full_with_numbers(path, needed):
                     await _files(folder.make_private, path / part)
-                    making = _Making(part)
+                    making = Making(part)
                     yield making
                     await _files(folder.publish, path, part, name, sidecar)
                     making.made = await _files(folder.read_volume, path, name)
@@ -342,10 +330,6 @@ class ExtDriver:
         top = chain[0]
         image = FileSource(str(path / top.name), top.format)
         await images.convert(image, str(path / part), top.format, top.virtual_size, progress)
-
-
-def _rounded(size: int) -> int:
-    return -(-size // UNIT) * UNIT
 
 
 async def _files(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

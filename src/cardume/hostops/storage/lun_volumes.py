@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from cardume.hostops.errors import VolumeNotFound
-from cardume.hostops.storage.driver import Volume
+from cardume.hostops.storage.driver import UNIT, Volume
 from cardume.hostops.storage.folder import assert_uuid
 from cardume.hostops.storage.layers import UUID
 from cardume.hostops.storage.lvm.tags import from_tags, to_tags
@@ -13,7 +13,6 @@ from cardume.hostops.storage.lvm.volume_group import LogicalVolume, VolumeGroup
 
 GROUP_PREFIX = "cardume-"
 VOLUME_PREFIX = "vdi-"
-UNIT = 4096  # sizes are rounded up to a sector of the largest kind
 
 SR_MARK = "cardume.sr"
 VDI_MARK = "cardume.vdi"

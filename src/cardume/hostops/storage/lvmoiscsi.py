@@ -14,7 +14,7 @@ import structlog
 from cardume.hostops import chap_secrets
 from cardume.hostops.errors import StorageError, StorageInUse
 from cardume.hostops.guests.guest import DiskSource
-from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
+from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume, rounded_up
 from cardume.hostops.storage.found import (
     Found,
     FoundLUN,
@@ -29,7 +29,6 @@ from cardume.hostops.storage.lun_groups import LunGroups, refreshed_size
 from cardume.hostops.storage.lun_seats import LunSeats, list_disks, list_targets
 from cardume.hostops.storage.lun_slices import LunSlices
 from cardume.hostops.storage.lun_volumes import (
-    UNIT,
     State,
     as_volume,
     get_disk,
@@ -206,7 +205,7 @@ class LvmOverIscsiDriver:
             raise StorageError(f"a volume of {virtual_size} bytes cannot be")
         if format not in (None, "raw"):
             raise StorageError(f"disks on a LUN are raw, not {format}")
-        size, name = -(-virtual_size // UNIT) * UNIT, volume_name(uuid)
+        size, name = rounded_up(virtual_size), volume_name(uuid)
         async with self._slices.making(repo, name):
             tags = vdi_tags(size, name_label, "") | {State.MAKING}
             group = await self._groups.edit(repo, Create(name, size, tags))
@@ -225,7 +224,7 @@ class LvmOverIscsiDriver:
     ) -> Volume:
         if not online:
             self._opens.assert_not_open(repo, volume)
-        name, size = volume_name(volume.uuid), -(-virtual_size // UNIT) * UNIT
+        name, size = volume_name(volume.uuid), rounded_up(virtual_size)
         async with self._slices.worked_on(repo, name):
             group = await self._groups.read(repo)
             logical = get_disk(group, volume)

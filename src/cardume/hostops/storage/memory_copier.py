@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 from cardume.hostops.errors import StorageError
 from cardume.hostops.guests.guest import DiskSource, FileSource
-from cardume.hostops.storage.driver import Progress
-from cardume.hostops.storage.memory_driver import UNIT, MemoryShelf
+from cardume.hostops.storage.driver import UNIT, Progress
+from cardume.hostops.storage.memory_driver import MemoryShelf
 
 
 class MemoryCopier:

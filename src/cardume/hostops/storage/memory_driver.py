@@ -26,6 +26,7 @@ from cardume.hostops.storage.driver import (
     Space,
     Usage,
     Volume,
+    rounded_up,
 )
 from cardume.hostops.storage.found import Found, FoundRepositories, FoundRepository
 from cardume.hostops.storage.layers import MAX_LAYERS
@@ -33,7 +34,6 @@ from cardume.hostops.storage.master_fence import NOT_THE_MASTER
 from cardume.hostops.storage.merging import Tree, is_possible, plan_merge
 from cardume.hostops.storage.opened import OpenCounts
 
-UNIT = 4096
 CHANGES = frozenset({"create", "destroy", "set_names", "create_volume", "destroy_volume", "resize_volume"})
 EMPTY_IMAGE = 196 << 10  # what an empty qcow2 image takes
 
@@ -174,7 +174,7 @@ class MemoryDriver:
         if virtual_size <= 0:
             raise StorageError(f"a volume of {virtual_size} bytes cannot be")
         format = format or "qcow2"
-        size = -(-virtual_size // UNIT) * UNIT
+        size = rounded_up(virtual_size)
         volume = Volume(uuid, f"{uuid}.{format}", size, EMPTY_IMAGE, name_label=name_label, format=format)
         self._place(repo, volume, b"")
         return volume
@@ -196,7 +196,7 @@ class MemoryDriver:
         if not online:
             self._opens.assert_not_open(repo, volume)
         now = self._get(repo, volume)
-        size = -(-virtual_size // UNIT) * UNIT
+        size = rounded_up(virtual_size)
         if size < now.virtual_size:
             raise StorageError(f"{volume.location} has {now.virtual_size} bytes and cannot shrink to {virtual_size}")
         self._held(repo)[volume.location] = grown = replace(now, virtual_size=size)

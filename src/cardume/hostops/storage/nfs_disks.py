@@ -11,7 +11,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -20,15 +20,15 @@ import structlog
 from cardume.hostops.errors import StorageConfigError, StorageError, StorageFull
 from cardume.hostops.guests.guest import DiskSource, NfsSource
 from cardume.hostops.storage import folder, images, nfs_folder, nfs_session
-from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume
+from cardume.hostops.storage.driver import Fork, Progress, Repository, Space, Volume, rounded_up
 from cardume.hostops.storage.found import Found, FoundExport, FoundExports, FoundRepositories, FoundRepository
+from cardume.hostops.storage.making import Making
 from cardume.hostops.storage.nfs import NfsFolder
 from cardume.hostops.storage.nfs_files import NfsFiles, refusals
 from cardume.hostops.storage.nfs_session import SILENCE_S
 from cardume.hostops.storage.opened import OpenCounts
 from cardume.hostops.storage.threads import ended
 
-UNIT = 4096
 _THREADS = 8
 """Calls at a time. Of our own: those that wait for a dead server must not keep other work from its threads."""
 _SERVER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
@@ -44,19 +44,6 @@ class Opener(Protocol):
     """Opens a session; see `nfs_session`."""
 
     def __call__(self, folder: NfsFolder, *, silence_s: float = SILENCE_S) -> AbstractContextManager[NfsFiles]: ...
-
-
-@dataclass(slots=True)
-class _Making:
-    """A volume in the making: the name of the file to fill, and what came of it."""
-
-    part: str
-    made: Volume | None = None
-
-    @property
-    def volume(self) -> Volume:
-        assert self.made is not None, "the block was left"
-        return self.made
 
 
 class NfsDriver:
@@ -189,7 +176,7 @@ class NfsDriver:
     ) -> Volume:
         if virtual_size <= 0:
             raise StorageError(f"a volume of {virtual_size} bytes cannot be")
-        format, size = format or "qcow2", _rounded(virtual_size)
+        format, size = format or "qcow2", rounded_up(virtual_size)
         async with self._making(repo, uuid, format, folder.Sidecar(name_label), images.EMPTY_BYTES) as making:
             if format == "raw":
                 await self._in(repo, lambda files: files.resize(making.part, size))
@@ -224,7 +211,7 @@ class NfsDriver:
             return await self.stat_volume(repo, volume)  # QEMU makes its image larger by itself
         self._opens.assert_not_open(repo, volume)
         now = await self.stat_volume(repo, volume)
-        size = _rounded(virtual_size)
+        size = rounded_up(virtual_size)
         if size < now.virtual_size:
             raise StorageError(f"{volume.location} has {now.virtual_size} bytes and cannot shrink to {virtual_size}")
         if size > now.virtual_size:
@@ -259,7 +246,7 @@ class NfsDriver:
     @asynccontextmanager
     async def _making(
         self, repo: Repository, uuid: str, format: str, sidecar: folder.Sidecar, needed: int
-    ) -> AsyncIterator[_Making]:
+    ) -> AsyncIterator[Making]:
         """An empty part to be filled; it becomes the volume at the end, or nothing is left of it."""
         name, part = folder.image_name(uuid, format), folder.new_part_name(uuid, format)
         if uuid in self._living:
@@ -288,7 +275,7 @@ class NfsDriver:
                 failed.push_async_callback(discard)
                 async with self._full_with_numbers(repo, needed):
                     verifier = await self._in(repo, begin)
-                    making = _Making(part)
+                    making = Making(part)
                     yield making
                     making.made = await self._in(repo, lambda files: nfs_folder.publish(files, part, name, verifier))
                 failed.pop_all()
@@ -372,7 +359,3 @@ def _url(repo: Repository, name: str) -> str:
 
 def _read(files: NfsFiles, volume: Volume) -> Volume:
     return nfs_folder.read_volume(files, volume.location)
-
-
-def _rounded(size: int) -> int:
-    return -(-size // UNIT) * UNIT
