@@ -31,16 +31,12 @@ async def query_host_data_source(call: Call, host: Ref[Host], data_source: str) 
 
 @implements(Host.record_data_source)
 async def record_host_data_source(call: Call, host: Ref[Host], data_source: str) -> None:
-    meter, owner = _of_host(call, host)
-    with _failures(data_source):
-        await meter.record(owner, data_source)
+    await _record(*_of_host(call, host), data_source)
 
 
 @implements(Host.forget_data_source_archives)
 async def forget_host_data_source(call: Call, host: Ref[Host], data_source: str) -> None:
-    meter, owner = _of_host(call, host)
-    with _failures(data_source):
-        await meter.forget(owner, data_source)
+    await _forget(*_of_host(call, host), data_source)
 
 
 @implements(VM.get_data_sources)
@@ -55,16 +51,12 @@ async def query_vm_data_source(call: Call, self: Ref[VM], data_source: str) -> f
 
 @implements(VM.record_data_source)
 async def record_vm_data_source(call: Call, self: Ref[VM], data_source: str) -> None:
-    meter, owner = _of_vm(call, self)
-    with _failures(data_source):
-        await meter.record(owner, data_source)
+    await _record(*_of_vm(call, self), data_source)
 
 
 @implements(VM.forget_data_source_archives)
 async def forget_vm_data_source(call: Call, self: Ref[VM], data_source: str) -> None:
-    meter, owner = _of_vm(call, self)
-    with _failures(data_source):
-        await meter.forget(owner, data_source)
+    await _forget(*_of_vm(call, self), data_source)
 
 
 @implements(SR.get_data_sources)
@@ -150,6 +142,16 @@ async def _query(meter: Meter, owner: str, name: str) -> float:
         if found is None:
             raise NotMeasured(name)
         return found.value
+
+
+async def _record(meter: Meter, owner: str, name: str) -> None:
+    with _failures(name):
+        await meter.record(owner, name)
+
+
+async def _forget(meter: Meter, owner: str, name: str) -> None:
+    with _failures(name):
+        await meter.forget(owner, name)
 
 
 @contextmanager
