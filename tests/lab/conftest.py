@@ -22,8 +22,21 @@ KEPT = os.environ.get("CARDUME_COMPAT_LAB", "")
 """A lab that is up and stays, for the foreign clients alone: `make compat LAB=name`."""
 
 
+@pytest.fixture
+def lab(made_lab: LabHandle) -> LabHandle:
+    """The lab that most tests share, put right: hosts that answer, each alone, with all that they had attached.
+
+    A test finds VMs in whatever state others left them: it brings those that it needs into the state that it needs.
+    """
+    from tests.lab.mending import mend  # it needs the names above
+
+    if not KEPT:
+        mend(made_lab)
+    return made_lab
+
+
 @pytest.fixture(scope="session")
-def lab() -> Iterator[LabHandle]:
+def made_lab() -> Iterator[LabHandle]:
     """The handout's starting point: two standalone hosts and the storage server, a running VM on each host.
 
     The storage server offers the further targets too.
@@ -40,8 +53,17 @@ def lab() -> Iterator[LabHandle]:
         room.down(NAME, quiet)
 
 
+@pytest.fixture
+def lun_pool(made_lun_pool: LabHandle) -> LabHandle:
+    """The pool of two with a LUN, put right: the first host leads, without high availability, everything attached."""
+    from tests.lab.mending import mend
+
+    mend(made_lun_pool)
+    return made_lun_pool
+
+
 @pytest.fixture(scope="session")
-def lun_pool() -> Iterator[LabHandle]:
+def made_lun_pool() -> Iterator[LabHandle]:
     """A pool of two hosts with a LUN, in a lab of its own; see storage_room.py."""
     from tests.lab.pool_room import make_pool, pool_lab  # they need the names above
     from tests.lab.storage_room import EARLY_SR, make_sr

@@ -10,9 +10,14 @@ from tests.lab.conftest import NAME, SUBNET
 from tests.lab.test_xe import run_xe
 
 from cardume.lab import room, starting_point
-from cardume.lab.api import PASSWORD, USER, MemberOfPool, leave_nothing_in_the_way, session
+from cardume.lab.api import PASSWORD, UNREACHABLE, USER, MemberOfPool, leave_nothing_in_the_way, session
 from cardume.lab.handle import LabHandle, quiet
 from cardume.lab.programs import wait_until
+
+PATIENCE_S = 240.0
+"""Of who waits for a host: on a busy machine it boots slowly."""
+GONE = (MemberOfPool, XenAPI.Failure, *UNREACHABLE)
+"""What a host answers, or does not, that is away, just coming back or no longer the master."""
 
 
 @contextmanager
@@ -63,11 +68,11 @@ def is_live(lab: LabHandle, master: str, host: str) -> bool | None:
         with session(lab.address(master), timeout_s=10) as api:
             (found,) = api.host.get_by_name_label(host)
             return bool(api.host_metrics.get_live(api.host.get_metrics(found)))
-    except (OSError, XenAPI.Failure, MemberOfPool):
+    except GONE:
         return None
 
 
-def wait_live(lab: LabHandle, master: str, host: str, live: bool = True, timeout_s: float = 90) -> None:
+def wait_live(lab: LabHandle, master: str, host: str, live: bool = True, timeout_s: float = PATIENCE_S) -> None:
     wait_until(
         f"{host} {'live' if live else 'lost'}", lambda: is_live(lab, master, host) is live, timeout_s, every_s=0.3
     )
@@ -80,8 +85,32 @@ def standing(lab: LabHandle, host: str) -> str:
             return "alone" if len(api.host.get_all()) == 1 else "master"
     except MemberOfPool:
         return "member"
-    except (OSError, XenAPI.Failure):
+    except (XenAPI.Failure, *UNREACHABLE):
         return ""
+
+
+def wait_standing(lab: LabHandle, host: str, *what: str) -> None:
+    """Return when a host is one of these by its own word."""
+    wait_until(f"{host} {' or '.join(what)}", lambda: standing(lab, host) in what, PATIENCE_S, every_s=0.3)
+
+
+def hand_over(lab: LabHandle, master: str, heir: str) -> None:
+    """Make another host the master; waits for one that is just coming back, which is refused with nothing changed."""
+
+    def is_taken() -> bool:
+        try:
+            with session(lab.address(master)) as api:
+                (found,) = api.host.get_by_name_label(heir)
+                api.pool.designate_new_master(found)
+        except XenAPI.Failure as failure:
+            if failure.details[0] not in ("HOST_OFFLINE", "HOST_NOT_LIVE"):
+                raise
+            return False
+        return True
+
+    wait_until(f"{master} hands over", is_taken, PATIENCE_S, every_s=1.0)
+    wait_standing(lab, heir, "master")
+    wait_live(lab, heir, master)
 
 
 def join_all(lab: LabHandle) -> None:

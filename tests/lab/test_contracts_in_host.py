@@ -20,10 +20,14 @@ from cardume.lab.handle import LabHandle, quiet
 from cardume.lab.layers import PLATFORMS, PYTHON, VENV, get_project
 from cardume.lab.layout import FREENAS, ISO_EXPORT, VDI_EXPORT, Network
 
+pytestmark = pytest.mark.timeout(3600)
+
 HOST = "d2-g1"
 PLACE = "/var/tmp/contract"
 SECOND_ISO = "file.iso"
-LIMIT_S = 780.0
+LIMIT_S = 3000.0
+"""Of all of them together, which take some minutes on a machine at rest."""
+BACK_S = 240.0
 TOOLS = (
     "hypothesis",
     "iniconfig",
@@ -86,6 +90,11 @@ def quiet_host(lab: LabHandle, tools: Path) -> Iterator[LabHandle]:
     place, second = lab.path(HOST, PLACE), lab.path(FREENAS, ISO_EXPORT) / SECOND_ISO
     root = get_project().root
     bytecode = shutil.ignore_patterns("__pycache__")
+    with session(lab.address(HOST)) as api:
+        (vm,) = api.VM.get_by_name_label(f"vm-{HOST}")
+        if api.VM.get_power_state(vm) != "Running":
+            api.VM.start(vm, False, False)
+    shutil.rmtree(place, ignore_errors=True)
     place.mkdir(mode=0o755)
     try:
         shutil.copytree(tools, place / "tools")
@@ -102,7 +111,7 @@ def quiet_host(lab: LabHandle, tools: Path) -> Iterator[LabHandle]:
             shutil.rmtree(folder)
         lab.exec(HOST, "sh", "-c", "ip link delete brcontract0 2>/dev/null || true")
         lab.exec(HOST, "systemctl", "start", "cardumed")
-        wait_for_api(lab.address(HOST), 60)
+        wait_for_api(lab.address(HOST), BACK_S)
         shutil.rmtree(place)
 
 
@@ -120,7 +129,7 @@ def run_contracts(lab: LabHandle) -> Run:
         "CARDUME_CONTRACT_LUN=1",
         f"CARDUME_CONTRACT_ISCSI={storage}:3260",
     ]
-    options = f"-p no:cacheprovider -q --durations=10 --timeout=120 --basetemp={PLACE}/tmp --junitxml={PLACE}/run.xml"
+    options = f"-p no:cacheprovider -q --durations=10 --timeout=400 --basetemp={PLACE}/tmp --junitxml={PLACE}/run.xml"
     script = f"cd {PLACE} && {VENV}/bin/python -m pytest {options} tests/contract >{PLACE}/output 2>&1; echo $?"
     status = int(lab.exec(HOST, "env", *environment, "sh", "-c", script, timeout_s=LIMIT_S))
     output = lab.path(HOST, f"{PLACE}/output").read_text(errors="replace")
