@@ -1,25 +1,26 @@
 """A host that is about to crash: who writes to it meanwhile, and what has to be true of it afterwards."""
 
-import json
 import os
 import random
 import threading
 import time
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import XenAPI
+from tests.lab.guest_page import fetch
 
 from cardume.lab.api import UNREACHABLE, find_vm_address, session, wait_for_api
+from cardume.lab.errors import LabError
 from cardume.lab.handle import LabHandle
+from cardume.lab.programs import wait_until
 from cardume.lab.starting_point import LOCAL_PATH, LOCAL_SR, TEMPLATE
 
 NULL = "OpaqueRef:NULL"
 MARK = "cardume-incomplete"
 BROKEN = (XenAPI.Failure, *UNREACHABLE)
-BACK_S = 60.0
+BACK_S = 240.0
 ANSWER_S = 12.0  # a host that lost power says no goodbye: whoever waits for its answer has to give up
 MIB = 1 << 20
 
@@ -70,13 +71,11 @@ class CrashHost:
 
 
 def guest_state(address: str) -> dict[str, Any]:
-    """What a guest tells of itself: its boot, and a counter that goes up each second."""
-    with urllib.request.urlopen(f"http://{address}/", timeout=5) as reply:
-        state: dict[str, Any] = json.load(reply)
-        return state
+    """What a guest tells of itself, asked until it answers: its boot, and a counter that goes up each second."""
+    return fetch(address)
 
 
-def assert_goes_on(address: str, before: dict[str, Any], timeout_s: float = 20) -> None:
+def assert_goes_on(address: str, before: dict[str, Any], timeout_s: float = 120) -> None:
     """The guest is the same boot as before, and its counter moves."""
 
     def has_moved() -> None:
@@ -88,13 +87,13 @@ def assert_goes_on(address: str, before: dict[str, Any], timeout_s: float = 20) 
     eventually(has_moved, timeout_s)
 
 
-def eventually(check: Callable[[], None], timeout_s: float = 30) -> None:
+def eventually(check: Callable[[], None], timeout_s: float = 90) -> None:
     """Run a check until it holds; its own complaint when it does not in time."""
     deadline = time.monotonic() + timeout_s
     while True:
         try:
             return check()
-        except (AssertionError, OSError):
+        except (AssertionError, LabError, *BROKEN):  # what is looked at may go while it is
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.3)
@@ -132,7 +131,7 @@ def vdi_record(sr: str, name: str, size: int = 4 * MIB) -> dict[str, Any]:
     }
 
 
-def guest_address(api: Any, vm_name: str, timeout_s: float = 60) -> str:
+def guest_address(api: Any, vm_name: str, timeout_s: float = BACK_S) -> str:
     """The address that a VM's guest tells, when it has told it."""
     deadline = time.monotonic() + timeout_s
     while (address := find_vm_address(api, vm_name)) is None:
@@ -141,7 +140,7 @@ def guest_address(api: Any, vm_name: str, timeout_s: float = 60) -> str:
     return address
 
 
-def assert_whole(host: CrashHost, timeout_s: float = 40) -> None:
+def assert_whole(host: CrashHost, timeout_s: float = 180) -> None:
     """Database, files and guests agree, and nothing half-made is left."""
 
     def check() -> None:
@@ -220,6 +219,10 @@ class Writer:
         assert self._thread is not None
         self._thread.join(BACK_S + 60)
         assert not self._thread.is_alive(), "the writer hangs"
+
+    def until_acknowledged(self) -> None:
+        """Return when it was told that something is done."""
+        wait_until("the writer is served", lambda: self.acknowledged > 0, BACK_S)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -315,7 +318,7 @@ class Begun:
         except BROKEN as failure:
             self.failure = failure
 
-    def end(self, timeout_s: float = 40) -> bool:
+    def end(self, timeout_s: float = 120) -> bool:
         """True when it was acknowledged."""
         self._thread.join(timeout_s)
         assert not self._thread.is_alive(), "the call neither ended nor failed"

@@ -41,7 +41,7 @@ class Follower:
         """What the events told of an object; None when it is gone, or never was."""
         return self.records.get(cls, {}).get(ref)
 
-    def wait(self, what: str, look: Callable[[], T | None], timeout_s: float = 20.0) -> T:
+    def wait(self, what: str, look: Callable[[], T | None], timeout_s: float = 90.0) -> T:
         """The first true thing that `look` gives, tried again after each batch of events."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
@@ -53,7 +53,7 @@ class Follower:
                 self._changed.wait(left)
         return found
 
-    def wait_for(self, cls: str, ref: str, timeout_s: float = 20.0, **fields: Any) -> Record:
+    def wait_for(self, cls: str, ref: str, timeout_s: float = 90.0, **fields: Any) -> Record:
         """The object's record once it has these values."""
 
         def look() -> Record | None:
@@ -66,7 +66,7 @@ class Follower:
         """Return when the object's end was told."""
         self.wait(f"the end of {cls} {ref}", lambda: self.find(cls, ref) is None)
 
-    def wait_task(self, task: str, timeout_s: float = 120.0) -> Record:
+    def wait_task(self, task: str, timeout_s: float = 300.0) -> Record:
         """The task's record once it is over, whatever its end."""
         over = ("success", "failure", "cancelled")
 

@@ -3,12 +3,13 @@
 import json
 import time
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from tests.lab.following import Follower
 
 Page = dict[str, Any]
-BOOT_S = 120.0  # of a guest without acceleration, on a machine that does other things too
+BOOT_S = 240.0  # of a guest without acceleration, on a machine that does other things too
 NULL = "OpaqueRef:NULL"
 
 
@@ -17,10 +18,10 @@ def fetch(address: str, timeout_s: float = BOOT_S) -> Page:
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            with urllib.request.urlopen(f"http://{address}/", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{address}/", timeout=5) as answer:
                 page: Page = json.load(answer)
                 return page
-        except (OSError, ValueError) as reason:
+        except (OSError, ValueError, HTTPException) as reason:
             if time.monotonic() > deadline:
                 raise AssertionError(f"http://{address}/ did not answer within {timeout_s:g} s") from reason
             time.sleep(0.1)

@@ -41,7 +41,7 @@ class PatternWriter:
 
     def start(self) -> None:
         self.shell.start_forever("writer", _SCRIPT)
-        self.wait_more(1, timeout_s=30)
+        self.wait_more(1, timeout_s=120)
 
     def look(self) -> Patterns:
         told = self.shell.run("cat /tmp/pattern 2>/dev/null || echo 0 0").split()

@@ -51,6 +51,6 @@ class Look:
 def look(lab: LabHandle, host: str, address: str, iqn: str, sr_uuid: str, fill: str = "") -> Look:
     """What is on LUN 1 of a target now; `vgck` must be content. fill: a logical volume to write a pattern to first."""
     group = f"cardume-{sr_uuid}"
-    told = json.loads(lab.exec(host, f"{VENV}/bin/python", "-c", _SCRIPT, address, iqn, group, fill, timeout_s=60))
+    told = json.loads(lab.exec(host, f"{VENV}/bin/python", "-c", _SCRIPT, address, iqn, group, fill, timeout_s=240))
     assert told["name"] == group
     return Look(told["volumes"], tuple(told["lvs"]))

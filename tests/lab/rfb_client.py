@@ -25,7 +25,7 @@ class Bytes(Protocol):
 class ByConnect:
     """An HTTP CONNECT over TLS."""
 
-    def __init__(self, address: str, path: str, *headers: str, timeout_s: float = 20) -> None:
+    def __init__(self, address: str, path: str, *headers: str, timeout_s: float = 60) -> None:
         tls = ssl.create_default_context()
         tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
         self._socket = tls.wrap_socket(socket.create_connection((address, 443), timeout_s))
@@ -68,7 +68,7 @@ class ByConnect:
 class ByWebSocket:
     """A WebSocket with binary frames, as browsers have it."""
 
-    def __init__(self, address: str, path: str, timeout_s: float = 20) -> None:
+    def __init__(self, address: str, path: str, timeout_s: float = 60) -> None:
         self._loop = asyncio.new_event_loop()
         self._timeout_s = timeout_s
         self._got = b""

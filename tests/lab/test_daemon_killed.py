@@ -11,6 +11,7 @@ from tests.lab.test_client_python_sdk import blank_vm_with_drive, remove_blank_v
 
 from cardume.lab.api import session, wait_for_api
 from cardume.lab.handle import LabHandle
+from cardume.lab.programs import wait_until
 from cardume.lab.starting_point import ISO_SR
 
 HOST = "d1-g1"
@@ -20,7 +21,7 @@ def kill(lab: LabHandle) -> None:
     """End the host's daemon as the kernel does when memory is short, and wait for the next one."""
     lab.exec(HOST, "systemctl", "kill", "--kill-who=main", "--signal=SIGKILL", "cardumed")
     time.sleep(1)  # what is left of the first must not be taken for the second
-    wait_for_api(lab.address(HOST), 60)
+    wait_for_api(lab.address(HOST), 240)
 
 
 def pid_of_vm(lab: LabHandle, uuid: str) -> str:
@@ -31,6 +32,8 @@ def pid_of_vm(lab: LabHandle, uuid: str) -> str:
 def test_guests_outlive_the_daemon_and_are_found_again(lab: LabHandle) -> None:
     with session(lab.address(HOST)) as api:
         (vm,) = api.VM.get_by_name_label(f"vm-{HOST}")
+        if api.VM.get_power_state(vm) != "Running":
+            api.VM.start(vm, False, False)
         before, process = api.VM.get_record(vm), pid_of_vm(lab, api.VM.get_uuid(vm))
     with following(lab.address(HOST)) as pool:
         address = wait_address(pool, vm)
@@ -51,7 +54,7 @@ def test_a_guest_still_boots_from_its_disc_of_the_library(lab: LabHandle) -> Non
     with session(address) as api:
         vm, cd = blank_vm_with_drive(api, "killed-iso")
         (library,) = api.SR.get_by_name_label(ISO_SR)
-        (disc,) = api.SR.get_VDIs(library)
+        (disc,) = [vdi for vdi in api.SR.get_VDIs(library) if api.VDI.get_name_label(vdi) == "cardume-guest.iso"]
         api.VBD.insert(cd, disc)
         api.VM.start(vm, False, False)
     try:
@@ -67,7 +70,7 @@ def test_a_guest_still_boots_from_its_disc_of_the_library(lab: LabHandle) -> Non
             api.VM.hard_reboot(vm)
             assert fetch_other_boot(guest, first["boot_id"])["errors"] == 0
             api.VM.hard_shutdown(vm)
-            assert iso_daemons(lab) == ""
+            wait_until("the end of who served its disc", lambda: iso_daemons(lab) == "", 60)
     finally:
         with session(address) as api:
             remove_blank_vm(api, vm)

@@ -17,11 +17,24 @@ import pytest
 import XenAPI
 from tests.lab.following import following
 from tests.lab.guest_page import fetch, fetch_other_boot, wait_address
-from tests.lab.pool_room import done, join, pool_lab, standing, wait_live
+from tests.lab.mending import mend
+from tests.lab.pool_room import (
+    GONE,
+    PATIENCE_S,
+    done,
+    hand_over,
+    is_live,
+    join,
+    make_pool,
+    pool_lab,
+    standing,
+    wait_live,
+    wait_standing,
+)
 from tests.lab.rfb_client import ByConnect, shake_hands
 from tests.lab.test_xe import run_xe
 
-from cardume.lab.api import PASSWORD, USER, MemberOfPool, leave_nothing_in_the_way, session
+from cardume.lab.api import PASSWORD, USER, session
 from cardume.lab.handle import LabHandle
 from cardume.lab.programs import wait_until
 
@@ -36,15 +49,17 @@ def two() -> Iterator[LabHandle]:
 
 @pytest.fixture
 def pool(two: LabHandle) -> Iterator[Any]:
-    """The API of the master; the other host has joined it."""
-    try:
-        with session(two.address(MEMBER)) as api:
-            leave_nothing_in_the_way(api)
-        joined = join(two, MEMBER, MASTER)
-        assert joined.returncode == 0, joined.stderr
-    except MemberOfPool:
-        pass
-    wait_live(two, MASTER, MEMBER)
+    """The API of the master; the other host has joined it, whatever the test before left."""
+    for host in (MASTER, MEMBER):
+        two.plug(host)
+        if two.status(host) != "on":
+            two.power_on(host)
+        wait_standing(two, host, "alone", "master", "member")
+    if standing(two, MEMBER) == "alone":
+        make_pool(two, MEMBER, MASTER)
+    elif standing(two, MEMBER) == "member" and is_live(two, MASTER, MEMBER) is not True:
+        done(two, MEMBER, "pool-emergency-reset-master", f"master-address={two.address(MASTER)}")
+    mend(two)
     with session(two.address(MASTER)) as api:
         yield api
 
@@ -120,7 +135,7 @@ def test_the_master_shows_the_consoles_of_a_members_guests(two: LabHandle, pool:
     try:
         assert way.status == 200
         screen = shake_hands(way)
-        wait_until("something on the screen", lambda: len(set(screen.look())) > 1, 20, every_s=0.5)
+        wait_until("something on the screen", lambda: len(set(screen.look())) > 1, PATIENCE_S, every_s=0.5)
         pool.VM.hard_shutdown(vm)
         with pytest.raises(ConnectionError):
             screen.look()
@@ -194,7 +209,7 @@ def test_a_guest_of_a_host_declared_dead_too_early_is_taken_back(two: LabHandle,
     two.plug(MEMBER)
     wait_live(two, MASTER, MEMBER)
     # It runs nowhere else yet, so that it is taken back as it is; a second start is refused.
-    wait_until("the guest", lambda: pool.VM.get_power_state(vm) == "Running", timeout_s=30, every_s=0.2)
+    wait_until("the guest", lambda: pool.VM.get_power_state(vm) == "Running", timeout_s=PATIENCE_S, every_s=0.2)
     with pytest.raises(XenAPI.Failure, match="VM_BAD_POWER_STATE"):
         pool.VM.start(vm, False, False)
 
@@ -231,7 +246,7 @@ def wait_local_session(lab: LabHandle, password: str) -> Any:
         opened.append(made)
         return True
 
-    wait_until("a local session", try_once, timeout_s=60, every_s=1.0)
+    wait_until("a local session", try_once, timeout_s=PATIENCE_S, every_s=1.0)
     return opened[0]
 
 
@@ -243,7 +258,7 @@ def test_a_member_takes_over_from_a_lost_master_and_hands_back(two: LabHandle, p
     with pytest.raises(XenAPI.Failure, match="NOT_IN_EMERGENCY_MODE"):
         wait_local_session(two, PASSWORD).xenapi.pool.emergency_transition_to_master()
     two.power_off(MASTER)
-    wait_until("the member to notice", lambda: lost_its_master(two), timeout_s=30, every_s=0.5)
+    wait_until("the member to notice", lambda: lost_its_master(two), timeout_s=PATIENCE_S, every_s=0.5)
 
     local = wait_local_session(two, PASSWORD).xenapi
     assert local.VM_appliance.get_name_label(written) == "written before"  # reads go on, out of the mirror
@@ -256,7 +271,7 @@ def test_a_member_takes_over_from_a_lost_master_and_hands_back(two: LabHandle, p
     assert standing(two, MEMBER) == "member"
 
     done(two, MEMBER, "pool-emergency-transition-to-master", "--force")
-    wait_until(f"{MEMBER} is the master", lambda: standing(two, MEMBER) == "master", timeout_s=60, every_s=0.3)
+    wait_standing(two, MEMBER, "master")
     with session(two.address(MEMBER)) as api:
         assert api.VM.get_power_state(vm) == "Running"
         assert api.VM.get_resident_on(vm) == host
@@ -267,12 +282,9 @@ def test_a_member_takes_over_from_a_lost_master_and_hands_back(two: LabHandle, p
         assert api.VM.get_power_state(own) in ("Running", "Halted")
 
     two.power_on(MASTER)
+    wait_standing(two, MASTER, "member")
     wait_live(two, MEMBER, MASTER)
-    assert standing(two, MASTER) == "member"
-    heir = done(two, MEMBER, "host-list", f"name-label={MASTER}", "--minimal")
-    done(two, MEMBER, "pool-designate-new-master", f"host-uuid={heir}")
-    wait_until(f"{MASTER} is the master", lambda: standing(two, MASTER) == "master", timeout_s=60, every_s=0.3)
-    wait_live(two, MASTER, MEMBER)
+    hand_over(two, MEMBER, MASTER)
     with session(two.address(MASTER)) as api:
         assert api.VM_appliance.get_name_label(written) == "written after"
         assert api.VM.get_power_state(vm) == "Running"
@@ -288,7 +300,7 @@ def wait_mirrored(lab: LabHandle, appliance: str) -> None:
         except XenAPI.Failure:
             return False
 
-    wait_until("the member's copy", is_there, timeout_s=20, every_s=0.3)
+    wait_until("the member's copy", is_there, timeout_s=PATIENCE_S, every_s=0.3)
 
 
 def lost_its_master(lab: LabHandle) -> bool:
@@ -304,8 +316,10 @@ def test_a_backup_brings_back_what_was(two: LabHandle, pool: Any, tmp_path: Path
     pool.VM_appliance.destroy(kept)
     vm = running_vm(pool, f"vm-{MEMBER}")
     done(two, MASTER, "pool-restore-database", f"file-name={backup}", "dry-run=true")
+    before = daemon_of(two)
     done(two, MASTER, "pool-restore-database", f"file-name={backup}", "--force")
-    time.sleep(2)  # what is left of the daemon before must not be taken for the one after
+    # What is left of the daemon before must not be taken for the one after.
+    wait_until("another daemon", lambda: daemon_of(two) not in (before, "0"), PATIENCE_S, every_s=0.3)
     wait_live(two, MASTER, MEMBER)
     with session(two.address(MASTER)) as api:
         assert api.VM_appliance.get_name_label(kept) == "kept"
@@ -314,6 +328,11 @@ def test_a_backup_brings_back_what_was(two: LabHandle, pool: Any, tmp_path: Path
     log = tmp_path / "audit"
     done(two, MASTER, "audit-log-get", f"filename={log}")
     assert '"message":"PUT /pool/xmldbdump"' in log.read_text()
+
+
+def daemon_of(lab: LabHandle) -> str:
+    """The process of the master's daemon."""
+    return lab.exec(MASTER, "systemctl", "show", "--property=MainPID", "--value", "cardumed").strip()
 
 
 def test_a_host_leaves_the_pool_and_joins_again(two: LabHandle, pool: Any) -> None:
@@ -327,7 +346,7 @@ def test_a_host_leaves_the_pool_and_joins_again(two: LabHandle, pool: Any) -> No
     pool.VM.hard_shutdown(vm)
     pool.pool.eject(member)
     assert [record["name_label"] for record in pool.host.get_all_records().values()] == [MASTER]
-    wait_until(f"{MEMBER} alone", lambda: standing(two, MEMBER) == "alone", timeout_s=60, every_s=0.3)
+    wait_standing(two, MEMBER, "alone")
     joined = join(two, MEMBER, MASTER)
     assert joined.returncode == 0, joined.stderr
     wait_live(two, MASTER, MEMBER)
@@ -344,19 +363,27 @@ def test_a_join_in_the_middle_of_which_a_daemon_dies_is_done_or_was_never_begun(
         if not pool.VM.get_is_control_domain(vm):
             pool.VM.hard_shutdown(vm)
     pool.pool.eject(member)
-    wait_until(f"{MEMBER} alone", lambda: standing(two, MEMBER) == "alone", timeout_s=60, every_s=0.3)
+    wait_standing(two, MEMBER, "alone")
     joining = threading.Thread(target=join, args=(two, MEMBER, MASTER))
     joining.start()
     time.sleep(delay_s)
     two.exec(victim, "systemctl", "kill", "--kill-who=main", "--signal=SIGKILL", "cardumed")
-    joining.join(timeout=120)
+    joining.join(timeout=300)
+    assert not joining.is_alive()
     time.sleep(3)  # what is left of the first must not be taken for the second
-    wait_until(f"{MEMBER} to know what it is", lambda: standing(two, MEMBER) != "", timeout_s=60, every_s=0.3)
-    wait_until(f"{MASTER} to answer", lambda: standing(two, MASTER) != "", timeout_s=60, every_s=0.3)
-    is_member = standing(two, MEMBER) == "member"
-    with session(two.address(MASTER)) as api:
-        known = sorted(record["name_label"] for record in api.host.get_all_records().values())
-    print(f"{victim}'s daemon killed after {delay_s} s: {'joined' if is_member else 'alone'}")
-    assert known == ([MASTER, MEMBER] if is_member else [MASTER])
-    if is_member:
+    told: list[object] = []
+    wait_until("both say the same", lambda: agree(two, told), PATIENCE_S, every_s=1.0)
+    print(f"{victim}'s daemon killed after {delay_s} s: {told}")
+    if standing(two, MEMBER) == "member":
         wait_live(two, MASTER, MEMBER)
+
+
+def agree(lab: LabHandle, told: list[object]) -> bool:
+    """Whether the member is in the pool by its own and by the master's word, or by neither's; notes what they say."""
+    try:
+        with session(lab.address(MASTER)) as api:
+            known = sorted(record["name_label"] for record in api.host.get_all_records().values())
+    except GONE:
+        return False
+    told[:] = [standing(lab, MEMBER), known]
+    return told in (["member", [MASTER, MEMBER]], ["alone", [MASTER]])

@@ -87,7 +87,7 @@ def test_refusals_are_sentences_and_exit_with_1(lab: LabHandle) -> None:
     assert (nobody.returncode, nobody.stderr) == (1, "Error: No matching VMs found\n")
 
 
-def address_of(xe: Xe, vm: str, timeout_s: float = 120) -> str:
+def address_of(xe: Xe, vm: str, timeout_s: float = 240) -> str:
     """The address that a VM's guest tells, when it has told it."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-ANSWER_S = 20.0
+ANSWER_S = 60.0
 
 
 @contextmanager

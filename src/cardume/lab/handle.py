@@ -78,7 +78,7 @@ class LabHandle:
         """Grow or shrink a LUN under its sessions."""
         services.resize_lun(self.lab, iqn, number, size_bytes)
 
-    def answers_ping(self, address: str, timeout_s: float = 5.0, source: str = "freenas") -> bool:
+    def answers_ping(self, address: str, timeout_s: float = 30.0, source: str = "freenas") -> bool:
         """True when an address answers a ping from a box within the time."""
         deadline = time.monotonic() + timeout_s
         leader = control.get_leader(self.lab, self.lab.get_box(source))

@@ -11,7 +11,7 @@ from cardume.lab.programs import wait_until
 from cardume.lab.targets import create_luns, get_lun, targets_conf, targets_of
 
 TIMEOUT_S = 30.0
-ANSWER_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 30.0
 
 
 class Service(StrEnum):

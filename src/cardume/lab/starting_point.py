@@ -32,8 +32,8 @@ TEMPLATE = "Cardume lab guest"
 BEING_MADE = f"{TEMPLATE} (being made)"
 LOCAL_PATH = "/var/lib/cardume/sr/local"
 GUEST_MEMORY_BYTES = 128 << 20
-SETUP_TIMEOUT_S = 180.0
-API_TIMEOUT_S = 60.0
+SETUP_TIMEOUT_S = 300.0
+API_TIMEOUT_S = 180.0
 _PASSWORD_FILE = "/run/cardume-lab-password"  # in memory, and removed after the setup
 _NULL = "OpaqueRef:NULL"
 
