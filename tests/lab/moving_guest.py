@@ -22,7 +22,7 @@ from cardume.pooldb.dump import read_dump
 NAME = "moving"
 NULL = "OpaqueRef:NULL"
 FAST_MIB_S = 10_000
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 _BUSY = """
 rm -f /tmp/quiet
@@ -115,9 +115,9 @@ def break_in_the_middle(lab: LabHandle, vm: str, delay_s: float, break_it: Calla
     moving = begin(move)
     time.sleep(delay_s)
     break_it(source, target)
-    moving.end(60)
+    moving.end(240)
     time.sleep(1)
-    wait_for_api(lab.address(MASTER), 90)
+    wait_for_api(lab.address(MASTER), 240)
     wait_live(lab, MASTER, MEMBER)
 
     def known() -> None:
@@ -129,7 +129,7 @@ def break_in_the_middle(lab: LabHandle, vm: str, delay_s: float, break_it: Calla
             assert record["power_state"] == ("Running" if where else "Halted")
             assert [api.host.get_name_label(record["resident_on"])] == where if where else True
 
-    eventually(known, 90)
+    eventually(known, 240)
     survived = bool(running_on(lab, uuid))
     if not survived:
         done(lab, MASTER, "vm-start", f"uuid={uuid}")

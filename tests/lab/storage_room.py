@@ -4,6 +4,7 @@ The pool's lab is one of its own beside the usual one; it is made once for all t
 """
 
 import xml.etree.ElementTree as ET
+from typing import Any
 
 from tests.lab.pool_room import done
 from tests.lab.test_xe import run_xe
@@ -50,6 +51,17 @@ def make_sr(lab: LabHandle, name: str, iqn: str = TARGET_IQN, lun: str = "1") ->
     """The uuid of a new SR on a LUN."""
     words = leads(lab, iqn, scsi_id_of(lab, iqn, lun))
     return done(lab, MASTER, "sr-create", f"name-label={name}", "type=lvmoiscsi", "shared=true", *words)
+
+
+def clear_sr(api: Any, sr: str) -> None:
+    """End the VMs with a disk on an SR, and remove them and all that is on it."""
+    vdis = api.SR.get_VDIs(sr)
+    for vm in {api.VBD.get_VM(vbd) for vdi in vdis for vbd in api.VDI.get_VBDs(vdi)}:
+        if api.VM.get_power_state(vm) != "Halted":
+            api.VM.hard_shutdown(vm)
+        api.VM.destroy(vm)
+    for vdi in vdis:
+        api.VDI.destroy(vdi)
 
 
 def remove_sr(lab: LabHandle, uuid: str) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -19,11 +19,15 @@ from tests.lab.following import Follower, following
 from tests.lab.guest_page import BOOT_S, NULL, fetch, fetch_other_boot, wait_address
 
 from cardume.lab.api import PASSWORD, USER, session
+from cardume.lab.errors import LabError
 from cardume.lab.handle import LabHandle
+from cardume.lab.programs import wait_until
 from cardume.lab.starting_point import ISO_SR, LOCAL_PATH, LOCAL_SR, management_network
 
 CLIENT = "Python XenAPI"
 MIB = 1 << 20
+PAUSED_S = 20
+"""Long enough to be seen in the guest's count, were it to run; on a busy machine calls take some seconds too."""
 
 
 @pytest.fixture
@@ -38,7 +42,14 @@ def nothing_left(lab: LabHandle) -> Iterator[None]:
     """Fails a test that leaves files in the host's own SR, or guests in libvirt. Ask for it before `scratch`."""
     before = belongings(lab)
     yield
-    assert belongings(lab) == before
+    with suppress(LabError):
+        wait_until("nothing new is left", lambda: not left(lab, before), 120, every_s=0.3)
+    assert not left(lab, before)
+
+
+def left(lab: LabHandle, before: tuple[list[str], list[str]]) -> set[str]:
+    """What is there that was not there before."""
+    return {name for now, was in zip(belongings(lab), before, strict=True) for name in set(now) - set(was)}
 
 
 def belongings(lab: LabHandle) -> tuple[list[str], list[str]]:
@@ -243,7 +254,7 @@ def test_a_library_can_be_forgotten_and_introduced_again_with_the_same_discs(lab
         uuid, known = api.SR.get_uuid(library), uuids(api, library)
         (link,) = api.SR.get_PBDs(library)
         config = api.PBD.get_device_config(link)
-        assert list(known.values()) == ["cardume-guest.iso"]
+        assert "cardume-guest.iso" in known.values()
 
         with refused("SR_HAS_PBD", library):
             api.SR.forget(library)
@@ -268,7 +279,7 @@ def test_a_library_can_be_forgotten_and_introduced_again_with_the_same_discs(lab
         assert uuids(api, again) == known
         assert api.PBD.get_device_config(new_link) == config
         vm, cd = blank_vm_with_drive(api, "sdk-again")
-        (disc,) = api.SR.get_VDIs(again)
+        disc = api.VDI.get_by_uuid(next(one for one, name in known.items() if name == "cardume-guest.iso"))
         api.VBD.insert(cd, disc)
         api.VM.start(vm, True, False)
         assert api.VM.get_power_state(vm) == "Paused"
@@ -335,12 +346,12 @@ def _pause_and_unpause(api: Any, pool: Follower, vm: str, address: str) -> None:
     pool.wait_for("vm", vm, power_state="Paused")
     with refused("VM_BAD_POWER_STATE", vm, "running", "paused"):
         api.VM.clean_shutdown(vm)
-    time.sleep(4)  # long enough to be seen in the guest's count, were it to run
+    time.sleep(PAUSED_S)
     api.VM.unpause(vm)
     pool.wait_for("vm", vm, power_state="Running")
     after = fetch(address)
     assert after["boot_id"] == before["boot_id"]
-    assert after["ticks"] - before["ticks"] < 4
+    assert after["ticks"] - before["ticks"] < PAUSED_S
 
 
 @pytest.mark.compat(CLIENT, "clone", "change")
@@ -453,7 +464,7 @@ def test_a_wait_for_events_ends_with_its_session(lab: LabHandle) -> None:
     time.sleep(1)
     assert answers == []
     client.xenapi.session.logout()
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert [answer["ErrorDescription"][0] for answer in answers] == ["SESSION_INVALID"]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from tests.lab.clients import thin_xe
 from tests.lab.guest_page import fetch
-from tests.lab.test_xe import SR_FOLDER, address_of
+from tests.lab.test_xe import address_of, sr_files, wait_files_again
 
 from cardume.lab.api import PASSWORD, USER
 from cardume.lab.handle import LabHandle
@@ -29,7 +29,7 @@ def xe(lab: LabHandle) -> Xe:
 
 @pytest.mark.compat(CLIENT, "log in", "create", "facts", "power", "change", "clone", "remove")
 def test_a_vm_lives_by_commands_that_the_server_does(lab: LabHandle, xe: Xe) -> None:
-    files = lab.exec("d1-g1", "ls", SR_FOLDER)
+    files = sr_files(lab)
     vm = xe("vm-install", "template=Cardume lab guest", "new-name-label=by thin xe")
     xe("vm-param-set", f"uuid={vm}", "name-description=máquina", "other-config:by=thin")
     assert xe("vm-list", f"uuid={vm}", "params=name-description", "--minimal") == "máquina"
@@ -48,7 +48,7 @@ def test_a_vm_lives_by_commands_that_the_server_does(lab: LabHandle, xe: Xe) -> 
     for each in (clone, vm):
         xe("vm-uninstall", f"uuid={each}", "--force")
     assert xe("vm-list", "other-config:by=thin", "--minimal") == ""
-    assert lab.exec("d1-g1", "ls", SR_FOLDER) == files
+    wait_files_again(lab, files)
 
 
 @pytest.mark.compat(CLIENT, "refusals")

@@ -8,16 +8,16 @@ is refused, and a qcow2 image that was leaves the disk as it was; no helper prog
 import base64
 import http.client
 import ssl
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.lab.test_xe import SR_FOLDER, Xe, run_xe, xe
+from tests.lab.test_xe import SR_FOLDER, Xe, run_xe, sr_files, wait_files_again, xe
 
 from cardume.lab.api import PASSWORD, USER
 from cardume.lab.handle import LabHandle
+from cardume.lab.programs import wait_until
 
 __all__ = ["xe"]
 HOST = "d1-g1"
@@ -41,7 +41,7 @@ def images(lab: LabHandle) -> Iterator[Path]:
     content = " ".join(f"-c 'write -q -P {number} {at} {length}'" for number, at, length in PATTERN)
     converts = [f"qemu-img convert {how} source.raw {name}" for name, how in MADE.items()]
     made = [f"qemu-img create -q -f raw source.raw {SIZE}", f"qemu-io -f raw {content} source.raw", *converts]
-    lab.exec(HOST, "sh", "-ec", f"mkdir {PLACE}; cd {PLACE}; " + "; ".join(made))
+    lab.exec(HOST, "sh", "-ec", f"rm -rf {PLACE}; mkdir {PLACE}; cd {PLACE}; " + "; ".join(made))
     try:
         yield lab.path(HOST, PLACE)
     finally:
@@ -51,16 +51,17 @@ def images(lab: LabHandle) -> Iterator[Path]:
 @pytest.fixture
 def disk(lab: LabHandle, xe: Xe) -> Iterator[str]:
     """A disk of the same size; when it is removed again nothing is left."""
-    files = lab.exec(HOST, "ls", SR_FOLDER)
+    files = sr_files(lab)
     sr = xe("sr-list", "name-label=Local storage", "--minimal")
     uuid = xe("vdi-create", f"sr-uuid={sr}", "name-label=picture", f"virtual-size={SIZE}", "type=user")
     try:
         yield uuid
     finally:
         xe("vdi-destroy", f"uuid={uuid}")
-    assert lab.exec(HOST, "ls", SR_FOLDER) == files
-    assert "cardume-disk-" not in lab.exec(HOST, "ps", "-eo", "args")
-    assert lab.exec(HOST, "sh", "-c", "ls -A /var/lib/cardume/scratch").strip() == ""
+    wait_files_again(lab, files)
+    wait_until("the end of all helpers", lambda: "cardume-disk-" not in lab.exec(HOST, "ps", "-eo", "args"), 60)
+    scratch = ("sh", "-c", "ls -A /var/lib/cardume/scratch")
+    wait_until("nothing half-made", lambda: lab.exec(HOST, *scratch).strip() == "", 60)
 
 
 def same(lab: LabHandle, one: str, of: str, format: str) -> bool:
@@ -97,10 +98,7 @@ def test_an_upload_that_is_cut_is_refused(lab: LabHandle, xe: Xe, api: Any, imag
 
     task = api.task.create("cut", "")
     _hang_up(lab, disk, task, (images / "plain.qcow2").read_bytes())
-    for _ in range(100):
-        if api.task.get_status(task) != "pending":
-            break
-        time.sleep(0.1)
+    wait_until("the end of the task", lambda: api.task.get_status(task) != "pending", 120)
     assert api.task.get_error_info(task) == ["IMPORT_ERROR_PREMATURE_EOF"]
 
     xe("vdi-export", f"uuid={disk}", f"filename={images / 'kept.raw'}")
@@ -111,7 +109,7 @@ def _hang_up(lab: LabHandle, disk: str, task: str, data: bytes) -> None:
     """Send half of an image, and go."""
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    connection = http.client.HTTPSConnection(lab.address(HOST), context=tls, timeout=30)
+    connection = http.client.HTTPSConnection(lab.address(HOST), context=tls, timeout=120)
     connection.putrequest("PUT", f"/import_raw_vdi?task_id={task}&vdi={disk}&format=qcow2")
     connection.putheader("Authorization", "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode())
     connection.putheader("Content-Length", str(len(data)))

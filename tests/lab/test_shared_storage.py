@@ -16,8 +16,8 @@ import pytest
 from tests.lab.following import following
 from tests.lab.guest_page import fetch, wait_address
 from tests.lab.guest_patterns import PatternWriter
-from tests.lab.pool_room import done, wait_live
-from tests.lab.storage_room import EARLY_SR, MASTER, MEMBER, SR_NAME, leads, probed, remove_sr, scsi_id_of
+from tests.lab.pool_room import PATIENCE_S, done, hand_over
+from tests.lab.storage_room import EARLY_SR, MASTER, MEMBER, SR_NAME, clear_sr, leads, probed, remove_sr, scsi_id_of
 from tests.lab.test_xe import run_xe
 
 from cardume.lab.api import session
@@ -47,14 +47,15 @@ def test_who_joins_reaches_the_repositories_that_were_there(two: LabHandle, api:
     def attached() -> bool:
         return all(api.PBD.get_currently_attached(pbd) for pbd in api.SR.get_PBDs(sr))
 
-    wait_until("the SR on both hosts", attached, 30, every_s=0.3)
+    wait_until("the SR on both hosts", attached, PATIENCE_S, every_s=0.3)
     made = done(two, MASTER, "vdi-create", f"sr-uuid={api.SR.get_uuid(sr)}", "name-label=here", "virtual-size=4MiB")
     done(two, MASTER, "vdi-destroy", f"uuid={made}")
     remove_sr(two, api.SR.get_uuid(sr))
 
 
 def test_a_repository_is_made_on_the_courses_lun_as_in_its_second_section(two: LabHandle, api: Any) -> None:
-    for earlier in api.SR.get_by_name_label(SR_NAME):  # of other tests
+    for earlier in (*api.SR.get_by_name_label(SR_NAME), *api.SR.get_by_name_label(EARLY_SR)):  # of other tests
+        clear_sr(api, earlier)
         remove_sr(two, api.SR.get_uuid(earlier))
     targets = [each["TargetIQN"] for each in probed(two, "SR_BACKEND_FAILURE_96", *leads(two, iqn=""))]
     assert TARGET_IQN in targets
@@ -93,22 +94,25 @@ def test_a_halted_vm_moves_to_the_lun_and_runs_on_the_other_host_with_its_disk(
     done(two, MASTER, "vm-shutdown", f"vm=vm-{MASTER}")
     (vbd,) = api.VM.get_VBDs(vm)
     old = api.VDI.get_uuid(api.VBD.get_VDI(vbd))
-    percents: set[str] = set()
-    moving = threading.Event()
+    names: set[str] = set()
+    looks, moved = threading.Event(), threading.Event()
 
     def watch() -> None:
-        while not moving.is_set():
-            percents.update(done(two, MASTER, "task-list", "params=name-label,progress", "--minimal").split(","))
+        with session(two.address(MASTER)) as own:
+            while not moved.is_set():
+                names.update(task["name_label"] for task in own.task.get_all_records().values())
+                looks.set()
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
+        assert looks.wait(60)
         done(two, MASTER, "vdi-pool-migrate", f"uuid={old}", f"sr-uuid={shared}")
     finally:
-        moving.set()
-        watcher.join(30)
+        moved.set()
+        watcher.join(60)
 
-    assert any("VDI.pool_migrate" in each for each in percents), percents
+    assert any("VDI.pool_migrate" in name for name in names), names
     vdi = api.VBD.get_VDI(vbd)
     assert api.VDI.get_SR(vdi) == api.SR.get_by_uuid(shared)
     assert done(two, MASTER, "vdi-list", f"uuid={old}", "--minimal") == ""
@@ -135,17 +139,18 @@ def test_a_guest_that_writes_sees_neither_a_lost_target_nor_a_grown_disk(two: La
     if api.VM.get_power_state(vm) == "Halted":
         api.VM.start_on(vm, api.host.get_by_name_label(MEMBER)[0], False, False)
     host = api.host.get_name_label(api.VM.get_resident_on(vm))
+    writer = PatternWriter(two, host, api.VM.get_uuid(vm))
+    writer.shell.wait()  # before its system is up a guest takes no disk
     disk = done(two, MASTER, "vdi-create", f"sr-uuid={shared}", "name-label=patterns", "virtual-size=64MiB")
     vbd = done(two, MASTER, "vbd-create", f"vm-uuid={api.VM.get_uuid(vm)}", f"vdi-uuid={disk}", "device=1")
     done(two, MASTER, "vbd-plug", f"uuid={vbd}")
-    writer = PatternWriter(two, host, api.VM.get_uuid(vm))
     writer.start()
     sr = api.SR.get_by_uuid(shared)
 
     two.stop_target()
     time.sleep(1)
     still = writer.look()
-    wait_until("the alert of the lost target", lambda: alerts(api, "SR_UNREACHABLE", sr) == 2, 60, every_s=0.5)
+    wait_until("the alert of the lost target", lambda: alerts(api, "SR_UNREACHABLE", sr) == 2, PATIENCE_S, every_s=0.5)
     lost = [api.PBD.get_other_config(pbd) for pbd in api.SR.get_PBDs(sr)]
     assert all("unreachable_since" in config for config in lost)
     refused = run_xe(two, "vdi-create", f"sr-uuid={shared}", "name-label=no", "virtual-size=1MiB", host=MASTER)
@@ -153,17 +158,18 @@ def test_a_guest_that_writes_sees_neither_a_lost_target_nor_a_grown_disk(two: La
     assert "does not answer" in refused.stderr
     assert writer.look().written - still.written <= 1
     two.start_target()
-    writer.wait_more(5, timeout_s=120)
-    wait_until("the end of the alerts", lambda: alerts(api, "SR_UNREACHABLE", sr) == 0, 60, every_s=0.5)
+    writer.wait_more(5, timeout_s=PATIENCE_S)
+    wait_until("the end of the alerts", lambda: alerts(api, "SR_UNREACHABLE", sr) == 0, PATIENCE_S, every_s=0.5)
     assert alerts(api, "SR_REACHABLE_AGAIN", sr) == 2
 
     two.unplug("freenas", Network.STORAGE)
     time.sleep(10)
     two.plug("freenas", Network.STORAGE)
-    writer.wait_more(5, timeout_s=120)
+    writer.wait_more(5, timeout_s=PATIENCE_S)
     done(two, MASTER, "vdi-resize", f"uuid={disk}", "disk-size=128MiB", "online=true")
-    assert writer.shell.run("cat /sys/block/vdb/size").strip() == str(128 * MIB // 512)
-    assert writer.wait_more(70, timeout_s=120).bad == 0
+    grown = str(128 * MIB // 512)
+    wait_until("the guest's larger disk", lambda: writer.shell.run("cat /sys/block/vdb/size").strip() == grown, 60)
+    assert writer.wait_more(70, timeout_s=PATIENCE_S).bad == 0
 
     done(two, MASTER, "vbd-unplug", f"uuid={vbd}")
     done(two, MASTER, "vdi-destroy", f"uuid={disk}")
@@ -263,9 +269,7 @@ def test_a_guest_runs_behind_chap_and_its_password_is_shown_nowhere(two: LabHand
 def test_a_new_master_changes_the_lun_and_the_old_one_does_not(two: LabHandle, api: Any, shared: str) -> None:
     before = done(two, MASTER, "vdi-create", f"sr-uuid={shared}", "name-label=before", "virtual-size=8MiB")
     for new, old in ((MEMBER, MASTER), (MASTER, MEMBER)):
-        uuid = done(two, old, "host-list", f"name-label={new}", "--minimal")
-        done(two, old, "pool-designate-new-master", f"host-uuid={uuid}")
-        wait_live(two, new, old)
+        hand_over(two, old, new)
         made = done(two, new, "vdi-create", f"sr-uuid={shared}", "name-label=made", "virtual-size=8MiB")
         found = done(two, new, "vdi-list", f"sr-uuid={shared}", "--minimal").split(",")
         assert {before, made} <= set(found)

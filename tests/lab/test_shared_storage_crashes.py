@@ -61,6 +61,7 @@ def crash_while_everything_changes(
         doomed = api.VDI.create(vdi_record(sr, "doomed", 16 * MIB))
         names = {"grown": api.VDI.get_uuid(grown), "mover": api.VDI.get_uuid(mover)}
         kept = set(api.SR.get_VDIs(sr)) - {grown, mover, doomed}
+        before = set(api.VDI.get_all())
 
     def call(work: Callable[[Any], Any]) -> Begun:
         def work_in_a_session() -> Any:
@@ -78,10 +79,10 @@ def crash_while_everything_changes(
     }
     time.sleep(delay_s)
     crash()
-    done = {name: each.end(90) for name, each in calls.items()}
+    done = {name: each.end(240) for name, each in calls.items()}
     host.wait_back()
     wait_live(lab, MASTER, MEMBER)
-    eventually(lambda: _assert_consistent(host, shared), 60)
+    eventually(lambda: _assert_consistent(host, shared), 240)
 
     with session(host.address) as api:
         api.SR.scan(sr)
@@ -98,7 +99,8 @@ def crash_while_everything_changes(
             assert int(records[grown]["virtual_size"]) == SOURCE + 16 * MIB
         assert int(records[grown]["virtual_size"]) in (SOURCE, SOURCE + 16 * MIB)
         assert not (done["destroy"] and doomed in records)
-        moved = [ref for ref, each in records.items() if each["SR"] == local and each["name_label"] == "source"]
+        here = [ref for ref in records if ref not in before and records[ref]["SR"] == local]
+        moved = [ref for ref in here if records[ref]["name_label"] == "source"]
         assert len(moved) + (mover in records) == 1, "the moved disk is in one place"
         assert not done["move"] or moved == [calls["move"].answer]
         back = api.VDI.copy(moved[0], sr, "OpaqueRef:NULL", "OpaqueRef:NULL") if moved else mover
@@ -120,6 +122,8 @@ def _local(api: Any) -> str:
 
 def _assert_consistent(host: CrashHost, shared: str) -> None:
     with session(host.address) as api:
+        links = [api.PBD.get_record(pbd) for pbd in api.SR.get_PBDs(api.SR.get_by_uuid(shared))]
+        assert all(link["currently_attached"] for link in links), "it is not attached on every host again"
         vdis = [api.VDI.get_record(vdi) for vdi in api.SR.get_VDIs(api.SR.get_by_uuid(shared))]
         for vdi in vdis:
             assert MARK not in vdi["sm_config"], f"{vdi['name_label']} is half-made"

@@ -26,7 +26,7 @@ from tests.lab.moving_guest import (
     make_moving,
     other,
 )
-from tests.lab.pool_room import done
+from tests.lab.pool_room import PATIENCE_S, done
 from tests.lab.rfb_client import ByConnect, Screen, shake_hands
 from tests.lab.storage_room import MASTER, MEMBER
 
@@ -47,6 +47,10 @@ def api(lun_pool: LabHandle) -> Iterator[Any]:
 @pytest.fixture
 def vm(lun_pool: LabHandle, api: Any, shared: str) -> str:
     return make_moving(lun_pool, api, shared)
+
+
+def shows_something(screen: Screen) -> bool:
+    return len(set(screen.look())) > 1
 
 
 def ended(screen: Screen) -> bool:
@@ -86,12 +90,13 @@ def test_who_looks_at_its_screen_reconnects_to_where_it_was(lun_pool: LabHandle,
         screen = shake_hands(way)
         screen.look()
         api.VM.pool_migrate(vm, there, {})
-        wait_until("the end of the stream from where it was", partial(ended, screen), 15)
+        wait_until("the end of the stream from where it was", partial(ended, screen), PATIENCE_S)
         way.close()
         assert {ref: api.console.get_location(ref) for ref in api.VM.get_consoles(vm)} == locations
         again = ByConnect(lun_pool.address(MASTER), f"/console?ref={vm}", who)
         assert again.status == 200
-        assert len(set(shake_hands(again).look())) > 1
+        screen = shake_hands(again)
+        wait_until("something on the screen", partial(shows_something, screen), PATIENCE_S, every_s=0.5)
         again.close()
 
 
@@ -122,16 +127,19 @@ def test_a_guest_that_changes_its_memory_too_fast_is_not_lost_when_the_move_is_c
     with busy_memory(lun_pool, api.host.get_name_label(here), uuid, 1):
         task = getattr(api, "Async").VM.pool_migrate(vm, other(api, vm), {})  # noqa: B009
         time.sleep(6)
+        wait_until("how far it is", partial(has_progress, api, task), PATIENCE_S)
         assert api.task.get_status(task) == "pending", "a guest of which some MiB/s change went over 1 MiB/s"
-        assert 0 < api.task.get_progress(task) < 1
         api.task.cancel(task)
         with following(lun_pool.address(MASTER)) as events:
             assert events.wait_task(task)["status"] == "cancelled"
         assert api.VM.get_resident_on(vm) == here
         assert assert_in_one_place(lun_pool, uuid) == api.host.get_name_label(here)
     before = fetch(address_of(lun_pool, vm))["ticks"]
-    time.sleep(2)
-    assert fetch(address_of(lun_pool, vm))["ticks"] > before
+    wait_until("the guest goes on", lambda: fetch(address_of(lun_pool, vm))["ticks"] > before, PATIENCE_S, every_s=0.5)
+
+
+def has_progress(api: Any, task: str) -> bool:
+    return bool(0 < api.task.get_progress(task) < 1)
 
 
 @pytest.mark.parametrize(("victim", "seed"), [(MASTER, 3), (MEMBER, 5)])

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.lab.conftest import remove_vm
 from tests.lab.guest_page import fetch, fetch_other_boot
-from tests.lab.test_xe import SR_FOLDER, Xe, address_of, xe
+from tests.lab.test_xe import SR_FOLDER, Xe, address_of, sr_files, wait_files_again, xe
 
 from cardume.lab.handle import LabHandle
 
@@ -18,7 +18,7 @@ __all__ = ["xe"]
 
 
 def test_a_guest_goes_back_in_time_twice_and_leaves_nothing(lab: LabHandle, xe: Xe) -> None:
-    files = lab.exec("d1-g1", "ls", SR_FOLDER)
+    files, others = sr_files(lab), set(xe("snapshot-list", "--minimal").split(","))
     vm = xe("vm-install", "template=Cardume lab guest", "new-name-label=traveller")
     xe("vm-start", f"uuid={vm}")
     address = address_of(xe, vm)
@@ -32,7 +32,8 @@ def test_a_guest_goes_back_in_time_twice_and_leaves_nothing(lab: LabHandle, xe: 
 
     checkpoint = xe("vm-checkpoint", f"uuid={vm}", "new-name-label=late")
     assert xe("snapshot-param-get", f"uuid={checkpoint}", "param-name=power-state") == "suspended"
-    third = wait_ticks(address, second["disk_ticks"] + 4)
+    # Much later than the checkpoint: it is gone back to below, and the guest is asked only a while after that.
+    third = wait_ticks(address, second["disk_ticks"] + 30)
     assert (third["boot_id"], third["errors"]) == (first["boot_id"], 0)
 
     xe("snapshot-revert", f"uuid={checkpoint}")
@@ -56,9 +57,9 @@ def test_a_guest_goes_back_in_time_twice_and_leaves_nothing(lab: LabHandle, xe: 
     assert wait_ticks(address, again["disk_ticks"] + 1)["errors"] == 0
     xe("vm-shutdown", f"uuid={vm}", "force=true")
     xe("vm-uninstall", f"uuid={vm}", "force=true")
-    assert xe("snapshot-list", "--minimal") == ""
+    assert set(xe("snapshot-list", "--minimal").split(",")) <= others | {""}
     xe("template-uninstall", f"template-uuid={template}", "force=true")
-    assert lab.exec("d1-g1", "ls", SR_FOLDER) == files
+    wait_files_again(lab, files)
 
 
 def test_rolling_snapshots_of_a_guest_that_writes_leave_few_layers(lab: LabHandle, xe: Xe, api: Any) -> None:
@@ -95,14 +96,15 @@ def test_rolling_snapshots_of_a_guest_that_writes_leave_few_layers(lab: LabHandl
     assert fetch_other_boot(address, first["boot_id"])["disk_ticks"] >= counted
     xe("vm-shutdown", f"uuid={vm}", "force=true")
     xe("vm-uninstall", f"uuid={vm}", "force=true")
-    assert disk_files(lab) == before
+    wait_files(lab, len(before))
+    assert disk_files(lab) <= before
 
 
 def disk_files(lab: LabHandle) -> set[str]:
     return {name for name in lab.exec("d1-g1", "ls", SR_FOLDER).split() if not name.endswith(".json")}
 
 
-def wait_files(lab: LabHandle, count: int, timeout_s: float = 40) -> None:
+def wait_files(lab: LabHandle, count: int, timeout_s: float = 240) -> None:
     """Wait until no more files than these are in the SR's folder."""
     deadline = time.monotonic() + timeout_s
     while len(files := disk_files(lab)) > count:
@@ -110,7 +112,7 @@ def wait_files(lab: LabHandle, count: int, timeout_s: float = 40) -> None:
         time.sleep(0.3)
 
 
-def wait_ticks(address: str, ticks: int, timeout_s: float = 30) -> dict[str, int]:
+def wait_ticks(address: str, ticks: int, timeout_s: float = 240) -> dict[str, int]:
     """The guest's page once it has counted so far on its disk."""
     deadline = time.monotonic() + timeout_s
     while (page := fetch(address))["disk_ticks"] < ticks:

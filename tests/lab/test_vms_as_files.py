@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from tests.lab.conftest import remove_vm
 from tests.lab.guest_page import fetch
-from tests.lab.test_xe import SR_FOLDER, Xe, address_of, run_xe, xe
+from tests.lab.test_xe import Xe, address_of, run_xe, sr_files, wait_files_again, xe
 
 from cardume.lab.handle import LabHandle
 from cardume.lab.layout import Network
+from cardume.lab.programs import wait_until
 
 __all__ = ["xe"]
 HOST = "d1-g1"
@@ -43,14 +44,14 @@ def web_site(folder: Path) -> Iterator[int]:
 @pytest.fixture
 def room(lab: LabHandle, api: Any) -> Iterator[None]:
     """The VMs that a test adds are removed at its end; the host's folder of disks is then as it was."""
-    files, before = lab.exec(HOST, "ls", SR_FOLDER), set(api.VM.get_all())
+    files, before = sr_files(lab), set(api.VM.get_all())
     try:
         yield
     finally:
         for vm in set(api.VM.get_all()) - before:
             remove_vm(api, vm)
-    assert lab.exec(HOST, "ls", SR_FOLDER) == files
-    assert "cardume-disk-" not in lab.exec(HOST, "ps", "-eo", "args")
+    wait_files_again(lab, files)
+    wait_until("the end of all helpers", lambda: "cardume-disk-" not in lab.exec(HOST, "ps", "-eo", "args"), 60)
 
 
 def test_a_guest_leaves_as_a_file_and_comes_back(lab: LabHandle, xe: Xe, api: Any, room: None, tmp_path: Path) -> None:
@@ -80,13 +81,13 @@ def test_an_archive_that_was_cut_leaves_nothing(lab: LabHandle, xe: Xe, room: No
     whole, cut = tmp_path / "whole.xva", tmp_path / "cut.xva"
     xe("vm-export", f"vm={vm}", f"filename={whole}", "compress=gzip")
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    files = lab.exec(HOST, "ls", SR_FOLDER)
+    files = sr_files(lab)
 
     refused = run_xe(lab, "vm-import", f"filename={cut}")
 
     assert refused.returncode == 1
     assert "The data ended too early" in refused.stderr
-    assert lab.exec(HOST, "ls", SR_FOLDER) == files
+    wait_files_again(lab, files)
 
 
 def _disk(api: Any, vm: str) -> str:

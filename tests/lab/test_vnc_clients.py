@@ -12,7 +12,8 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 from tests.lab.clients.packages import foreign_packages
-from tests.lab.test_consoles import HOST, Shell, path_of, session_id, shell, vm
+from tests.lab.guest_page import BOOT_S
+from tests.lab.test_consoles import HOST, Shell, path_of, read_until_typed, session_id, shell, vm
 from tests.lab.vnc_bridge import port_to_console
 
 from cardume.lab.handle import LabHandle
@@ -21,6 +22,7 @@ from cardume.lab.programs import wait_until
 __all__ = ["session_id", "shell", "vm"]
 
 CHROMIUM = "/usr/bin/chromium"
+PATIENCE_MS = 120_000.0
 STRANGER = "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets"
 """A page that the test gives to the browser is of no known network to it: it would not let it into a private one."""
 
@@ -42,30 +44,26 @@ COLOURS = """(() => {
 })()"""
 
 
-def read_next_line(shell: Shell) -> None:
-    """Have the guest read what is typed at its screen."""
-    shell.say("echo rea''dy; echo keys: $(head -n1 </dev/tty1)/")
-    shell.wait_for("ready")
-
-
 def test_vncdotool_takes_a_picture_and_types(
     api: Any, lab: LabHandle, vm: str, session_id: str, shell: Shell, tmp_path: Path
 ) -> None:
     picture = tmp_path / "vncdotool.png"
-    read_next_line(shell)
     with port_to_console(lab.address(HOST), path_of(api, vm, "rfb", session_id)) as port:
-        words = ("--server", f"127.0.0.1::{port}", "--timeout", "60", "--delay", "50")
-        actions = ("type", "vncdo was here", "key", "enter", "pause", "1", "capture", str(picture))
+        words = ("--server", f"127.0.0.1::{port}", "--timeout", "120", "--delay", "100")
+        actions = ("key", "enter", "type", "vncdo was here", "key", "enter", "pause", "1", "capture", str(picture))
         program = "import sys; from vncdotool.command import vncdo; sys.exit(vncdo())"
-        done = subprocess.run(
-            [sys.executable, "-c", program, *words, *actions],
-            env={**os.environ, "PYTHONPATH": str(foreign_packages())},
-            capture_output=True,
-            text=True,
-            timeout=90,
-        )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert shell.wait_for("/", after="keys: ") == "vncdo was here"
+
+        def type_it() -> None:
+            done = subprocess.run(
+                [sys.executable, "-c", program, *words, *actions],
+                env={**os.environ, "PYTHONPATH": str(foreign_packages())},
+                capture_output=True,
+                text=True,
+                timeout=180,
+            )
+            assert done.returncode == 0, done.stderr[-2000:]
+
+        read_until_typed(shell, "vncdo was here", type_it)
     assert picture.read_bytes().startswith(PNG)
     assert picture.stat().st_size > 2000, "more than an empty screen"
 
@@ -80,6 +78,7 @@ def test_novnc_in_chromium_shows_the_screen_and_types(
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", STRANGER])
         page = chromium.new_page(ignore_https_errors=True)
+        page.set_default_timeout(PATIENCE_MS)
         # The page comes from the test, as if the host had it: for a browser it is the host's own.
         page.route(f"{origin}/page", lambda asked: asked.fulfill(content_type="text/html", body=html))
         page.route(
@@ -88,15 +87,18 @@ def test_novnc_in_chromium_shows_the_screen_and_types(
         )
         page.goto(f"{origin}/page")
         page.wait_for_function("window.told && told.includes('connect')")
-        wait_until("something on the screen", lambda: bool(page.evaluate(COLOURS)[2] > 1), 20, every_s=0.5)
+        wait_until("something on the screen", lambda: bool(page.evaluate(COLOURS)[2] > 1), BOOT_S, every_s=0.5)
         width, height, _ = page.evaluate(COLOURS)
         assert width >= 640
         assert height >= 400
-        read_next_line(shell)
         page.evaluate("rfb.focus()")
-        page.keyboard.type("novnc was here")
-        page.keyboard.press("Enter")
-        assert shell.wait_for("/", after="keys: ") == "novnc was here"
+
+        def type_it() -> None:
+            page.keyboard.press("Enter")
+            page.keyboard.type("novnc was here", delay=100)
+            page.keyboard.press("Enter")
+
+        read_until_typed(shell, "novnc was here", type_it)
         page.screenshot(path=tmp_path / "novnc.png")
         assert page.evaluate("told") == ["connect"]
         chromium.close()

@@ -10,7 +10,7 @@ from cardume.lab.errors import LabError
 from cardume.lab.handle import LabHandle
 
 _LOOK_S = 0.05
-_BOOT_S = 120.0
+_BOOT_S = 240.0
 
 
 @dataclass(frozen=True, slots=True)
