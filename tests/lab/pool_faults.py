@@ -17,7 +17,7 @@ from cardume.lab.handle import LabHandle
 from cardume.lab.layers import VENV
 from cardume.lab.programs import wait_until
 
-WHOLE_S = 120.0
+WHOLE_S = 300.0
 CALL_S = 15.0
 PAUSE_S = 0.02
 DEFINITE = ("HOST_IS_SLAVE", "HOST_STILL_BOOTING", "SESSION_INVALID", "SESSION_AUTHENTICATION_FAILED")
@@ -66,7 +66,7 @@ class Scribe:
 
     def __exit__(self, *failure: object) -> None:
         self._ended.set()
-        self._thread.join(timeout=90)
+        self._thread.join(timeout=WHOLE_S)
         assert not self._thread.is_alive(), "the client hangs"
 
     def until_acknowledged(self, more: int) -> None:
@@ -160,6 +160,15 @@ class Pool:
         master = self.master()
         return self.rng.choice([host for host in self.lab.hosts if host != master])
 
+    def mend(self) -> None:
+        """Everything has power and its cables, and the pool is whole: a test before may have left it otherwise."""
+        for host in self.lab.hosts:
+            self.lab.plug(host)
+            wait_until(f"{host} has ended or runs", lambda host=host: self.lab.status(host) != "ending", WHOLE_S)  # type: ignore[misc]
+            if self.lab.status(host) == "off":
+                self.lab.power_on(host)
+        self.wait_whole()
+
     def wait_whole(self) -> None:
         """Every host is live, and all three keep the database."""
 
@@ -206,7 +215,7 @@ class Pool:
             ended = run_xe(self.lab, "pool-emergency-transition-to-master", "--force", host=heir)
             return ended.returncode == 0
 
-        wait_until(f"{heir} takes over", take_over, 60, every_s=1.0)
+        wait_until(f"{heir} takes over", take_over, WHOLE_S, every_s=1.0)
         self._pause(0.0, 8.0)
         self.lab.power_on(host)
         wait_until(f"{heir} is the master", lambda: self.master() == heir, WHOLE_S, every_s=0.5)
@@ -234,7 +243,7 @@ class Pool:
                 return False
             return True
 
-        wait_until(f"{host} hands over", hand_over, 60, every_s=1.0)
+        wait_until(f"{host} hands over", hand_over, WHOLE_S, every_s=1.0)
         wait_until(f"{heir} is the master", lambda: self.master() == heir, WHOLE_S, every_s=0.5)
 
     def _pause(self, least_s: float, most_s: float) -> None:

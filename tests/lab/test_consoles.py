@@ -89,9 +89,7 @@ def read_until_typed(shell: Shell, line: str, type_it: Callable[[], None]) -> No
 
     A PC's keyboard keeps sixteen bytes for a guest that is not given a processor, and loses what comes then.
     """
-    mark = (
-        time.monotonic_ns()
-    )  # in the words that the guest says, which stand on the line quoted, as they were asked for
+    mark = time.monotonic_ns()  # the line shows what the guest is asked to say, in two pieces, before the guest says it
     reads = f"while :; do read -r said; [ \"$said\" = '{line}' ] && break; done"
     shell.say(f"echo be''gun {mark}; ({reads}) </dev/tty1; echo re''ad {mark}")
     shell.wait_for(f"begun {mark}")

@@ -14,6 +14,8 @@ from cardume.lab.layout import Network
 from cardume.lab.programs import wait_until
 
 LEASE_S = 20.5
+PATIENCE_S = 120.0
+"""Of who waits for what has no term of its own: on a busy machine programs start slowly."""
 G1_S = 2.0
 """A watchdog of the lab that fires later than this makes a run void."""
 FIRST, SECOND = HOSTS
@@ -38,11 +40,11 @@ def make_members(room: HadRoom) -> None:
     for host in HOSTS:
         room.ask(host, "start", enabling=True)
     for host in HOSTS:
-        room.wait("a candidate", host, 15, phase="candidate", armed=True)
+        room.wait("a candidate", host, PATIENCE_S, phase="candidate", armed=True)
     room.ask(FIRST, "enable")
     for host in HOSTS:
-        room.wait("a member", host, 15, phase="member", members=list(UUIDS), life=1, epoch=1)
-    room.wait("the lead", FIRST, 10, leading=1)
+        room.wait("a member", host, PATIENCE_S, phase="member", members=list(UUIDS), life=1, epoch=1)
+    room.wait("the lead", FIRST, PATIENCE_S, leading=1)
 
 
 def test_a_host_that_is_left_out_takes_back_what_its_guests_wrote_and_the_target_has_not(room: HadRoom) -> None:
@@ -51,13 +53,15 @@ def test_a_host_that_is_left_out_takes_back_what_its_guests_wrote_and_the_target
     make_members(room)
     room.start_guest(SECOND)
     room.write_as_guest(SECOND, SANE)
-    wait_until("the guest's first writes", lambda: room.written(FIRST, SANE) == WRITTEN, timeout_s=30)
+    wait_until("the guest's first writes", lambda: room.written(FIRST, SANE) == WRITTEN, timeout_s=PATIENCE_S)
     lab.unplug(SECOND, Network.STORAGE)
     room.write_as_guest(SECOND, LATE)
     room.ask(FIRST, "evict", host=UUIDS[1])
     room.wait("the other's word", FIRST, LEASE_S - 5, members=[UUIDS[0]], ended_lives={UUIDS[1]: 1})
     lab.plug(SECOND)
-    room.wait("that it is out", SECOND, 30, off="left", guests=0)  # it read the statefile since: its target is reached
+    room.wait(
+        "that it is out", SECOND, PATIENCE_S, off="left", guests=0
+    )  # it read the statefile since: its target is reached
     time.sleep(5)  # a retransmission of that kernel's would be due
     assert room.written(FIRST, LATE) == 0
 
@@ -68,8 +72,8 @@ def test_the_ha_daemons_hold_two_hosts(room: HadRoom) -> None:
 
     # Processes that are killed come back, and nobody is declared dead for it: the same life, the same epoch.
     for name in ("had-core", "had-disk", "had-network", "had-feeder", "cardume-had"):
-        wait_until(f"the end of {name}", lambda name=name: killed(lab, name), timeout_s=10)  # type: ignore[misc]
-        room.wait(f"a member after the end of {name}", SECOND, 15, phase="member", armed=True, life=1)
+        wait_until(f"the end of {name}", lambda name=name: killed(lab, name), timeout_s=PATIENCE_S)  # type: ignore[misc]
+        room.wait(f"a member after the end of {name}", SECOND, PATIENCE_S, phase="member", armed=True, life=1)
     lab.exec(SECOND, "systemctl", "restart", "cardumed", "libvirtd")
     # One cable alone, one channel alone: nothing either.
     for network in Network:
@@ -77,38 +81,38 @@ def test_the_ha_daemons_hold_two_hosts(room: HadRoom) -> None:
         time.sleep(7)
         lab.plug(SECOND, network)
     for host in HOSTS:
-        room.wait("still a member", host, 15, phase="member", armed=True, life=1, epoch=1)
+        room.wait("still a member", host, PATIENCE_S, phase="member", armed=True, life=1, epoch=1)
 
     # A feeder that stands still: the host ends itself before its watchdog would, and tells why after its boot.
     before = room.find(SECOND)["boot_id"]
     lab.stall(SECOND, "had-feeder")
-    back = room.wait("a member again", SECOND, 60, phase="member", life=2)
+    back = room.wait("a member again", SECOND, PATIENCE_S, phase="member", life=2)
     assert back["boot_id"] != before
     assert "the feeder stands still" in back["fenced"]["reason"]
 
     # The master loses its power: the other one waits a whole lease, not less, and leads.
     cut = lab.power_off(FIRST)
-    room.wait("the lead", SECOND, 60, master=UUIDS[1], members=[UUIDS[1]])
+    room.wait("the lead", SECOND, PATIENCE_S, master=UUIDS[1], members=[UUIDS[1]])
     waited_s = time.time() - cut
     assert waited_s > LEASE_S - 1.5  # its last sign may be as old as a cycle and a heartbeat
-    status = room.wait("the lead", SECOND, 10, phase="member", armed=True)
+    status = room.wait("the lead", SECOND, PATIENCE_S, phase="member", armed=True)
     assert status["leading"] == status["epoch"]
     assert status["ended_lives"][UUIDS[0]] == 1
     lab.power_on(FIRST)
-    room.wait("admitted", FIRST, 30, phase="member", life=2, master=UUIDS[1])
+    room.wait("admitted", FIRST, PATIENCE_S, phase="member", life=2, master=UUIDS[1])
 
     # Cut off from everything it ends itself, before the other one says so.
     lab.unplug(SECOND)
-    room.wait("the lead", FIRST, 60, members=[UUIDS[0]], master=UUIDS[0])
+    room.wait("the lead", FIRST, PATIENCE_S, members=[UUIDS[0]], master=UUIDS[0])
     declared = time.time()
     report = lab.watchdog(SECOND)
     assert report.fired_late_s is None or report.fired_late_s < G1_S, "this run is void: the watchdog was late"
     lab.plug(SECOND)
-    back = room.wait("admitted", SECOND, 60, phase="member", members=list(UUIDS))
+    back = room.wait("admitted", SECOND, PATIENCE_S, phase="member", members=list(UUIDS))
     assert "evidence" in back["fenced"]["reason"]
     ended = time.mktime(time.strptime(back["fenced"]["at"], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
     assert ended < declared
 
     room.ask(FIRST, "disable")
     for host in HOSTS:
-        room.wait("off", host, 15, phase="off", off="disabled", armed=False)
+        room.wait("off", host, PATIENCE_S, phase="off", off="disabled", armed=False)

@@ -29,6 +29,7 @@ D1, D2 = "d1-g1", "d2-g1"
 STATE = Path("/var/lib/cardume")
 TLS = "etcd-test-tls"
 KEY = "/written/"
+PATIENCE_S = 120.0
 CALL = """
 import asyncio, sys
 from pathlib import Path
@@ -122,7 +123,7 @@ class Script:
 
     async def until(self, more: int, writing: "asyncio.Task[None]") -> None:
         goal = len(self.acknowledged) + more
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(240):
             while len(self.acknowledged) < goal:  # what is waited for has no event
                 assert not writing.done(), writing
                 await asyncio.sleep(0.005)
@@ -132,7 +133,7 @@ async def assert_nothing_lost_or_twice(store: Store, script: Script) -> None:
     _, items = await store.list(KEY)
     first, last = min(item.create_revision for item in items), max(item.mod_revision for item in items)
     told: list[int] = []
-    async with asyncio.timeout(20), aclosing(store.watch(KEY, first)) as watch:
+    async with asyncio.timeout(120), aclosing(store.watch(KEY, first)) as watch:
         async for batch in watch:
             told += [int(key.removeprefix(KEY)) for key, _ in batch.changes]
             if batch.revision >= last:
@@ -159,7 +160,7 @@ async def test_two_hosts_keep_what_they_acknowledged_over_a_kill_a_power_cut_and
     lab, script = room.lab, Script()
     await room.service(D1, "start", room.settings(D1))
     store = room.store(D1)
-    await eventually(store.revision, 20)
+    await eventually(store.revision, PATIENCE_S)
     writing = asyncio.create_task(script.write(store))
     await script.until(20, writing)
     joined_s = await room.join(D2, D1)
@@ -187,7 +188,7 @@ async def test_two_hosts_keep_what_they_acknowledged_over_a_kill_a_power_cut_and
     after_boot = await room.service(D1, "state")
     await room.service(D1, "set_aside")
     back_s = await room.join(D1, D2)
-    await eventually(room.store(D1).revision, 20)
+    await eventually(room.store(D1).revision, PATIENCE_S)
     await assert_nothing_lost_or_twice(room.store(D1), script)
     print(
         f"joined in {joined_s:.2f} s, alone in {alone_s:.2f} s ({raised} changes committed by the survivor), "
@@ -215,6 +216,6 @@ async def go_on_alone(room: Room, host: str) -> tuple[float, int]:
     state = room.lab.path(host, str(STATE))
     change = raise_commit(state / "etcd", state / "etcd.before-recovery")
     await room.service(host, "start", room.settings(host, alone=True))
-    await eventually(room.store(host).revision, 20)
+    await eventually(room.store(host).revision, PATIENCE_S)
     await room.service(host, "keep", room.settings(host))  # so that a restart does not forget members to come
     return time.monotonic() - began, change.after - change.before
