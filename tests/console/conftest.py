@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from tests.console.desk import Desk
+from tests.lab.mending import mend
 from tests.lab.npm_client import installed
 from tests.lab.pool_room import pool_lab
 
@@ -23,8 +24,15 @@ START_TIMEOUT_S = 60.0
 ENGLISH, PORTUGUESE = "en-US", "pt-BR"  # as browsers say it
 
 
+@pytest.fixture
+def room(made_room: LabHandle) -> LabHandle:
+    """The console's lab, put right: hosts that answer, alone or in a pool that the first one leads."""
+    mend(made_room)
+    return made_room
+
+
 @pytest.fixture(scope="package")
-def room() -> Iterator[LabHandle]:
+def made_room() -> Iterator[LabHandle]:
     """The handout's starting point. CARDUME_CONSOLE_LAB names one that is there already, for work by hand."""
     present = os.environ.get("CARDUME_CONSOLE_LAB")
     if present:

@@ -11,7 +11,7 @@ from tests.console.audit import findings
 from cardume.console.text.catalogue import Texts
 from cardume.lab.api import PASSWORD
 
-PATIENCE_MS = 60_000.0
+PATIENCE_MS = 150_000.0
 expect.set_options(timeout=PATIENCE_MS)
 
 _UNLABELLED = """() => {
@@ -147,7 +147,7 @@ class Desk:
         if self.page.locator(".strip[aria-expanded=false]").count():
             self.page.locator(".strip").click()
         row = self.page.locator(".rows tbody tr").filter(has_text=title).first
-        expect(row).to_contain_text(state or self.t("task.success"), timeout=120_000)
+        expect(row).to_contain_text(state or self.t("task.success"), timeout=300_000)
 
     def close_events(self) -> None:
         """Close the drawer."""

@@ -3,6 +3,8 @@
 Needs a lab whose d1-g1 is reachable, alone or in a pool. What it makes it removes.
 """
 
+import time
+
 from playwright.sync_api import expect
 from tests.console.desk import Desk
 
@@ -68,6 +70,9 @@ def test_text_goes_to_the_clipboard_of_a_vm(desk: Desk, room: LabHandle) -> None
     sent.clear()
     desk.press("Give to the guest")
     expect(desk.page.locator("cardume-vnc canvas")).to_be_focused()
+    deadline = time.monotonic() + 60
+    while not sent and time.monotonic() < deadline:
+        desk.wait(0.2)
     assert sent  # the text itself, or the notice that there is one: QEMU asks for it when its guest wants it
 
 
@@ -119,7 +124,8 @@ def test_alerts_are_filtered_exported_and_dismissed(desk: Desk, room: LabHandle)
     with desk.page.expect_download() as download:
         desk.press("Export All")
     assert "Server failed,Warning,body of HA_HOST_FAILED" in download.value.path().read_text()
-    desk.page.get_by_role("button", name="Dismiss: Server failed").first.click()
+    own = rows.filter(has_text="body of HA_HOST_FAILED")
+    own.get_by_role("button", name="Dismiss: Server failed").click()
     expect(rows.filter(has_text="body of HA_HOST_FAILED")).to_have_count(0)
     desk.page.get_by_label("Severity").select_option("")
     desk.press("Dismiss All")
