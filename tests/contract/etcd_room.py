@@ -26,7 +26,7 @@ from cardume.pooldb.etcd_settings import Settings, Voter
 
 PROGRAM = os.environ.get("CARDUME_CONTRACT_ETCD", "")
 """The etcd to run."""
-READY_S = 30.0
+READY_S = 120.0
 VALID = timedelta(days=2)
 
 
@@ -110,7 +110,7 @@ class Room:
         child.send_signal(how)
         return child.wait(20)
 
-    def wait_end(self, voter: Voter, timeout_s: float = 20.0) -> int:
+    def wait_end(self, voter: Voter, timeout_s: float = 90.0) -> int:
         """The exit status of a member that ends by itself."""
         return self.running.pop(voter.name).wait(timeout_s)
 

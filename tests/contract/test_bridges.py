@@ -22,7 +22,7 @@ async def bridges(request: pytest.FixtureRequest) -> Bridges:
     if request.param == "memory":
         return MemoryBridges(("tap1", "tap2"))
     request.getfixturevalue("own_network")
-    await run("ip", "link", "add", "tap1", "type", "veth", "peer", "name", "tap2", timeout_s=10)
+    await run("ip", "link", "add", "tap1", "type", "veth", "peer", "name", "tap2", timeout_s=60)
     return LinuxBridges()
 
 
@@ -80,7 +80,7 @@ async def test_what_a_guest_says_on_a_bridge_is_heard(own_network: None) -> None
         ("link", "add", "tap1", "type", "veth", "peer", "name", "tap2"),
         ("link", "set", "dev", "tap2", "up"),
     ):
-        await run("ip", *words, timeout_s=10)
+        await run("ip", *words, timeout_s=60)
     book = AddressBook()
     bridges = LinuxBridges(book)
     await bridges.ensure_bridge("xapi0")
@@ -96,7 +96,7 @@ async def test_what_a_guest_says_on_a_bridge_is_heard(own_network: None) -> None
                 (b"\x08\x00", dhcp(3, asks="10.1.2.4", ports=(68, 67))),
             )
             expected = {mac: ("10.1.2.3",), MAC: ("10.1.2.4",)}
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while await bridges.addresses_seen((mac, MAC), begun_s) != expected:
                     for protocol, packet in said:  # again: a port carries nothing before the kernel saw its cable
                         guest.send(b"\xff" * 6 + bytes.fromhex(mac.replace(":", "")) + protocol + packet)

@@ -74,7 +74,7 @@ async def found(store: Store) -> dict[int, int]:
     first = min((item.create_revision for item in items), default=1)
     last = max((item.mod_revision for item in items), default=0)
     counts: dict[int, int] = {}
-    async with asyncio.timeout(20), aclosing(store.watch(WRITTEN, first)) as watch:
+    async with asyncio.timeout(120), aclosing(store.watch(WRITTEN, first)) as watch:
         while True:
             batch = await anext(watch)
             for key, _ in batch.changes:
@@ -95,7 +95,7 @@ async def assert_nothing_lost_or_twice(store: Store, *scripts: Script) -> None:
 async def until_written(script: Script, more: int, task: "asyncio.Task[None]") -> None:
     """Return when so many more numbers are acknowledged."""
     goal = len(script.acknowledged) + more
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while len(script.acknowledged) < goal:  # what is waited for has no event
             assert not task.done(), task
             await asyncio.sleep(0.005)
@@ -342,7 +342,7 @@ async def test_without_a_majority_writes_and_watches_end_and_the_members_can_sti
     room.end(a)
 
     with pytest.raises(StreamEnded):
-        await asyncio.wait_for(watching, 15)
+        await asyncio.wait_for(watching, 120)
     with pytest.raises(NoQuorum, match="no leader"):
         await until_refused(gateway)
     members = Members(gateway)
@@ -352,7 +352,7 @@ async def test_without_a_majority_writes_and_watches_end_and_the_members_can_sti
 
 async def until_refused(gateway: Gateway) -> None:
     """Write until it is refused: as long as the member hopes for the other, the outcome is unknown."""
-    for _ in range(15):
+    for _ in range(90):
         with suppress(OutcomeUnknown):
             await gateway.tell("/v3/kv/txn", {"success": [{"request_put": {"key": "L2E=", "value": ""}}]}, timeout_s=1)
 

@@ -28,7 +28,9 @@ pytestmark = needs_qemu_img
 
 CHURN = Path(__file__).with_name("storage_churn.py")
 SEED = 20261122
-ROUNDS = 25
+ROUNDS, MOST_ROUNDS = 25, 150
+ENOUGH = 6
+"""So many half-made volumes have to be met; some machines need more rounds for them."""
 
 
 def nothing(fraction: float) -> None:
@@ -55,13 +57,16 @@ async def make_golden(case: Case) -> Volume:
     return golden
 
 
+@pytest.mark.timeout(900)
 async def test_a_daemon_killed_at_any_moment_leaves_only_whole_volumes(tmp_path: Path) -> None:
     case = await make_case("ext", tmp_path)
     golden = await make_golden(case)
     times = random.Random(SEED)
     acknowledged = {golden.uuid}
     interrupted = 0
-    for round in range(ROUNDS):
+    for round in range(MOST_ROUNDS):
+        if round >= ROUNDS and interrupted >= ENOUGH:
+            break
         told = run_and_kill(case.repo, round, golden.uuid, times.uniform(0.01, 0.5))
         acknowledged |= {uuid for word, uuid in told if word == "made"}
         acknowledged -= {uuid for word, uuid in told if word == "destroying"}
@@ -73,7 +78,7 @@ async def test_a_daemon_killed_at_any_moment_leaves_only_whole_volumes(tmp_path:
         assert_all_whole(case, golden, volumes)
         assert_nothing_more(case, set(volumes))
         acknowledged = set(volumes)  # what was made but not told when the kill came is a volume too
-    assert interrupted > ROUNDS // 5, "the kills never hit a half-made volume: this test proves nothing"
+    assert interrupted >= ENOUGH, "the kills never hit a half-made volume: this test proves nothing"
 
 
 def assert_nothing_more(case: Case, uuids: set[str]) -> None:
@@ -119,7 +124,7 @@ def run_and_kill(repo: Repository, seed: int, golden: str, after_s: float) -> li
 
 def end_programs_of(location: str) -> None:
     """Kill what the daemon had started, as systemd does with all of a unit whose main process was killed."""
-    for _ in range(100):
+    for _ in range(1200):
         left = [pid for pid in os.listdir("/proc") if pid.isdigit() and location in _command_line(pid)]
         if not left:
             return
@@ -191,11 +196,21 @@ async def test_a_copy_into_raw_has_the_data_and_stays_sparse(tmp_path: Path) -> 
     assert seen == sorted(seen)
 
 
+def is_locked(path: str) -> bool:
+    """Whether QEMU has locked a file."""
+    return any(
+        line.split()[-3].endswith(f":{os.stat(path).st_ino}") for line in Path("/proc/locks").read_text().splitlines()
+    )
+
+
 async def test_a_volume_that_a_guest_has_open_is_not_cloned(tmp_path: Path) -> None:
     case = await make_case("ext", tmp_path)
     golden = await make_golden(case)
     async with process("qemu-io", "-f", "qcow2", file_of(case, golden), feed=True):
-        await asyncio.sleep(1)
+        for _ in range(400):
+            if is_locked(file_of(case, golden)):
+                break
+            await asyncio.sleep(0.05)
         with pytest.raises(StorageError, match="lock"):
             await case.driver.clone_volume(case.repo, golden, new_uuid(), nothing)
     assert [volume.uuid for volume in await case.driver.scan(case.repo)] == [golden.uuid]
@@ -306,7 +321,7 @@ async def test_a_cancelled_clone_ends_its_program_in_the_middle(tmp_path: Path) 
 
     cloning = asyncio.create_task(case.driver.clone_volume(case.repo, source, new_uuid(), moved))
     waiting = asyncio.create_task(started.wait())
-    await asyncio.wait([cloning, waiting], return_when=asyncio.FIRST_COMPLETED, timeout=30)
+    await asyncio.wait([cloning, waiting], return_when=asyncio.FIRST_COMPLETED, timeout=120)
     waiting.cancel()
     if cloning.done():
         pytest.skip("this file system shares blocks: a clone has no middle")

@@ -29,6 +29,9 @@ from cardume.hostops.storage.ext import ExtDriver
 pytestmark = needs_qemu_img
 
 SEED = 20261123
+ROUNDS, MOST_ROUNDS = 6, 40
+ENOUGH = 2
+"""So many merges have to be interrupted; some machines need more rounds for them."""
 NOBODY = Usage()
 
 
@@ -155,7 +158,7 @@ async def test_whoever_wants_the_disk_stops_the_merge_and_does_not_wait_for_its_
     merging = asyncio.create_task(case.driver.merge_layers(case.repo, merge, None, nothing))
     await asyncio.sleep(0.5)
     assert not merging.done()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         match call:
             case "open":
                 await case.driver.open(case.repo, disk, writable=True)
@@ -197,7 +200,9 @@ asyncio.run(main())
 async def test_a_daemon_killed_at_any_moment_of_a_merge_leaves_disks_that_read_the_same(case: Case) -> None:
     times = random.Random(SEED)
     interrupted = 0
-    for _ in range(6):
+    for round in range(MOST_ROUNDS):
+        if round >= ROUNDS and interrupted >= ENOUGH:
+            break
         disk, kept = await make_family(case)
         for volume in kept[:3]:
             await case.driver.destroy_volume(case.repo, volume)
@@ -226,7 +231,7 @@ async def test_a_daemon_killed_at_any_moment_of_a_merge_leaves_disks_that_read_t
         for volume in (disk, kept[3]):
             await again.destroy_volume(case.repo, volume)
         assert os.listdir(folder_of(case)) == [".cardume-sr.json"]
-    assert interrupted > 1, "the kills never hit a merge: this test proves nothing"
+    assert interrupted >= ENOUGH, "the kills never hit a merge: this test proves nothing"
 
 
 class Died(BaseException):

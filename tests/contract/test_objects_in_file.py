@@ -37,10 +37,10 @@ async def run_and_kill(path: Path, after_s: float) -> int:
     command = (sys.executable, "-c", WRITER, str(path))
     child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=dict(os.environ))
     assert child.stdout is not None
-    begun = await asyncio.wait_for(child.stdout.readline(), 60)
+    begun = await asyncio.wait_for(child.stdout.readline(), 120)
     await asyncio.sleep(after_s)
     child.send_signal(signal.SIGKILL)
-    rest = await asyncio.wait_for(child.stdout.read(), 60)
+    rest = await asyncio.wait_for(child.stdout.read(), 120)
     await child.wait()
     complete = (begun + rest).decode().rpartition("\n")[0]
     return int(complete.splitlines()[-1]) + 2

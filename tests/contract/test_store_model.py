@@ -67,7 +67,7 @@ class Model:
 
 async def take(store: Store, prefix: str, from_revision: int, count: int) -> list[Batch]:
     found: list[Batch] = []
-    async with asyncio.timeout(10), aclosing(store.watch(prefix, from_revision)) as watch:
+    async with asyncio.timeout(60), aclosing(store.watch(prefix, from_revision)) as watch:
         while len(found) < count:
             found.append(await anext(watch))
     return found
@@ -131,7 +131,7 @@ async def check_watches(store: Store, model: Model) -> None:
 
 
 async def until(holds: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # what is waited for has no event
             await asyncio.sleep(0.001)
 
