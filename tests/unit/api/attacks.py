@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from tests.unit.api.served_api import Api
 
-PATIENCE_S = 5.0  # of the good client, for one small call; undisturbed it takes some milliseconds
+PATIENCE_S = 30.0  # of the good client, for one small call; undisturbed it takes some milliseconds
 
 
 class Wire:
@@ -26,7 +26,7 @@ class Wire:
         except (ConnectionError, ssl.SSLError):
             pass
 
-    async def status(self, timeout_s: float = 10.0) -> int:
+    async def status(self, timeout_s: float = 60.0) -> int:
         """The status of the next answer; 0 when the server hung up without one."""
         try:
             line = await asyncio.wait_for(self.reader.readline(), timeout_s)
@@ -34,7 +34,7 @@ class Wire:
             return 0
         return int(line.split()[1]) if line else 0
 
-    async def hung_up(self, timeout_s: float = 10.0) -> bytes:
+    async def hung_up(self, timeout_s: float = 60.0) -> bytes:
         """What came until the server ended the connection; TimeoutError when it does not."""
         pieces = []
         async with asyncio.timeout(timeout_s):
@@ -103,4 +103,4 @@ async def served_meanwhile(api: Api) -> AsyncIterator[list[float]]:
 
 def silent_sockets(port: int, count: int) -> list[socket.socket]:
     """Plain connections that say nothing."""
-    return [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(count)]
+    return [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(count)]

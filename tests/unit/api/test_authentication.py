@@ -49,28 +49,32 @@ async def test_the_right_password_is_roots_and_a_changed_one_counts_at_once() ->
     assert await authenticator.verify("nobody", "right", "a") is None
 
 
-async def test_each_failure_of_an_address_takes_longer_up_to_a_limit() -> None:
+async def test_each_failure_of_an_address_takes_longer_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    delays = []
+    real = asyncio.sleep
+
+    async def sleep(delay_s: float) -> None:
+        delays.append(delay_s)
+        await real(delay_s)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     authenticator = PasswordAuthenticator(InMemory(), nobody, first_delay_s=0.1, longest_delay_s=0.3)
-    took = []
-    for _ in range(4):
+    for least_s in (0.1, 0.2, 0.3, 0.3):
         began = time.monotonic()
         assert await authenticator.verify("root", "wrong", "a") is None
-        took.append(time.monotonic() - began)
-    assert took[0] >= 0.1
-    assert took[1] >= 0.2
-    assert took[2] >= 0.3
-    assert took[3] < 0.3 + 2.0  # 0.8 s and more without the limit; the rest is the hash on a busy machine
+        assert time.monotonic() - began >= least_s
+    assert delays == [0.1, 0.2, 0.3, 0.3]
 
 
 async def test_guesses_in_parallel_gain_nothing_and_other_addresses_do_not_wait() -> None:
-    authenticator = PasswordAuthenticator(InMemory(), nobody, first_delay_s=0.2, longest_delay_s=0.2)
+    authenticator = PasswordAuthenticator(InMemory(), nobody, first_delay_s=0.6, longest_delay_s=0.6)
     began = time.monotonic()
     guesses = asyncio.gather(*(authenticator.verify("root", f"{number}", "a") for number in range(5)))
     await asyncio.sleep(0.05)
     assert await authenticator.verify("root", "right", "b") is not None
-    assert time.monotonic() - began < 0.9
+    assert not guesses.done()
     assert await guesses == [None] * 5
-    assert time.monotonic() - began >= 1.0
+    assert time.monotonic() - began >= 3.0
 
 
 async def test_a_success_forgives_the_failures_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +96,7 @@ async def test_a_success_forgives_the_failures_before_it(monkeypatch: pytest.Mon
 
 async def test_whoever_comes_over_the_hosts_own_socket_never_waits() -> None:
     authenticator = PasswordAuthenticator(InMemory(), nobody, first_delay_s=60, longest_delay_s=60)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for _ in range(3):
             assert await authenticator.verify("root", "wrong", "") is None
         assert await authenticator.verify("root", "right", "") is not None
@@ -104,7 +108,7 @@ async def test_guesses_above_a_number_fail_at_once_and_are_not_remembered() -> N
     await asyncio.sleep(0)  # all of them queue
     while not authenticator._addresses["a"].failures:
         await asyncio.sleep(0.01)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await authenticator.verify("root", "right", "a") is None
         assert await authenticator.verify("root", "right", "b") is not None
     for guess in guesses:
@@ -144,7 +148,7 @@ async def test_a_storm_of_logins_hashes_few_at_a_time_and_the_loop_goes_on(monke
         turns += 1
     assert await storm == [None] * 60
     assert most == HASHES_AT_ONCE
-    assert turns >= 20  # of the 0.6 s that the storm takes
+    assert turns >= 5  # of the 0.6 s and more that the storm takes
 
 
 async def test_an_unknown_user_costs_the_same_hash(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,7 +181,7 @@ async def test_a_call_that_waits_is_not_lost_by_what_does_not_concern_it(
     root = await api.login()
     token = (await api.rpc("event.from", root, ["vm"], "", 0))["token"]
     patient = asyncio.create_task(api.rpc("event.from", root, ["vm"], token, 20.0))
-    brief = asyncio.create_task(api.rpc("event.from", root, ["vm"], token, 0.6))
+    brief = asyncio.create_task(api.rpc("event.from", root, ["vm"], token, 3.0))
     await asyncio.sleep(0.1)
     for _ in range(5):
         await api.rpc("task.destroy", root, await api.rpc("task.create", root, "t", ""))
@@ -202,7 +202,7 @@ async def test_a_token_of_a_later_life_is_lost_at_once_and_never_waited_for(api:
         f"{9:020d}," + "9" * 20,
     ):
         with pytest.raises(Refused, match="EVENTS_LOST"):
-            await asyncio.wait_for(api.rpc("event.from", root, ["*"], token, 30.0), 5)
+            await asyncio.wait_for(api.rpc("event.from", root, ["*"], token, 120.0), 60)
 
 
 @pytest.mark.parametrize("text", ["nan", "-1", "-0.5", "1e300", "inf", "-inf", str(FOREVER_S * 2)])
@@ -216,11 +216,13 @@ async def test_a_timeout_that_is_no_time_is_a_day(api: Api, text: str) -> None:
         return client.xenapi.event.__getattr__("from")(["vm"], token, float(text))
 
     waiting = asyncio.create_task(api.blocking(by_xml))
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(60):
+        while not any(api.server.events._waiting.values()):
+            await asyncio.sleep(0.01)
     (seat,) = [seat for of_session in api.server.events._waiting.values() for seat in of_session]
     assert seat._timer is not None
     left_s = seat._timer.when() - asyncio.get_running_loop().time()
-    assert FOREVER_S - 10 < left_s <= FOREVER_S
+    assert FOREVER_S - 120 < left_s <= FOREVER_S
     await api.db.update(api.vm, name_label="changed")
     assert told(await waiting) == [("mod", "vm", api.vm)]
 
@@ -229,7 +231,7 @@ async def test_a_timeout_of_zero_never_waits(api: Api) -> None:
     root = await api.login()
     token = (await api.rpc("event.from", root, ["vm"], "", 0))["token"]
     for timeout in (0, 0.0, -0.0):
-        batch = await asyncio.wait_for(api.rpc("event.from", root, ["vm"], token, timeout), 5)
+        batch = await asyncio.wait_for(api.rpc("event.from", root, ["vm"], token, timeout), 60)
         assert batch["events"] == []
 
 
@@ -238,7 +240,7 @@ async def test_the_pool_shows_a_sign_of_life_to_whoever_registered(tmp_path: Pat
     async with served(tmp_path) as api:
         root = await api.login()
         await api.rpc("event.register", root, ["pool"])
-        events = await asyncio.wait_for(api.rpc("event.next", root), 10)
+        events = await asyncio.wait_for(api.rpc("event.next", root), 60)
         assert told({"events": events}) == [("mod", "pool", api.pool)]
         assert events[0]["snapshot"] == await api.rpc("pool.get_record", root, api.pool)
 
@@ -273,7 +275,7 @@ async def test_the_end_of_a_session_ends_its_older_wait_too(api: Api) -> None:
     await asyncio.sleep(0.1)
     await api.rpc("session.logout", root)
     with pytest.raises(Refused, match="SESSION_INVALID"):
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 60)
 
 
 async def test_subscriptions_are_texts_of_three_forms(api: Api) -> None:

@@ -76,18 +76,23 @@ async def test_what_came_changed_and_went(api: Api) -> None:
 async def test_a_waiting_client_has_the_change_at_once(api: Api) -> None:
     root = await api.login()
     token = (await api.rpc("event.from", root, ["vm"], "", 1))["token"]
-    waiting = asyncio.create_task(api.rpc("event.from", root, ["vm"], token, 10.0))
-    await asyncio.sleep(0.2)
-    began = time.monotonic()
-    await api.db.update(api.vm, name_label="changed")
-    assert told(await waiting) == [("mod", "vm", api.vm)]
-    assert time.monotonic() - began < 0.2
+    took_s: list[float] = []
+    while min(took_s, default=1.0) >= 0.2 and len(took_s) < 20:  # the machine may do something else just then
+        waiting = asyncio.create_task(api.rpc("event.from", root, ["vm"], token, 30.0))
+        await asyncio.sleep(0.2)
+        began = time.monotonic()
+        await api.db.update(api.vm, name_label=f"changed {len(took_s)}")
+        batch = await waiting
+        took_s.append(time.monotonic() - began)
+        token = batch["token"]
+        assert told(batch) == [("mod", "vm", api.vm)]
+    assert min(took_s) < 0.2, took_s
 
 
 async def test_a_change_of_another_class_does_not_end_the_waiting(api: Api) -> None:
     root = await api.login()
     token = (await api.rpc("event.from", root, ["host"], "", 1))["token"]
-    waiting = asyncio.create_task(api.rpc("event.from", root, ["host"], token, 0.4))
+    waiting = asyncio.create_task(api.rpc("event.from", root, ["host"], token, 2.0))
     await asyncio.sleep(0.1)
     await api.db.update(api.vm, name_label="changed")
     batch = await waiting
@@ -106,22 +111,24 @@ async def test_a_single_object_can_be_watched(api: Api) -> None:
 async def test_a_storm_of_changes_comes_in_few_batches(api: Api) -> None:
     root = await api.login()
     token = (await api.rpc("event.from", root, ["vm"], "", 1))["token"]
-    end = time.monotonic() + 0.5
-    batches = 0
+    began, batches = time.monotonic(), 0
+    enough = asyncio.Event()
 
     async def storm() -> None:
         number = 0
-        while time.monotonic() < end:
+        while not enough.is_set():
             number += 1
             await api.db.update(api.vm, name_label=f"{number}")
             await asyncio.sleep(0.002)
 
     storming = asyncio.create_task(storm())
-    while time.monotonic() < end:
+    while batches < 3 or time.monotonic() - began < 0.5:
         token = (await api.rpc("event.from", root, ["vm"], token, 0.2))["token"]
         batches += 1
+    took_s = time.monotonic() - began
+    enough.set()
     await storming
-    assert 3 <= batches <= 14
+    assert batches <= 14 * max(took_s / 0.5, 1.0)
 
 
 async def test_texts_that_are_no_subscription_and_no_token_are_refused(api: Api) -> None:
@@ -150,7 +157,7 @@ async def test_the_end_of_a_session_ends_its_waiting(api: Api) -> None:
     await asyncio.sleep(0.1)
     await api.rpc("session.logout", root)
     with pytest.raises(Refused, match="SESSION_INVALID"):
-        await asyncio.wait_for(waiting, 2)
+        await asyncio.wait_for(waiting, 60)
     assert (await others)["events"] == []
 
 
@@ -158,14 +165,12 @@ async def test_a_client_that_leaves_leaves_nothing_behind(api: Api) -> None:
     root = await api.login()
     token = (await api.rpc("event.from", root, ["vm"], "", 1))["token"]
     waiting = asyncio.create_task(api.rpc("event.from", root, ["vm"], token, -1.0))
-    await asyncio.sleep(0.1)
-    assert len(api.db.feed._watches) == 1
-    waiting.cancel()
-    for _ in range(50):
-        await asyncio.sleep(0.02)
-        if not api.db.feed._watches:
-            break
-    assert not api.db.feed._watches
+    async with asyncio.timeout(60):
+        while len(api.db.feed._watches) != 1:
+            await asyncio.sleep(0.02)
+        waiting.cancel()
+        while api.db.feed._watches:
+            await asyncio.sleep(0.02)
 
 
 async def test_an_alert_comes_first_and_has_no_number(api: Api) -> None:

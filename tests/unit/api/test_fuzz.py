@@ -98,7 +98,7 @@ def test_whatever_comes_is_read_or_refused_in_bounded_time(kind: str, rounds: in
         except Malformed:
             continue
         finally:
-            assert time.thread_time() - began_s < 0.5, body
+            assert time.thread_time() - began_s < 3.0, body
         assert request.method, body
         for value in request.params:
             for of in TYPES:

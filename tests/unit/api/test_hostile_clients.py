@@ -45,7 +45,7 @@ async def small_api(tmp_path: Path) -> AsyncIterator[Api]:
 async def test_headers_that_trickle_end_the_connection(api: Api) -> None:
     async with served_meanwhile(api), wires(api, 20) as slow:
         trickling = [asyncio.create_task(trickle(wire, b"POST / HTTP/1.1\r\n", b"X-A: b\r\n")) for wire in slow]
-        assert await asyncio.gather(*(wire.hung_up(5) for wire in slow)) == [b""] * 20
+        assert await asyncio.gather(*(wire.hung_up() for wire in slow)) == [b""] * 20
         await asyncio.gather(*trickling)
 
 
@@ -61,38 +61,38 @@ async def test_headers_of_a_later_request_that_trickle_end_the_connection(api: A
         await wire.send(request(xml_call("system.nothing")))
         assert await wire.status() == 200
         await trickle(wire, b"POST / HTTP/1.1\r\n", b"X-A: b\r\n")
-        assert b"MESSAGE_METHOD_UNKNOWN" in await wire.hung_up(5)
+        assert b"MESSAGE_METHOD_UNKNOWN" in await wire.hung_up()
 
 
 async def test_a_body_that_trickles_is_refused(api: Api) -> None:
     async with served_meanwhile(api), wires(api, 20) as slow:
         head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
         trickling = [asyncio.create_task(trickle(wire, head, b"<")) for wire in slow]
-        assert await asyncio.gather(*(wire.status(5) for wire in slow)) == [408] * 20
+        assert await asyncio.gather(*(wire.status() for wire in slow)) == [408] * 20
         for wire in slow:
-            await wire.hung_up(5)
+            await wire.hung_up()
         await asyncio.gather(*trickling)
 
 
 async def test_a_connection_that_says_nothing_ends(api: Api) -> None:
     async with served_meanwhile(api), wires(api, 20) as silent:
-        assert await asyncio.gather(*(wire.hung_up(5) for wire in silent)) == [b""] * 20
+        assert await asyncio.gather(*(wire.hung_up() for wire in silent)) == [b""] * 20
 
 
 async def test_a_connection_that_rests_between_requests_ends_later(tmp_path: Path) -> None:
-    async with served(tmp_path, dataclasses.replace(QUICK, idle_s=1.5)) as api, wires(api) as (wire,):
+    async with served(tmp_path, dataclasses.replace(QUICK, idle_s=5.0)) as api, wires(api) as (wire,):
         await wire.send(request(xml_call("system.nothing")))
         assert await wire.status() == 200
         await asyncio.sleep(0.7)  # longer than headers may take
         await wire.send(request(xml_call("system.nothing2")))
-        assert b"system.nothing2" in await wire.hung_up(5)
+        assert b"system.nothing2" in await wire.hung_up()
 
 
 async def test_a_tls_handshake_that_stalls_ends(api: Api) -> None:
     async with served_meanwhile(api), wires(api, 20, plain=True) as stalled:
         for wire in stalled:
             await wire.send(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a hello
-        assert await asyncio.gather(*(wire.hung_up(5) for wire in stalled)) == [b""] * 20
+        assert await asyncio.gather(*(wire.hung_up() for wire in stalled)) == [b""] * 20
 
 
 async def test_what_is_no_tls_ends(api: Api) -> None:
@@ -100,7 +100,7 @@ async def test_what_is_no_tls_ends(api: Api) -> None:
         for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 5000, b"SSH-2.0-x\r\n", b"\xff" * 70000):
             async with wires(api, plain=True) as (wire,):
                 await wire.send(garbage)
-                await wire.hung_up(5)
+                await wire.hung_up()
 
 
 # Slow readers
@@ -128,7 +128,7 @@ def _shrink(wire: Wire) -> None:
     wire.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 
 
-async def until(holds: Callable[[], bool], timeout_s: float = 8.0) -> None:
+async def until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not holds():
             await asyncio.sleep(0.02)
@@ -184,7 +184,7 @@ async def test_answers_that_nobody_reads_give_way_to_those_that_somebody_does(tm
                 wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
                 _shrink(wire)
                 await wire.send(request(xml_call("VM.get_all_records", root)))
-            records = await asyncio.wait_for(api.rpc("VM.get_all_records", root), 8)
+            records = await asyncio.wait_for(api.rpc("VM.get_all_records", root), 60)
             assert len(records[api.vm]["name_description"]) == 1_000_000
             assert api.server.answers.held_bytes <= 6 * MIB
 
@@ -214,7 +214,7 @@ async def test_many_large_bodies_share_a_bounded_memory(tmp_path: Path) -> None:
             await wire.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2097152\r\n\r\n" + b" " * 2_000_000)
         await until(lambda: api.server.bodies.held_bytes > 6 * MIB)
         assert api.server.bodies.held_bytes <= 8 * MIB
-        assert await asyncio.wait_for(large[0].hung_up(), 10) == b""  # it was the first to hold its memory
+        assert await asyncio.wait_for(large[0].hung_up(), 60) == b""  # it was the first to hold its memory
 
 
 async def test_large_bodies_that_take_long_to_parse_keep_nobody_waiting(api: Api) -> None:
@@ -225,7 +225,7 @@ async def test_large_bodies_that_take_long_to_parse_keep_nobody_waiting(api: Api
         statuses = await asyncio.gather(*(wire.status(60) for wire in large))
         await asyncio.gather(*sending)
         assert set(statuses) <= {200, 408}  # 408 on a machine too slow for the test's own deadline
-    assert max(took_s) < 3.0
+    assert max(took_s) < 15.0
 
 
 async def test_a_compressed_body_is_refused(api: Api) -> None:
@@ -284,10 +284,10 @@ async def test_calls_at_work_are_not_dropped_for_new_connections(small_api: Api)
     root = await small_api.login()
     async with wires(small_api, 10) as waiting:
         token = (await small_api.rpc("event.from", root, ["vm"], "", 0.1))["token"]
-        wait = f'{{"method":"event.from","id":1,"params":["{root}",["pif"],"{token}",2.0]}}'.encode()
+        wait = f'{{"method":"event.from","id":1,"params":["{root}",["pif"],"{token}",10.0]}}'.encode()
         for wire in waiting:
             await wire.send(request(wait, path="/jsonrpc"))
-        await asyncio.sleep(0.3)
+        await until(lambda: sum(len(seats) for seats in small_api.server.events._waiting.values()) == 10)
         async with wires(small_api, 40, plain=True):
             assert [await wire.status() for wire in waiting] == [200] * 10
 

@@ -68,7 +68,7 @@ async def read(stream: ByteStream, count: int) -> bytes:
 
 
 async def gone(pair: Pair) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while pair.consoles.watchers(SCREEN):
             await asyncio.sleep(0.01)
 
@@ -80,7 +80,7 @@ async def test_bytes_go_both_ways_as_they_are(pair: Pair) -> None:
         pair.consoles.show(SCREEN, everything)
         assert await read(stream, len(everything)) == everything
         await stream.write(b"\x00\xff")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while pair.consoles.typed[SCREEN] != b"\x00\xff":
                 await asyncio.sleep(0.01)
     await gone(pair)

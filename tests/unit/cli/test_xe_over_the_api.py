@@ -246,7 +246,7 @@ async def test_ctrl_c_cancels_the_work_and_waits_for_its_end(served: Served, mon
     monkeypatch.setitem(IMPLEMENTATIONS, "VM.suspend", Implementation(suspend, as_task=True))
     process = await served.begin("vm-suspend", "vm=máquina")
     await asyncio.wait_for(began.wait(), 30)
-    await asyncio.sleep(0.3)  # let the program begin to watch the task
+    await asyncio.sleep(2)  # let the program begin to watch the task
     process.send_signal(signal.SIGINT)
     _, err = await asyncio.wait_for(process.communicate(), 30)
     assert ended.is_set()

@@ -93,7 +93,7 @@ def serving(daemon: Daemon) -> Iterator[Daemon]:
         yield daemon
     finally:
         ended.set()
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ async def agent(daemon: Daemon, lun: MemoryLun, tmp_path: Path) -> AsyncIterator
 
 async def events(agent: HadAgent, test: Callable[[list[HaEvent]], bool]) -> list[HaEvent]:
     """What it has told, without numbers, once this is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             told = [replace(event, number=0) for event in await agent.events(0, timeout_s=0.05)]
             if told and test(told):

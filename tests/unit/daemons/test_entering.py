@@ -118,12 +118,12 @@ async def test_a_join_that_is_cancelled_while_the_pool_takes_the_host_in_goes_on
 
     async with door(tmp_path, pool, takes_its_time) as host:
         entering = asyncio.create_task(host.go())
-        await asyncio.wait_for(asked.wait(), 10)
+        await asyncio.wait_for(asked.wait(), 60)
         entering.cancel()
         await asyncio.sleep(0.05)
         go_on.set()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(entering, 10)
+            await asyncio.wait_for(entering, 60)
         await asyncio.sleep(0.05)
     assert read_role(host.config.role).standing is Standing.MEMBER
     assert host.restarts == [True]

@@ -33,7 +33,7 @@ async def told(events: list[HaEvent], database: Database, times: int) -> list[Ve
     for event in events:
         agent.tell(event)
     running = asyncio.create_task(HaMember(agent, MEMBER, lambda: [MASTER, MEMBER, THIRD], database.obey).run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(database.obeyed) < times:
             await asyncio.sleep(0.01)
     running.cancel()

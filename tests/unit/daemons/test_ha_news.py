@@ -30,7 +30,7 @@ async def test_what_another_run_of_the_daemon_has_told_is_not_told_again(lost: L
     former = lost.restarts
     again = HaRestarts(lost.db, former._hosts, former._here, former._start_again, former._start, former._obey)
     running = asyncio.create_task(again.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not again._heard._over or again._news.untold or not again._has_followed():
             await asyncio.sleep(0.01)
     running.cancel()

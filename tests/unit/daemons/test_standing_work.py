@@ -53,7 +53,7 @@ async def test_a_mirror_goes_on_after_a_failure_that_nobody_thought_of(monkeypat
 
     made = Mirroring(cast(Any, None), cast(Any, None), cast(Any, SimpleNamespace(follow=follow)))
     task = asyncio.create_task(made._follow(cast(EtcdStore, SimpleNamespace(close=close)), "one"))
-    await asyncio.wait_for(third.wait(), 10)
+    await asyncio.wait_for(third.wait(), 60)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert tries == ["one"] * 3

@@ -53,7 +53,7 @@ def test_two_at_once_build_once_and_the_second_says_that_it_waits(tmp_path: Path
     def build(fresh: Path) -> None:
         builds.append(fresh)
         building.set()
-        assert finish.wait(10)
+        assert finish.wait(60)
 
     def say(part: str, step: str) -> None:
         said.append((part, step))
@@ -61,9 +61,9 @@ def test_two_at_once_build_once_and_the_second_says_that_it_waits(tmp_path: Path
 
     first = threading.Thread(target=built, args=(tmp_path, "image", "a" * 16, build, quiet))
     first.start()
-    assert building.wait(10)
+    assert building.wait(60)
     built(tmp_path, "image", "a" * 16, build, say)
-    first.join(10)
+    first.join(60)
     assert len(builds) == 1
     assert said[0] == ("image", "another command builds this: waiting for it")
 

@@ -270,7 +270,7 @@ def vif_record(vm: str, network: str, **more: Any) -> dict[str, Any]:
     return {**record, **more}
 
 
-async def eventually(condition: Callable[[], Any], timeout_s: float = 10) -> None:
+async def eventually(condition: Callable[[], Any], timeout_s: float = 60) -> None:
     """Wait until something is true; fail when it is not in time."""
     async with asyncio.timeout(timeout_s):
         while not condition():

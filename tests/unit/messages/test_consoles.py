@@ -32,7 +32,7 @@ class Raw:
         self._reader, self._writer = reader, writer
 
     async def status(self) -> int:
-        head = await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), 10)
+        head = await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), 60)
         assert head.startswith(b"HTTP/1.")
         return int(head.split()[1])
 
@@ -40,10 +40,10 @@ class Raw:
         self._writer.write(data)
 
     async def receive(self, count: int) -> bytes:
-        return await asyncio.wait_for(self._reader.readexactly(count), 10)
+        return await asyncio.wait_for(self._reader.readexactly(count), 60)
 
     async def rest(self) -> bytes:
-        return await asyncio.wait_for(self._reader.read(), 10)
+        return await asyncio.wait_for(self._reader.read(), 60)
 
     def close(self) -> None:
         self._writer.transport.abort()
@@ -142,7 +142,7 @@ async def test_a_websocket_gives_the_screens_bytes_in_binary_frames(
     at = url(host, (await console(api, running))["uuid"])
     async with http.ws_connect(f"{at}&session_id={api.session}", protocols=("binary",)) as socket:
         assert socket.protocol == "binary"
-        assert await socket.receive_bytes(timeout=10) == GREETING
+        assert await socket.receive_bytes(timeout=60) == GREETING
         await socket.send_bytes(GREETING)
         await eventually(lambda: guest.typed[SCREEN] == GREETING)
 
@@ -178,7 +178,7 @@ async def test_all_who_look_at_a_serial_line_see_the_same(
         await eventually(lambda: guest.watchers(SERIAL) == 2)
         await socket.send_str("root\r")
         assert await raw.receive(5) == b"root\r"
-        assert await socket.receive_bytes(timeout=10) == b"root\r"
+        assert await socket.receive_bytes(timeout=60) == b"root\r"
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ async def test_a_page_of_another_origin_cannot_use_the_browsers_cookies(
         headers["Cookie"] = f"session_id={api.session}"
     if is_let_in:
         async with http.ws_connect(at, headers=headers) as socket:
-            assert await socket.receive_bytes(timeout=10) == GREETING
+            assert await socket.receive_bytes(timeout=60) == GREETING
     else:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
             await http.ws_connect(at, headers=headers)
@@ -264,10 +264,10 @@ async def test_a_console_ends_with_its_guest(
         http.ws_connect(f"{at}&session_id={api.session}") as socket,
     ):
         assert await raw.status() == 200
-        assert await socket.receive_bytes(timeout=10) == GREETING
+        assert await socket.receive_bytes(timeout=60) == GREETING
         await api("VM.hard_shutdown", running)
         assert await raw.rest() == GREETING
-        assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
+        assert (await socket.receive(timeout=60)).type is aiohttp.WSMsgType.CLOSE
         assert socket.close_code == aiohttp.WSCloseCode.OK
 
 
@@ -281,10 +281,10 @@ async def test_a_console_ends_with_its_session(
         http.ws_connect(f"{at}&session_id={other.session}") as socket,
     ):
         assert await raw.status() == 200
-        assert await socket.receive_bytes(timeout=10) == GREETING
+        assert await socket.receive_bytes(timeout=60) == GREETING
         await other("session.logout")
         assert await raw.rest() == GREETING
-        assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
+        assert (await socket.receive(timeout=60)).type is aiohttp.WSMsgType.CLOSE
         assert socket.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
     await eventually(lambda: guest.watchers(SCREEN) == 0)
 
@@ -298,10 +298,10 @@ async def test_consoles_do_not_hold_up_the_end_of_the_api(
         http.ws_connect(f"{at}&session_id={api.session}") as socket,
     ):
         assert await raw.status() == 200
-        assert await socket.receive_bytes(timeout=10) == GREETING
+        assert await socket.receive_bytes(timeout=60) == GREETING
         host.access.closing.set()  # what `serve` does first of all
         assert await raw.rest() == GREETING
-        assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
+        assert (await socket.receive(timeout=60)).type is aiohttp.WSMsgType.CLOSE
         assert socket.close_code == aiohttp.WSCloseCode.GOING_AWAY
     await eventually(lambda: guest.watchers(SCREEN) == 0)
 
@@ -352,7 +352,7 @@ async def _status(host: FakeHost, query: str) -> int:
 
 
 async def _until(ask: Callable[[], Any], wanted: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await ask() != wanted:
             await asyncio.sleep(0.02)
 

@@ -250,7 +250,7 @@ async def upload(
     reader, writer = await asyncio.open_connection("127.0.0.1", host.port, ssl=tls)
     asked = "&".join(f"{key}={value}" for key, value in {"session_id": api.session, "task_id": task, **query}.items())
     writer.write(f"PUT /import_raw_vdi?{asked} HTTP/1.1\r\nHost: x\r\nContent-Length: {announced}\r\n\r\n".encode())
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"task-id: " + task.encode() in head
     return reader, writer

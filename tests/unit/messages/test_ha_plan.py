@@ -107,7 +107,7 @@ async def test_a_shutdown_that_fails_leaves_the_vm_protected(two: Two) -> None:
     await set_ha_restart_priority(two.call, two.vm, "restart")
     two.first.guests.slow("request_shutdown", 30)
     stopping = asyncio.create_task(vm_power.clean_shutdown(two.call, two.vm))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while two.db.get(two.vm).ha_always_run:
             await asyncio.sleep(0.001)
     stopping.cancel()
@@ -126,7 +126,7 @@ async def test_a_guest_that_shuts_itself_down_is_left_so_unless_the_pool_says_ot
     watch = GuestWatch(two.db, two.first.hands, two.first.host)
     running = asyncio.create_task(watch.run())
     two.first.guests.power_off_by_guest(two.db.get(two.vm).uuid)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while two.db.get(two.vm).power_state is not VMPowerState.HALTED:
             await asyncio.sleep(0.001)
     running.cancel()

@@ -181,7 +181,7 @@ async def raw_put(host: FakeHost, session: str, task: str, announced: int) -> tu
     reader, writer = await asyncio.open_connection("127.0.0.1", host.port, ssl=tls)
     query = f"session_id={session}&task_id={task}"
     writer.write(f"PUT /import?{query} HTTP/1.1\r\nHost: x\r\nContent-Length: {announced}\r\n\r\n".encode())
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
     return reader, writer, head
 
 

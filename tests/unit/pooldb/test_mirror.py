@@ -41,7 +41,7 @@ async def following(mirror: Mirror, source: MemoryStore, told: Told, cluster: st
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 

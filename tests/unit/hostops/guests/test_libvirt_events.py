@@ -41,7 +41,7 @@ async def _told(desk: EventDesk, *raw: RawEvent) -> list[GuestEvent]:
     stop = desk.subscribe(listen)
     for event in (*raw, RawEvent("ours-last", "agent", 1)):
         desk.take(event)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await all_told.wait()
     stop()
     return heard[:-1]

@@ -44,7 +44,7 @@ def guest() -> Iterator[Guest]:
 
 async def read(view: ByteStream, count: int) -> bytes:
     data = b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(data) < count and (piece := await view.read()):
             data += piece
     return data
@@ -102,7 +102,7 @@ async def test_the_line_ends_with_the_guest_for_who_reads_and_who_writes(guest: 
         await asyncio.sleep(0.05)
         os.close(guest.end)
         guest.end = -1
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await reading == b""
             with pytest.raises(ConnectionError):
                 await writing

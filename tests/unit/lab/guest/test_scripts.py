@@ -16,7 +16,7 @@ SCRIPTS = sorted(
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_script_is_well_formed(path: Path) -> None:
-    done = subprocess.run(["sh", "-n", str(path)], capture_output=True, text=True, timeout=10)
+    done = subprocess.run(["sh", "-n", str(path)], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
 
 
