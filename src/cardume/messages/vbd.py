@@ -151,8 +151,8 @@ async def eject(call: Call, vbd: Ref[VBD]) -> None:
 
 @implements(VBD.assert_attachable)
 async def assert_attachable_message(call: Call, self: Ref[VBD]) -> None:
-    vm = call.db.get(call.db.get(self).VM)
-    assert_attachable(call.db, self, call.localhost if vm.resident_on.is_null else vm.resident_on)
+    """Where its VM runs; of a VM that runs nowhere on any host, for it may be started there."""
+    assert_attachable(call.db, self, call.db.get(call.db.get(self).VM).resident_on)
 
 
 @implements(VBD.set_mode)

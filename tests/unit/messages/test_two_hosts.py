@@ -38,6 +38,7 @@ from cardume.messages.pool import sync_database
 from cardume.messages.pool_admission import admit, knows, load_joiner
 from cardume.messages.pool_join import _forget_host
 from cardume.messages.templates import blank_vm
+from cardume.messages.vbd import assert_attachable_message
 from cardume.messages.vdi_records import vdi_record
 from cardume.messages.vm_disks import claim
 from cardume.pooldb.memory import MemoryStore
@@ -162,6 +163,21 @@ async def test_shared_repositories_reach_the_new_host_too(first: Alone, second: 
         (host, {"location": "iso"}),
     ]
     assert [first.db.get(pbd).host for pbd in first.db.get(local).PBDs] == [first.host]
+
+
+async def test_a_disk_that_a_member_alone_reaches_can_be_attached_to_a_vm_that_runs_nowhere(
+    first: Alone, second: Alone
+) -> None:
+    vm, _ = await add_vm(second, "web", await add_repository(second, "local", shared=False))
+    await join(first, second)
+    call = cast(Call, SimpleNamespace(db=first.db, localhost=first.host))
+    (vbd,) = first.db.get(vm).VBDs
+    await assert_attachable_message(call, vbd)
+
+    (link,) = [ref for ref, pbd in first.db.all(PBD).items() if pbd.host == second.host]
+    await first.db.update(link, currently_attached=False)
+    with pytest.raises(ApiError, match="SR_NOT_ATTACHED"):
+        await assert_attachable_message(call, vbd)
 
 
 async def test_a_second_admission_of_the_same_host_changes_nothing(first: Alone, second: Alone) -> None:
