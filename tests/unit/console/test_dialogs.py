@@ -30,6 +30,16 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     client.delete()
 
 
+async def dialog_of(client: Client) -> Any:
+    """The dialog that is shown, once it waits for its answer."""
+    async with asyncio.timeout(60):
+        while not (shown := [one for one in client.elements.values() if isinstance(one, ui.dialog)]):
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    (dialog,) = shown
+    return dialog
+
+
 async def test_cancelled_while_the_servers_are_asked_a_migration_stays_cancelled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -53,8 +63,7 @@ async def test_cancelled_while_the_servers_are_asked_a_migration_stays_cancelled
                 await migrate.show(screen, found)
 
         shown = asyncio.create_task(show())
-        await asyncio.sleep(0.05)
-        (dialog,) = [one for one in client.elements.values() if isinstance(one, ui.dialog)]
+        dialog = await dialog_of(client)
         dialog.submit(None)
         await asyncio.sleep(0.05)
         answer.set()
@@ -126,8 +135,7 @@ async def test_a_vm_whose_disks_changed_while_one_was_asked_is_not_deleted(
                 await delete_vm.show(screen, found)
 
         shown = asyncio.create_task(show())
-        await asyncio.sleep(0.05)
-        (dialog,) = [one for one in client.elements.values() if isinstance(one, ui.dialog)]
+        dialog = await dialog_of(client)
         if is_moved:
             made.put("vdi", "web-disk-2", **{**made.record("vdi", "web-disk"), "uuid": "web-disk-2"})
             made.put("vbd", "web-0", VDI="vdi:web-disk-2")

@@ -258,10 +258,14 @@ async def test_a_suspended_vm_leaves_halted_or_not_at_all(host: FakeHost, api: C
 
 
 async def test_a_client_that_leaves_an_export_lets_the_vm_go(host: FakeHost, api: Client, vm: str) -> None:
-    host.disks.slow("open", 0.5)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):
-            await get(host, api.session, "/export", ref=vm)
+    host.disks.slow("open", 3600)
+    opened = host.disks.calls.count("open")
+    fetching = asyncio.create_task(get(host, api.session, "/export", ref=vm))
+    await eventually(lambda: host.disks.calls.count("open") > opened)
+    host.disks.slow("open", 0)
+    fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
     await eventually(lambda: not any(each.current_operations for each in host.db.all(VM).values()))
     await api("VM.start", vm, False, False)
 
