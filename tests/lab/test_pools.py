@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from tests.lab.rfb_client import ByConnect, shake_hands
 from tests.lab.test_xe import run_xe
 
 from cardume.lab.api import PASSWORD, USER, session
+from cardume.lab.errors import LabError
 from cardume.lab.handle import LabHandle
 from cardume.lab.programs import wait_until
 
@@ -57,8 +59,11 @@ def pool(two: LabHandle) -> Iterator[Any]:
         wait_standing(two, host, "alone", "master", "member")
     if standing(two, MEMBER) == "alone":
         make_pool(two, MEMBER, MASTER)
-    elif standing(two, MEMBER) == "member" and is_live(two, MASTER, MEMBER) is not True:
-        done(two, MEMBER, "pool-emergency-reset-master", f"master-address={two.address(MASTER)}")
+    elif standing(two, MEMBER) == "member" and standing(two, MASTER) != "member":
+        with suppress(LabError):
+            wait_live(two, MASTER, MEMBER, timeout_s=60)
+        if is_live(two, MASTER, MEMBER) is not True:
+            done(two, MEMBER, "pool-emergency-reset-master", f"master-address={two.address(MASTER)}")
     mend(two)
     with session(two.address(MASTER)) as api:
         yield api
