@@ -50,7 +50,7 @@ def tell(
     """Run a story against a host; what each of its steps told. `warns`: it may complain, of a server that is away."""
     url = f"https://{lab.address(host)}"
     command = ["node", str(STORY / program), str(node_modules), url, USER, PASSWORD, *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=420)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200)
     assert done.stdout, done.stderr[-4000:]
     story: dict[str, Any] = json.loads(done.stdout)
     steps = {step.pop("step"): step for step in story["steps"]}

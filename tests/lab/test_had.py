@@ -61,9 +61,8 @@ def test_a_host_that_is_left_out_takes_back_what_its_guests_wrote_and_the_target
     room.ask(FIRST, "evict", host=UUIDS[1])
     room.wait("the other's word", FIRST, LEASE_S - 5, members=[UUIDS[0]], ended_lives={UUIDS[1]: 1})
     lab.plug(SECOND)
-    room.wait(
-        "that it is out", SECOND, PATIENCE_S, off="left", guests=0
-    )  # it read the statefile since: its target is reached
+    # It has read the statefile since: its target is reached.
+    room.wait("that it is out", SECOND, PATIENCE_S, off="left", guests=0)
     time.sleep(5)  # a retransmission of that kernel's would be due
     assert room.written(FIRST, LATE) == 0
 

@@ -102,6 +102,7 @@ def test_a_halted_vm_moves_to_the_lun_and_runs_on_the_other_host_with_its_disk(
             while not moved.is_set():
                 names.update(task["name_label"] for task in own.task.get_all_records().values())
                 looks.set()
+                time.sleep(0.01)
 
     watcher = threading.Thread(target=watch)
     watcher.start()

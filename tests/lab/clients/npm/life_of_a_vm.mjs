@@ -17,7 +17,7 @@ const xapi = new Xapi({ url, auth: { user, password }, allowUnauthorized: true, 
 const all = type => Object.values(xapi.objects.indexes.type[type] ?? {})
 const named = (type, label) => all(type).find(object => object.name_label === label)
 const cached = ref => xapi.getObjectByRef(ref, undefined)
-const seen = (what, look, timeoutS = 20) => until(`${what} in the cache`, timeoutS, look)
+const seen = (what, look, timeoutS = 90) => until(`${what} in the cache`, timeoutS, look)
 const seenState = (vm, state) => seen(state, () => cached(vm)?.power_state === state)
 const addressOf = vm => cached(vm)?.$guest_metrics?.networks['0/ip']
 const disksOf = vm => cached(vm).$VBDs.filter(vbd => vbd.type === 'Disk' && !vbd.empty)
@@ -65,8 +65,8 @@ async function start() {
 
 let address, first
 async function answer() {
-  address = await seen('address', () => addressOf(vm), 90)
-  first = await fetchGuest(address, 30)
+  address = await seen('address', () => addressOf(vm), 240)
+  first = await fetchGuest(address, 240)
   check(first.errors === 0 && first.disk_ticks !== null, first)
   return { address, ...first }
 }
@@ -113,7 +113,7 @@ async function unplugDisk() {
 
 let before
 async function suspend() {
-  before = await fetchGuest(address, 10)
+  before = await fetchGuest(address, 240)
   await xapi.callAsync('VM.suspend', vm)
   await seenState(vm, 'Suspended')
   const whileSuspended = await refusal(() => xapi.callAsync('VM.start', vm, false, false))
@@ -124,9 +124,9 @@ async function suspend() {
 async function resume() {
   await xapi.callAsync('VM.resume', vm, false, false)
   await seenState(vm, 'Running')
-  const after = await fetchGuest(address, 30)
+  const after = await fetchGuest(address, 240)
   await sleep(1.2)
-  const later = await fetchGuest(address, 30)
+  const later = await fetchGuest(address, 240)
   check(after.boot_id === first.boot_id && later.boot_id === first.boot_id, first, after)
   check(after.ticks >= before.ticks && later.ticks > after.ticks, before, after, later)
   check(later.errors === 0, later)

@@ -84,14 +84,19 @@ async function logIn() {
 
 const known = series => (series ?? []).filter(value => value !== null)
 
-// A guest that has just started has no rows yet; which SR its disk is in is known a little later.
+const busy = series => known(series).some(value => value > 0)
+
+// A guest that has just started has no rows yet; which SR its disk is in is known a little later, and what it tells of
+// itself when it has booted.
 async function fine() {
   let found
-  await until('three known rows of the VM and of an SR', 90, async () => {
+  await until('three known rows of the VM and of an SR', 300, async () => {
     const { told, ageS } = await fetchStats(host, 5)
     found = { ageS, host: read(told, 'host', host.uuid, HOST), vm: read(told, 'vm', vm.uuid, VM) }
     const ofSrs = Object.values(found.host.iops?.write ?? {})
-    return known(found.vm.cpus?.[0]).length >= 3 && ofSrs.some(series => known(series).length >= 3)
+    const writes = busy(found.vm.xvds?.write?.a) && busy(found.vm.iops?.write?.a) && ofSrs.some(busy)
+    const hasBooted = known(found.vm.memoryFree).length > 0 && writes
+    return hasBooted && known(found.vm.cpus?.[0]).length >= 3 && ofSrs.some(series => known(series).length >= 3)
   })
   return found
 }

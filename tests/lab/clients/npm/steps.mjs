@@ -48,7 +48,7 @@ export async function until(what, timeoutS, look) {
 export async function fetchGuest(address, timeoutS) {
   return until(`answer of http://${address}/`, timeoutS, async () => {
     try {
-      const response = await fetch(`http://${address}/`, { signal: AbortSignal.timeout(2e3) })
+      const response = await fetch(`http://${address}/`, { signal: AbortSignal.timeout(5e3) })
       return await response.json()
     } catch {
       return undefined // it boots, or is on its way back
