@@ -49,7 +49,7 @@ def answers(lab: LabHandle, api: Any, tmp_path: Path) -> dict[str, Any]:
     }
     play = [sys.executable, str(packages / "bin/ansible-playbook"), "-i", "localhost,", "-c", "local", str(PLAYBOOK)]
     command = [*play, "-e", json.dumps(variables)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1500)
     print(done.stdout[-6000:])
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     steps: dict[str, Any] = json.loads(told.read_text())

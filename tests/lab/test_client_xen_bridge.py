@@ -37,7 +37,7 @@ def run(lab: LabHandle, program: Path) -> dict[str, Any]:
     """What a program that uses the package has told."""
     environment = {**os.environ, "PYTHONPATH": str(foreign_packages()), "XENSERVER_PASSWORD": PASSWORD}
     command = [sys.executable, str(program), f"https://{lab.address('d1-g1')}", USER]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     told: dict[str, Any] = json.loads(done.stdout)
     return told

@@ -4,7 +4,7 @@
 // node life_of_a_vm.mjs NODE_MODULES URL USER PASSWORD VM_NAME
 
 import { pathToFileURL } from 'node:url'
-import { Story, check, fetchGuest, refusal, sleep, until } from './steps.mjs'
+import { Story, check, fetchGuest, refusal, until } from './steps.mjs'
 
 const [modules, url, user, password, name] = process.argv.slice(2)
 const load = path => import(pathToFileURL(`${modules}/${path}`).href)
@@ -125,8 +125,10 @@ async function resume() {
   await xapi.callAsync('VM.resume', vm, false, false)
   await seenState(vm, 'Running')
   const after = await fetchGuest(address, 240)
-  await sleep(1.2)
-  const later = await fetchGuest(address, 240)
+  const later = await until('next tick of the guest', 90, async () => {
+    const page = await fetchGuest(address, 240)
+    return page.ticks > after.ticks && page
+  })
   check(after.boot_id === first.boot_id && later.boot_id === first.boot_id, first, after)
   check(after.ticks >= before.ticks && later.ticks > after.ticks, before, after, later)
   check(later.errors === 0, later)
