@@ -14,7 +14,7 @@ def test_the_labs_own_console_answers_stays_and_ends(room: LabHandle) -> None:
         assert url == web_console.address(room.lab)
         trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-        with urllib.request.urlopen(f"{url}/login", timeout=10.0, context=trusting) as page:
+        with urllib.request.urlopen(f"{url}/login", timeout=60.0, context=trusting) as page:
             assert b"Cardume console" in page.read()
             assert "script-src" not in page.headers["content-security-policy"]
         before = web_console._find(room.lab)
