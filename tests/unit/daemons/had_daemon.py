@@ -63,6 +63,13 @@ class Daemon:
         self.slow = ""
         """What is done at once, and answered half a second later."""
         self.server = ControlServer(path, self._ask)
+        self.turn = threading.Lock()
+        """The server is one thread's, as in cardume-had: who tells something does so in its turn."""
+
+    def publish(self, kind: str, **facts: Any) -> None:
+        """Tell what happens."""
+        with self.turn:
+            self.server.publish(kind, **facts)
 
     def _ask(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
         do = str(question["do"])
@@ -84,7 +91,8 @@ def serving(daemon: Daemon) -> Iterator[Daemon]:
     def serve() -> None:
         while not ended.is_set():
             readable, writable, _ = select.select(daemon.server.readers(), daemon.server.writers(), [], 0.02)
-            daemon.server.handle(readable, writable)
+            with daemon.turn:
+                daemon.server.handle(readable, writable)
         daemon.server.close()
 
     thread = threading.Thread(target=serve)

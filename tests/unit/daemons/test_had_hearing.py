@@ -31,13 +31,13 @@ __all__ = ["agent", "daemon", "lun"]
 async def test_what_happens_is_heard_in_order(agent: HadAgent, daemon: Daemon) -> None:
     daemon.status = dict(OFF)
     await events(agent, lambda told: bool(told))
-    daemon.server.publish("proved-dead", host=OTHER, life=1, epoch=8, reason="silent", network_s=9.1, statefile_s=8.4)
-    daemon.server.publish("lead", epoch=8)
+    daemon.publish("proved-dead", host=OTHER, life=1, epoch=8, reason="silent", network_s=9.1, statefile_s=8.4)
+    daemon.publish("lead", epoch=8)
     ages = {"network_s": 3.2, "statefile_s": 0.5, "lasted_s": None}
-    daemon.server.publish("note", notice="peer_network_lost", host=OTHER, detail="", **ages)
-    daemon.server.publish("note", notice="peer_back", host=OTHER, detail="", **{**ages, "lasted_s": 12.5})
-    daemon.server.publish("started", generation=GENERATION)
-    daemon.server.publish("was-fenced", reason="no evidence", at="then")
+    daemon.publish("note", notice="peer_network_lost", host=OTHER, detail="", **ages)
+    daemon.publish("note", notice="peer_back", host=OTHER, detail="", **{**ages, "lasted_s": 12.5})
+    daemon.publish("started", generation=GENERATION)
+    daemon.publish("was-fenced", reason="no evidence", at="then")
     told = await events(agent, lambda told: any(event.kind is HaEventKind.FENCED for event in told))
     assert [event.kind for event in told][-5:] == [
         HaEventKind.LIFE_ENDED,
@@ -59,8 +59,8 @@ async def test_what_happens_is_heard_in_order(agent: HadAgent, daemon: Daemon) -
 
 
 async def test_only_what_is_true_now_says_that_this_host_leads(daemon: Daemon, tmp_path: Path) -> None:
-    daemon.server.publish("lead", epoch=5)
-    daemon.server.publish("lost")
+    daemon.publish("lead", epoch=5)
+    daemon.publish("lost")
     daemon.status = {**ON, "leading": None, "ended_lives": {OTHER: 2}, "members": [OWN]}
     async with HadAgent(OWN, socket=tmp_path / "had.sock", config=tmp_path / "ha.json") as late:
         told = await events(late, lambda told: any(event.kind is HaEventKind.LIFE_ENDED for event in told))
@@ -88,10 +88,10 @@ async def test_what_an_earlier_enabling_decided_counts_no_more_for_who_hears_of_
 ) -> None:
     """The HA daemon goes on when high availability is off; the toolstack may be started anew in a later enabling."""
     dead = {"host": OTHER, "life": 5, "reason": "silent", "network_s": 9.1, "statefile_s": 8.4}
-    daemon.server.publish("members", epoch=40, members=[OWN], master=OWN)
-    daemon.server.publish("proved-dead", epoch=40, **dead)
-    daemon.server.publish("off", why="disabled")
-    daemon.server.publish("members", epoch=3, members=[OWN, OTHER], master=OWN)
+    daemon.publish("members", epoch=40, members=[OWN], master=OWN)
+    daemon.publish("proved-dead", epoch=40, **dead)
+    daemon.publish("off", why="disabled")
+    daemon.publish("members", epoch=3, members=[OWN, OTHER], master=OWN)
     daemon.status = {**ON, "epoch": 3, "leading": 3}
     member = HaMember(cast(Any, None), OWN, lambda: (OWN, OTHER), cast(Any, None))
     async with HadAgent(OWN, socket=tmp_path / "had.sock", config=tmp_path / "ha.json") as late:
@@ -105,12 +105,12 @@ async def test_what_was_heard_is_not_heard_again_over_another_connection(agent: 
     dead = {"host": OTHER, "life": 1, "reason": "silent", "network_s": 9.1, "statefile_s": 8.4}
     daemon.status = dict(ON)
     await events(agent, lambda told: told[-1].kind is HaEventKind.LEAD)
-    daemon.server.publish("members", epoch=7, members=[OWN], master=OWN)
-    daemon.server.publish("proved-dead", epoch=7, **dead)
+    daemon.publish("members", epoch=7, members=[OWN], master=OWN)
+    daemon.publish("proved-dead", epoch=7, **dead)
     await events(agent, lambda told: told[-1].kind is HaEventKind.LIFE_ENDED)
     assert agent._listening is not None
     agent._listening.cancel()
-    daemon.server.publish("proved-dead", epoch=8, **{**dead, "life": 2})
+    daemon.publish("proved-dead", epoch=8, **{**dead, "life": 2})
     agent._listening = asyncio.create_task(agent._hearing.listen())
     told = await events(agent, lambda told: [event.kind for event in told].count(HaEventKind.LEAD) == 2)
     assert [event.life for event in told if event.kind is HaEventKind.LIFE_ENDED] == [1, 2]

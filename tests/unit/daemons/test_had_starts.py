@@ -88,7 +88,7 @@ async def test_an_order_for_an_earlier_life_is_refused_and_its_sender_is_told(
     daemon.status = {**ON, "life": 4, "gate": 4}
     await agent.starts.take_orders(lambda: told.append("one more"))
     await guests.start(GuestSpec(OWN, "in time", 64 * MIB, 1, 1))
-    daemon.server.publish("gate-opened", life=5)
+    daemon.publish("gate-opened", life=5)
     await until(lambda: told == ["another life", "one more"])
 
 
