@@ -5,6 +5,7 @@ missing. Proves that the wizard enables HA, that the page follows a VM to the ot
 master without a reload, and that alerts say what happened. Leaves HA off and the mastership where it was.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -138,6 +139,7 @@ def test_a_server_and_then_the_master_are_lost_and_the_page_goes_on(desk: Desk, 
     desk.open("pool-g1")
     expect(page.locator(".findings")).to_contain_text("One lost server is made up for", timeout=WHOLE_MS)
     desk.open(VM)
+    expect(page).to_have_url(re.compile(r"/vm/[^/]+$"))  # it follows what is shown
     here = page.url
     pool.power_off(MASTER)
     expect(page.locator(".banner")).to_contain_text(f"{MASTER}, the master of pool-g1, has not answered since")
