@@ -18,6 +18,7 @@ def leave_pool(config: Config) -> None:
     for file in (config.database, config.mirror):
         for suffix in ("", "-wal", "-shm"):
             file.with_name(file.name + suffix).unlink(missing_ok=True)
+    config.vote.unlink(missing_ok=True)
     forget_map(config.map)
     write_role(config.role, HostRole())
     shutil.rmtree(config.pool_files.folder, ignore_errors=True)
