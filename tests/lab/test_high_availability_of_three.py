@@ -9,6 +9,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from tests.lab.ha_faults import Faults
@@ -18,6 +19,7 @@ from tests.lab.pool_room import join_all, pool_lab
 from tests.lab.storage_room import SR_NAME, make_sr
 
 from cardume.lab.api import session
+from cardume.lab.errors import LabError
 from cardume.lab.layout import Network
 from cardume.lab.programs import wait_until
 
@@ -50,6 +52,14 @@ def split(room: HaRoom) -> tuple[str, str, str]:
     master = room.master()
     first, second = (host for host in room.lab.hosts if host != master)
     return master, first, second
+
+
+def stalled(room: HaRoom, host: str, program: str) -> bool:
+    """Make a program stand still; False when there is none to be seen now."""
+    with suppress(LabError):
+        room.lab.stall(host, program)
+        return True
+    return False
 
 
 # Rows
@@ -89,7 +99,7 @@ def test_daemons_that_die_or_hang_reset_nobody(three: HaRoom) -> None:
             for unit in ("cardumed", "libvirtd", "cardume-etcd"):
                 three.lab.exec(host, "systemctl", "kill", "--kill-who=main", "--signal=SIGKILL", unit)
         for host in three.lab.hosts:
-            three.lab.stall(host, "libvirtd")
+            wait_until(f"libvirtd of {host} again", lambda host=host: stalled(three, host, "libvirtd"), RESTART_S)  # type: ignore[misc]
         time.sleep(AWAY_S)
         for host in three.lab.hosts:
             three.lab.resume(host, "libvirtd")
