@@ -71,7 +71,7 @@ def test_the_handout_from_two_servers_to_a_live_migration(desk: Desk, beginning:
     desk.shoot("06-pool")
 
     desk.open("d2-g1")
-    desk.wait_for_state("Ready")
+    desk.wait_for_state(t("host.enabled"))
 
     # 2. New Storage over iSCSI, its scan and its format
     desk.open("pool-g1")

@@ -321,23 +321,24 @@ def test_a_backup_brings_back_what_was(two: LabHandle, pool: Any, tmp_path: Path
     pool.VM_appliance.destroy(kept)
     vm = running_vm(pool, f"vm-{MEMBER}")
     done(two, MASTER, "pool-restore-database", f"file-name={backup}", "dry-run=true")
-    before = daemon_of(two)
     done(two, MASTER, "pool-restore-database", f"file-name={backup}", "--force")
-    # What is left of the daemon before must not be taken for the one after.
-    wait_until("another daemon", lambda: daemon_of(two) not in (before, "0"), PATIENCE_S, every_s=0.3)
+    # What is left of the database before must not be taken for the one after.
+    wait_until("what was in the backup", lambda: knows_appliance(two, kept), PATIENCE_S, every_s=0.3)
     wait_live(two, MASTER, MEMBER)
     with session(two.address(MASTER)) as api:
         assert api.VM_appliance.get_name_label(kept) == "kept"
-        assert api.VM.get_power_state(vm) == "Running"
+        wait_until("the guest", lambda: api.VM.get_power_state(vm) == "Running", PATIENCE_S, every_s=0.3)
         api.VM_appliance.destroy(kept)
     log = tmp_path / "audit"
     done(two, MASTER, "audit-log-get", f"filename={log}")
     assert '"message":"PUT /pool/xmldbdump"' in log.read_text()
 
 
-def daemon_of(lab: LabHandle) -> str:
-    """The process of the master's daemon."""
-    return lab.exec(MASTER, "systemctl", "show", "--property=MainPID", "--value", "cardumed").strip()
+def knows_appliance(lab: LabHandle, appliance: str) -> bool:
+    """Whether the master answers, and has an object."""
+    with suppress(*GONE), session(lab.address(MASTER)) as api:
+        return bool(api.VM_appliance.get_uuid(appliance))
+    return False
 
 
 def test_a_host_leaves_the_pool_and_joins_again(two: LabHandle, pool: Any) -> None:
