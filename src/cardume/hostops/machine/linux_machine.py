@@ -15,6 +15,8 @@ from cardume.hostops.run import run
 AGENT = "cardumed.service"
 LOG_LINES = 2000
 COMMAND_S = 20.0
+ANSWERED_S = 1.0
+"""For the answer to an order by which this daemon ends, too."""
 DISCARD_PORT = 9
 """Where nobody listens but the cards of machines that are off."""
 
@@ -23,10 +25,10 @@ class LinuxMachine:
     """The `Machine` that this program runs on."""
 
     async def reboot(self) -> None:
-        await _run("systemctl", "--no-block", "reboot")
+        await _in_a_moment("reboot")
 
     async def power_off(self) -> None:
-        await _run("systemctl", "--no-block", "poweroff")
+        await _in_a_moment("poweroff")
 
     async def restart_agent(self) -> None:
         # Only asked for, not waited for: the one who asks is the one who is stopped.
@@ -55,6 +57,12 @@ class LinuxMachine:
 
     async def call_plugin(self, plugin: str, function: str, arguments: Mapping[str, str]) -> str:
         return await plugins.call(plugins.PLUGINS, plugin, function, arguments)
+
+
+async def _in_a_moment(what: str) -> None:
+    """Have the machine go down when whoever asked has been answered, perhaps over a connection of this daemon."""
+    timer = (f"--on-active={ANSWERED_S:g}", "--timer-property=AccuracySec=100ms")
+    await _run("systemd-run", "--quiet", "--collect", *timer, "systemctl", "--no-block", what)
 
 
 async def _run(*command: str) -> str:
